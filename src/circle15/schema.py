@@ -1,0 +1,243 @@
+"""The tables and small records that all rooms share: columns, units, CRS.
+
+Tables are GeoDataFrames in WGS 84 longitude/latitude (EPSG:4326; CGCS2000 is the same ellipsoid to 0.1 mm and taken as
+equal); the datum they came in is recorded in `City.sources`. Units stand in the column names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+    from shapely.geometry.base import BaseGeometry
+
+Datum = Literal["wgs84", "cgcs2000", "gcj02", "bd09"]
+DATUMS: tuple[Datum, ...] = ("wgs84", "cgcs2000", "gcj02", "bd09")
+CRS = "EPSG:4326"
+
+Service = Literal["inpatient", "outpatient", "pharmacy", "ltc_home", "ltc_facility"]
+"""Service of a designated institution 定点服务类型: 住院、门诊、零售药店、居家护理、机构护理."""
+SERVICES: tuple[Service, ...] = ("inpatient", "outpatient", "pharmacy", "ltc_home", "ltc_facility")
+
+Level = Literal["tertiary", "secondary", "primary", "ungraded"]
+"""Hospital level 医院等级: 三级、二级、一级、未定级."""
+LEVELS: tuple[Level, ...] = ("tertiary", "secondary", "primary", "ungraded")
+
+PlaceLevel = Literal["city", "district", "township", "community"]
+"""市、县(区)、乡镇(街道)、社区(村); a subdistrict 街道 is a township-level place with the setting `subdistrict`."""
+PLACE_LEVELS: tuple[PlaceLevel, ...] = ("city", "district", "township", "community")
+
+Setting = Literal[
+    "subdistrict", "town_centre", "resettlement", "new_large_community", "remote_township", "saturated_subdistrict"
+]
+"""Marks of a place that plans speak of: 街道、城关镇等城镇建成区、移民安置区、新建大型社区、偏远乡镇、饱和街道."""
+SETTINGS: tuple[Setting, ...] = (
+    "subdistrict", "town_centre", "resettlement", "new_large_community", "remote_township", "saturated_subdistrict",
+)  # fmt: skip
+
+POSITION_ACCURACY_M = 10.0
+"""Assumed when a register says nothing of how a position was found (hand-held receiver or rooftop geocode)."""
+
+# column -> pandas dtype; geometry besides. Missing numbers are NaN, missing words are "".
+INSTITUTION_COLUMNS: Mapping[str, str] = {
+    "id": "str",  # institution code 医保编码 (P or H + 6-digit division + 5 digits), unique
+    "name": "str",
+    "service": "str",  # one of SERVICES
+    "level": "str",  # one of LEVELS or ""
+    "tags": "str",  # sorted, joined by ";": dual_channel;medical_aid
+    "address": "str",
+    "beds": "float64",
+    "stations": "float64",
+    "physicians": "float64",
+    "valid_from": "datetime64[s]",
+    "valid_to": "datetime64[s]",
+    "position_accuracy_m": "float64",
+    "source_row": "int64",  # row number in the source as a user sees it
+}
+PLACE_COLUMNS: Mapping[str, str] = {
+    "id": "str",  # GB/T 2260 code where known, unique
+    "name": "str",
+    "level": "str",  # one of PLACE_LEVELS
+    "parent": "str",  # id of the place above, "" at the top
+    "residents": "float64",  # official residents 常住人口, NaN where not given
+    "settings": "str",  # sorted SETTINGS joined by ";"
+    "class": "str",  # class of the place that the bureau fills in (人口等级: township_large …), "" where not given
+}
+CELL_COLUMNS: Mapping[str, str] = {"residents": "float64"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a table came from: file name, sha256 of its bytes, datum or CRS it was given in, date, options."""
+
+    role: str
+    file: str
+    sha256: str
+    datum: str = ""
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Population:
+    """Residents on the ground 人口: cells of a grid, areas, or points.
+
+    Parameters
+    ----------
+    cells
+        GeoDataFrame, EPSG:4326: `residents` (people in the cell) and geometry (polygon, or point when kind is "point").
+        Only cells with residents > 0 are kept.
+    land
+        Ground that the source covers (EPSG:4326), nodata left out; None where the source cannot tell (points).
+    kind
+        "grid" (cells of one size), "area" (places with residents) or "point".
+    cell_m
+        Typical width of a cell in metres (NaN for points).
+    """
+
+    cells: gpd.GeoDataFrame
+    land: BaseGeometry | None
+    kind: Literal["grid", "area", "point"]
+    cell_m: float
+
+    def blocks(self) -> Iterator[Population]:
+        """Itself as the only block, so that a city and a streamed raster are measured by the same code."""
+        yield self
+
+
+class PopulationBlocks:
+    """A population too large to hold: blocks are read anew at each pass.
+
+    Each cell stands in exactly one block. `open_blocks` is called for every pass and yields `Population` pieces.
+    """
+
+    def __init__(self, open_blocks: Iterable[Population], *, cell_m: float) -> None:
+        self._open = open_blocks
+        self.cell_m = cell_m
+        self.kind: Literal["grid"] = "grid"
+
+    def blocks(self) -> Iterator[Population]:
+        """One pass over all blocks."""
+        yield from self._open
+
+
+@dataclass(frozen=True)
+class City:
+    """What one assessment looks at: institutions, residents, places, and where each came from."""
+
+    institutions: gpd.GeoDataFrame
+    population: Population | PopulationBlocks
+    places: gpd.GeoDataFrame
+    sources: tuple[Source, ...] = ()
+    name: str = ""
+    simulated: bool = False
+
+
+class Outcome(StrEnum):
+    """Outcome of one test 核对结果."""
+
+    MET = "met"  # 符合
+    BREACHED = "breached"  # 不符合
+    REVIEW = "review"  # 需研判
+    NO_DATA = "no_data"  # 数据不足
+
+
+class Force(StrEnum):
+    """How binding a clause is 约束力."""
+
+    MUST = "must"  # 应当
+    PRINCIPLE = "principle"  # 原则上
+    REFERENCE = "reference"  # 参考
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """Another institution of the same service within reach: id, name, geodesic distance in metres."""
+
+    id: str
+    name: str
+    distance_m: float
+    position_accuracy_m: float = POSITION_ACCURACY_M
+    would_exceed: bool = False  # its own circle would rise above its cap if the site were added
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a finding rests on: the neighbours counted, borderline ones, and named figures."""
+
+    neighbours: tuple[Neighbour, ...] = ()
+    borderline: tuple[Neighbour, ...] = ()
+    figures: Mapping[str, float | str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()  # message ids under judge.note, worded when shown
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One test of one rule: 条款、原文、实测、限值、结论.
+
+    `subject` is the id of the site or place tested; `ground` says over what was counted (circle, township, district,
+    city) and `ground_name` which one.
+    """
+
+    rule_id: str
+    title: str
+    outcome: Outcome
+    force: Force
+    clause: str
+    quote: str
+    subject: str
+    ground: str
+    ground_name: str
+    observed: float | None
+    limit: float | None
+    unit: str
+    bound: Literal["max", "min", ""] = "max"
+    evidence: Evidence = field(default_factory=Evidence)
+
+
+class Conclusion(StrEnum):
+    """Result for a proposed site, worst wins 研判结论."""
+
+    REFUSE = "refuse"  # 不予
+    REFUSE_IN_PRINCIPLE = "refuse_in_principle"  # 原则上不予
+    REVIEW = "review"  # 待核查、数据不足
+    ADMIT = "admit"  # 可纳入
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All findings on one proposed site and what they add up to."""
+
+    site_id: str
+    service: str
+    conclusion: Conclusion
+    findings: tuple[Finding, ...]
+    measures: Mapping[str, float | str]  # the site's row of circle measures: residents_within, density_circle_per_km2 …
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """The result of one assessment, held in tables.
+
+    sites      institutions with their circle measures (see measure/circles.py and measure/density.py)
+    findings   findings on existing institutions (circle) and on places (township, district, city)
+    coverage   one row a place and service: residents, covered, share, depth_0 … depth_3 (people)
+    totals     one row a place: residents, land_km2, institutions by service, institutions per 10,000 residents
+    gaps       patches of uncovered residents, ranked, outline as geometry
+    """
+
+    city: City
+    plan_id: str
+    plan_title: str
+    radius_m: float
+    services: tuple[str, ...]
+    sites: gpd.GeoDataFrame
+    findings: tuple[Finding, ...]
+    coverage: pd.DataFrame
+    totals: pd.DataFrame
+    gaps: gpd.GeoDataFrame
+    provenance: Mapping[str, object]

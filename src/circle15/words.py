@@ -1,0 +1,84 @@
+"""Words for people, looked up by message id 文案.
+
+Each file `locale/<lang>/<room>.toml` holds the sentences of one room; the id is the file name and the keys joined by
+dots (`problems.no_crs.fault`). Slots are `{name}` and filled with `str.format`.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Literal, cast
+
+from circle15.errors import Circle15Error, Problem
+
+Lang = Literal["zh", "en"]
+LANGS: tuple[Lang, ...] = ("zh", "en")
+SHOWN_VALUE = 60
+
+
+def default_lang() -> Lang:
+    """Language of the environment variable CIRCLE15_LANG (zh or en); Chinese where it is not set."""
+    return "en" if os.environ.get("CIRCLE15_LANG", "zh").lower().startswith("en") else "zh"
+
+
+@cache
+def catalogue(lang: Lang) -> dict[str, str]:
+    """All sentences of one language, flat: id -> template."""
+    found: dict[str, str] = {}
+    for entry in sorted(files("circle15").joinpath("locale", lang).iterdir(), key=lambda e: e.name):
+        if entry.name.endswith(".toml"):
+            _flatten(tomllib.loads(entry.read_text(encoding="utf-8")), entry.name.removesuffix(".toml"), found)
+    return found
+
+
+def _flatten(node: dict[str, object], prefix: str, into: dict[str, str]) -> None:
+    for key, value in node.items():
+        name = f"{prefix}.{key}"
+        if isinstance(value, dict):
+            _flatten(cast("dict[str, object]", value), name, into)
+        else:
+            into[name] = str(value)
+
+
+def word(message_id: str, lang: Lang | None = None, /, **slots: object) -> str:
+    """The sentence of a message id with its slots filled.
+
+    Raises KeyError for an id that no locale file holds: a missing sentence is a fault of ours, never of the user.
+    """
+    return catalogue(lang or default_lang())[message_id].format(**slots)
+
+
+def words_under(prefix: str, lang: Lang | None = None) -> dict[str, str]:
+    """All sentences whose id starts with `prefix.`, keyed by the rest of the id (unfilled)."""
+    return {k[len(prefix) + 1 :]: v for k, v in catalogue(lang or default_lang()).items() if k.startswith(prefix + ".")}
+
+
+def word_problem(problem: Problem, lang: Lang | None = None) -> str:
+    """One problem as one line: place, value, fault, remedy."""
+    lang = lang or default_lang()
+    place = [problem.file] if problem.file else []
+    for slot in ("sheet", "row", "column"):
+        value = getattr(problem, slot)
+        if value is not None:
+            place.append(word(f"problems.place.{slot}", lang, value=_shown(str(value))))
+    if problem.value is not None:
+        place.append(word("problems.place.value", lang, value=_shown(problem.value)))
+    slots = {k: _shown(str(v), limit=400) for k, v in problem.params.items()}
+    fault = word(f"problems.{problem.id}.fault", lang, **slots)
+    remedy = word(f"problems.{problem.id}.remedy", lang, **slots)
+    sentence = word("problems.place.sentence", lang, fault=fault, remedy=remedy)
+    return f"{word('problems.place.join', lang).join(place)}{word('problems.place.colon', lang)}{sentence}" if place else sentence
+
+
+def word_error(error: Circle15Error, lang: Lang | None = None) -> str:
+    """All problems of an error, one a line."""
+    return "\n".join(word_problem(p, lang) for p in error.problems)
+
+
+def _shown(value: str, *, limit: int = SHOWN_VALUE) -> str:
+    """A foreign value made safe to print: control and bidi characters escaped, long values shortened."""
+    safe = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in value)
+    return safe if len(safe) <= limit else safe[: limit - 1] + "…"
