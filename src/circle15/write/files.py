@@ -1,0 +1,78 @@
+"""Results reach the disk whole or not at all: written to a temporary name, then renamed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import tempfile
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from circle15.errors import OutputError, Problem
+
+_REASONS = {
+    errno.EACCES: "output_no_permission",
+    errno.EPERM: "output_no_permission",
+    errno.EROFS: "output_no_permission",
+    errno.ENOSPC: "output_disk_full",
+    errno.EDQUOT: "output_disk_full",
+    errno.ENOTDIR: "output_not_a_folder",
+    errno.EEXIST: "output_not_a_folder",
+    errno.EISDIR: "output_is_a_folder",
+    errno.ENAMETOOLONG: "output_name_too_long",
+}
+
+
+@contextmanager
+def output_faults(path: Path) -> Iterator[None]:
+    """Turn what the system says about writing into one sentence with the place and the remedy."""
+    try:
+        yield
+    except OSError as fault:
+        reason = _REASONS.get(fault.errno or 0, "output_failed")
+        raise OutputError(Problem(reason, file=str(path), params={"reason": fault.strerror or str(fault)})) from fault
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> Path:
+    """Let `write` fill a temporary file beside `path`, then rename it; nothing half-written stays behind.
+
+    The temporary file keeps the suffix, because some writers choose the format by it. Raises OutputError.
+    """
+    with output_faults(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        handle, name = tempfile.mkstemp(prefix=".circle15-", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            write(temporary)
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return path
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write UTF-8 text whole; lone surrogates from foreign names are replaced, never a crash."""
+    return write_whole(path, lambda temporary: _put(temporary, text.encode("utf-8", errors="replace")))
+
+
+def safe_file_name(name: str, *, fallback: str) -> str:
+    """A place or city name as a file name: letters, digits, CJK, hyphen and underscore; never a path."""
+    kept = re.sub(r"[^\w\-]+", "_", unicodedata.normalize("NFC", name), flags=re.UNICODE).strip("_.")
+    return kept[:60] or fallback
+
+
+def _put(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
