@@ -1,0 +1,1 @@
+"""Coordinates made comparable 坐标: datum conversion and geodesic measures."""
