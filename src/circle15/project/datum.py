@@ -11,7 +11,7 @@ The shift of BD-09 against GCJ-02 is applied everywhere, as in the public implem
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import geopandas as gpd
 import numpy as np
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
     Pair = tuple[FloatArray, FloatArray]
-
-Geometries = TypeVar("Geometries", "gpd.GeoSeries", "NDArray[np.object_]")
+    Geometries = TypeVar("Geometries", gpd.GeoSeries, NDArray[np.object_])
 
 _A_M = 6378245.0
 _EE = 0.00669342162296594323
@@ -94,9 +93,9 @@ def geometry_to_wgs84(geometries: Geometries, datum: Datum) -> Geometries:
 
     if isinstance(geometries, gpd.GeoSeries):
         values = shapely.transform(np.asarray(geometries.array, dtype=object), moved)
-        return gpd.GeoSeries(values, index=geometries.index, name=geometries.name, crs=CRS)
-    plain: NDArray[np.object_] = np.asarray(shapely.transform(np.asarray(geometries, dtype=object), moved))
-    return plain
+        series = gpd.GeoSeries(values, index=geometries.index, name=geometries.name, crs=CRS)
+        return cast("Geometries", series)
+    return shapely.transform(np.asarray(geometries, dtype=object), moved)
 
 
 def _known(datum: str) -> str:
