@@ -1,0 +1,31 @@
+# 两条命令：make demo 跑完样例城市，make test 跑完全部检查。
+# Two commands: `make demo` runs the sample city, `make test` runs every check.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test sample clean
+
+demo: $(READY) sample
+	$(BIN)/circle15 assess data/zhongwei/city.toml --out maps/zhongwei
+	$(BIN)/circle15 map data/zhongwei/city.toml --out maps/zhongwei
+	$(BIN)/circle15 gaps data/zhongwei/city.toml --service pharmacy --out maps/zhongwei
+
+test: $(READY) sample
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest --cov --cov-report=term:skip-covered
+
+sample: $(READY)
+	$(BIN)/python data/make_sample.py --out data/zhongwei
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) data/zhongwei maps/zhongwei

@@ -1,0 +1,116 @@
+"""Click's own words in the user's language: headings of the help, and faults of use."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Any, Self
+
+import click
+
+from circle15.words import Lang, word
+
+
+class _Local:
+    """Help whose headings (usage, options, commands) are in one language."""
+
+    lang: Lang
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the usage line."""
+        pieces = " ".join(self.collect_usage_pieces(ctx))  # type: ignore[attr-defined]
+        formatter.write_usage(ctx.command_path, pieces, prefix=word("cli.heading.usage", self.lang))
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write options, and the commands of a group."""
+        rows = [r for p in self.get_params(ctx) if (r := p.get_help_record(ctx))]  # type: ignore[attr-defined]
+        with formatter.section(word("cli.heading.options", self.lang)):
+            formatter.write_dl(rows)
+        if isinstance(self, click.Group):
+            commands = [(name, c.get_short_help_str(limit=200)) for name, c in self.commands.items()]
+            with formatter.section(word("cli.heading.commands", self.lang)):
+                formatter.write_dl(commands)
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Click's help option with our words."""
+        found = super().get_help_option(ctx)  # type: ignore[misc]
+        if found is not None:
+            found.help = word("cli.option.help", self.lang)
+        return found
+
+
+class LocalCommand(_Local, click.Command):
+    """A command with its help in one language."""
+
+    def __init__(self, *args: Any, lang: Lang, **kwargs: Any) -> None:  # noqa: ANN401 - handed on to click
+        self.lang = lang
+        super().__init__(*args, **kwargs)
+
+
+class LocalGroup(_Local, click.Group):
+    """A group that lists its commands in the order of the work, with its help in one language."""
+
+    def __init__(self, *args: Any, lang: Lang, **kwargs: Any) -> None:  # noqa: ANN401 - handed on to click
+        self.lang = lang
+        super().__init__(*args, **kwargs)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Commands as they were added, not by alphabet."""
+        del ctx
+        return list(self.commands)
+
+
+def word_usage(fault: click.UsageError, lang: Lang) -> str:
+    """A fault of use in the user's language, with where to read on."""
+    path = fault.ctx.command_path if fault.ctx else "circle15"
+    return f"{_sentence(fault, lang)}\n{word('cli.usage.see', lang, path=path)}"
+
+
+def _sentence(fault: click.UsageError, lang: Lang) -> str:
+    if isinstance(fault, click.MissingParameter):
+        return word("cli.usage.missing", lang, name=_name(fault.param))
+    if isinstance(fault, click.NoSuchOption):
+        hint = f"({', '.join(fault.possibilities)})" if fault.possibilities else ""
+        return word("cli.usage.no_such_option", lang, name=fault.option_name, hint=hint)
+    if isinstance(fault, click.BadParameter):
+        kind = fault.param.type if fault.param else None
+        known = ", ".join(kind.choices) if isinstance(kind, click.Choice) else getattr(kind, "name", "")
+        return word("cli.usage.bad_value", lang, name=_name(fault.param), known=known)
+    return word("cli.usage.other", lang, fault=fault.format_message())
+
+
+def _name(parameter: click.Parameter | None) -> str:
+    if parameter is None:
+        return ""
+    return parameter.opts[0] if isinstance(parameter, click.Option) else parameter.human_readable_name
+
+
+class StepBar:
+    """Steps of long work on stderr with the time left; silent where nobody watches the first seconds of it."""
+
+    def __init__(self, lang: Lang) -> None:
+        self.lang = lang
+        self._start = time.monotonic()
+        self._wide = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+        if self._wide:
+            sys.stderr.write("\r" + " " * self._wide + "\r")
+            sys.stderr.flush()
+
+    def show(self, step: str, done: int, total: int) -> None:
+        """Tell which step begins; in a terminal one line is rewritten, in a log each step is a line."""
+        spent = time.monotonic() - self._start
+        left = word("cli.step.left", self.lang, seconds=f"{spent / done * (total - done):.0f}") if done and done < total else ""
+        line = f"[{done}/{total}] {word(f'cli.step.{step}', self.lang)}{left}"
+        if sys.stderr.isatty():
+            wide = sum(2 if ord(c) > 0x2E80 else 1 for c in line)  # noqa: PLR2004 - CJK is two columns wide
+            sys.stderr.write("\r" + line + " " * max(0, self._wide - wide))
+            self._wide = wide
+        else:
+            sys.stderr.write(line + "\n")
+        sys.stderr.flush()

@@ -1,0 +1,206 @@
+"""The one door 评估: measure a city, judge it by its plan, hold the result in tables.
+
+Command line, notebooks and later screens all call `assess`, `judge_proposed` and `find_service_gaps`; none of them
+computes anything of its own.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib.metadata import version
+
+import geopandas as gpd
+import pandas as pd
+from shapely.geometry import Point
+
+from circle15 import __version__
+from circle15.errors import Problem, UsageError
+from circle15.judge.limits import circle_caps
+from circle15.judge.verdict import judge_city, judge_site
+from circle15.measure.circles import measure_circles, neighbours_within
+from circle15.measure.coverage import measure_coverage
+from circle15.measure.density import measure_density
+from circle15.measure.gaps import find_gaps
+from circle15.measure.totals import measure_totals
+from circle15.policy.plan import Plan
+from circle15.project.datum import to_wgs84
+from circle15.schema import CRS, DATUMS, POSITION_ACCURACY_M, SERVICES, Assessment, City, Datum, Verdict
+
+Progress = Callable[[str, int, int], None]
+GAP_MIN_RESIDENTS = 100.0
+PROPOSED_ID = "proposed"
+_PACKAGES = ("geopandas", "shapely", "pyproj", "numpy", "pandas", "scipy", "numba", "rasterio", "pyogrio", "folium")
+
+
+def assess(
+    plan: Plan,
+    city: City,
+    *,
+    services: Sequence[str] | None = None,
+    gap_min_residents: float = GAP_MIN_RESIDENTS,
+    progress: Progress | None = None,
+) -> Assessment:
+    """Measure circles, density, coverage, totals and gaps of a city and judge its institutions by the plan.
+
+    Parameters
+    ----------
+    services
+        Services to cover; those the register holds where not given.
+    gap_min_residents
+        Patches of uncovered residents below this are left out of `gaps`.
+    progress
+        Called as (step id, done, total) before each step; step ids stand under `cli.step`.
+
+    Returns
+    -------
+    Assessment
+        `sites` has the register's columns and the measures of each institution's circle.
+    """
+    chosen = _services(city, services)
+    radius_m = plan.circle.radius_m
+    tell = _steps(progress, 5 + len(chosen))
+    tell("circles")
+    sites = measure_sites(plan, city, city.institutions)
+    tell("neighbours")
+    neighbours = neighbours_within(city.institutions, city.institutions, radius_m=radius_m)
+    tell("coverage")
+    coverage = measure_coverage(city.population, city.institutions, city.places, radius_m=radius_m, services=chosen)
+    tell("totals")
+    totals = measure_totals(city.places, city.population, city.institutions, services=SERVICES)
+    tell("judge")
+    findings = judge_city(plan, sites=pd.DataFrame(sites.drop(columns="geometry")), neighbours=neighbours, totals=totals)
+    found = []
+    for service in chosen:
+        tell("gaps")
+        found.append(find_service_gaps(plan, city, service=service, min_residents=gap_min_residents))
+    gaps = gpd.GeoDataFrame(pd.concat(found, ignore_index=True), geometry="geometry", crs=CRS)
+    tell("done")
+    return Assessment(
+        city=city,
+        plan_id=plan.id,
+        plan_title=plan.title,
+        radius_m=radius_m,
+        services=tuple(chosen),
+        sites=sites,
+        findings=tuple(findings),
+        coverage=coverage,
+        totals=totals,
+        gaps=gaps,
+        provenance=provenance(plan, city, options={"services": list(chosen), "gap_min_residents": gap_min_residents}),
+    )
+
+
+def measure_sites(plan: Plan, city: City, sites: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Circle measures, densities and circle caps of sites (existing or proposed), joined to their own columns.
+
+    `sites` needs id, service and point geometry (EPSG:4326); index in = index out.
+    """
+    circles = measure_circles(sites, city.institutions, city.population, radius_m=plan.circle.radius_m)
+    density = measure_density(sites, city.population, city.places)
+    measured = gpd.GeoDataFrame(pd.concat([sites, circles, density], axis=1), geometry="geometry", crs=sites.crs)
+    settings = city.places.set_index("id")["settings"]
+    measured["township_settings"] = measured["township_id"].map(settings).fillna("").astype(str)
+    return measured.join(circle_caps(plan, pd.DataFrame(measured.drop(columns="geometry"))))
+
+
+def find_service_gaps(
+    plan: Plan, city: City, *, service: str, min_residents: float = GAP_MIN_RESIDENTS
+) -> gpd.GeoDataFrame:
+    """Patches of residents farther than the plan's radius from every institution of the service, ranked 服务空白."""
+    _services(city, [service], must_hold=False)
+    return find_gaps(
+        city.population,
+        city.institutions,
+        city.places,
+        radius_m=plan.circle.radius_m,
+        service=service,
+        min_residents=min_residents,
+    )
+
+
+def judge_proposed(
+    plan: Plan,
+    city: City,
+    *,
+    lon: float,
+    lat: float,
+    datum: Datum,
+    service: str,
+    position_accuracy_m: float = POSITION_ACCURACY_M,
+    attributes: Mapping[str, object] | None = None,
+) -> Verdict:
+    """Test a proposed site against every rule of the plan 研判拟新增机构.
+
+    Coordinates are degrees in `datum`; `position_accuracy_m` is how far the true position may lie from them.
+    Raises UsageError for a service, datum or coordinate that cannot be.
+    """
+    problems = []
+    if service not in SERVICES:
+        problems.append(Problem("unknown_service_option", value=str(service), params={"known": ", ".join(SERVICES)}))
+    if datum not in DATUMS:
+        problems.append(Problem("unknown_datum", value=str(datum), params={"known": ", ".join(DATUMS)}))
+    if not (-180 <= lon <= 180 and -90 <= lat <= 90):  # noqa: PLR2004 - degrees
+        problems.append(Problem("site_out_of_range", value=f"{lon}, {lat}"))
+    if not 0 <= position_accuracy_m < float("inf"):
+        problems.append(Problem("accuracy_option", value=str(position_accuracy_m)))
+    if problems:
+        raise UsageError(problems)
+    wgs_lon, wgs_lat = to_wgs84([lon], [lat], datum)
+    site = gpd.GeoDataFrame(
+        {"id": [PROPOSED_ID], "name": [""], "service": [service], "level": [""], "tags": [""], "beds": [float("nan")],
+         "position_accuracy_m": [position_accuracy_m], **{k: [v] for k, v in (attributes or {}).items()}},
+        geometry=[Point(wgs_lon[0], wgs_lat[0])],
+        crs=CRS,
+    )  # fmt: skip
+    measured = measure_sites(plan, city, site)
+    margin_m = position_accuracy_m + float(city.institutions["position_accuracy_m"].max() or 0.0)
+    neighbours = neighbours_within(site, city.institutions, radius_m=plan.circle.radius_m, margin_m=margin_m)
+    near = city.institutions[city.institutions["id"].isin(neighbours["id"])]
+    neighbour_measures = pd.DataFrame(measure_sites(plan, city, near).drop(columns="geometry"))
+    totals = measure_totals(city.places, city.population, city.institutions, services=SERVICES)
+    row = measured.drop(columns="geometry").iloc[0].to_dict()
+    row |= {"lon": float(wgs_lon[0]), "lat": float(wgs_lat[0])}
+    return judge_site(plan, site=row, neighbours=neighbours, neighbour_measures=neighbour_measures, totals=totals)
+
+
+def provenance(plan: Plan, city: City, *, options: Mapping[str, object]) -> dict[str, object]:
+    """What replays a run: inputs with hashes, plan version, options, package versions; no clock time."""
+    return {
+        "circle15": __version__,
+        "city": {"name": city.name, "simulated": city.simulated},
+        "inputs": [
+            {"role": s.role, "file": s.file, "sha256": s.sha256, "datum": s.datum, "options": dict(s.options)} for s in city.sources
+        ],
+        "plan": plan.summary(),
+        "options": dict(options),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in _PACKAGES},
+    }
+
+
+def _services(city: City, services: Iterable[str] | None, *, must_hold: bool = True) -> list[str]:
+    held = set(city.institutions["service"])
+    if services is None:
+        return [s for s in SERVICES if s in held]
+    chosen = list(dict.fromkeys(services))
+    problems = [
+        Problem("unknown_service_option", value=s, params={"known": ", ".join(SERVICES)}) for s in chosen if s not in SERVICES
+    ]
+    if must_hold and not problems:
+        problems = [Problem("service_without_institutions", value=s) for s in chosen if s not in held]
+    if problems:
+        raise UsageError(problems)
+    return chosen
+
+
+def _steps(progress: Progress | None, total: int) -> Callable[[str], None]:
+    done = 0
+
+    def tell(step: str) -> None:
+        nonlocal done
+        if progress is not None:
+            progress(step, min(done, total), total)
+        done += 1
+
+    return tell

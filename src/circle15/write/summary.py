@@ -1,0 +1,153 @@
+"""What a planner reads first 摘要: coverage by district, over-cap circles, empty townships, the worst gaps, as lines."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from circle15.schema import Assessment, Conclusion, Finding, Outcome, Verdict
+from circle15.words import Lang, catalogue, word
+
+WORST_GAPS = 3
+
+
+def summary_lines(assessment: Assessment, *, service: str, lang: Lang) -> list[str]:
+    """The assessment of one service in a few sentences; figures equal those of the workbook."""
+    named = {"service": word(f"columns.services.{service}", lang), "radius": f"{assessment.radius_m:g}"}
+    lines = [word("summary.title", lang, city=assessment.city.name, **named)]
+    if assessment.city.simulated:
+        lines.append(word("summary.simulated", lang))
+    lines += _coverage_lines(assessment, service, lang)
+    over = assessment.sites[(assessment.sites["service"] == service) & assessment.sites["over_cap"].fillna(value=False)]
+    judged = assessment.sites[(assessment.sites["service"] == service) & assessment.sites["circle_limit"].notna()]
+    lines.append(word("summary.over_cap", lang, n=len(over), judged=len(judged), **named))
+    lines.append(_empty_townships(assessment, service, lang))
+    lines += gap_lines(assessment.gaps[assessment.gaps["service"] == service], lang=lang)
+    return lines
+
+
+def gap_lines(gaps: pd.DataFrame, *, lang: Lang) -> list[str]:
+    """How many gaps with how many residents, and the worst of them."""
+    if gaps.empty:
+        return [word("summary.no_gaps", lang)]
+    lines = [word("summary.gaps", lang, n=len(gaps), residents=f"{gaps['residents'].sum():,.0f}")]
+    for gap in gaps.nsmallest(WORST_GAPS, "rank").itertuples(index=False):
+        lines.append(
+            word(
+                "summary.gap", lang, rank=gap.rank, district=gap.district_name, township=gap.township_name,
+                residents=f"{gap.residents:,.0f}", nearest=gap.nearest_name, metres=f"{gap.nearest_m:,.0f}",
+                lon=f"{gap.candidate_lon:.6f}", lat=f"{gap.candidate_lat:.6f}", new=f"{gap.candidate_new_residents:,.0f}",
+            )  # fmt: skip
+        )
+    return lines
+
+
+def verdict_lines(verdict: Verdict, *, lang: Lang) -> list[str]:
+    """A verdict as lines: conclusion, measures, then every test with clause, quotation, observed and limit."""
+    lines = [word("summary.verdict", lang, conclusion=word(f"judge.conclusion.{verdict.conclusion}", lang))]
+    if verdict.conclusion is not Conclusion.ADMIT:
+        lines.append(word("summary.decided_by", lang, titles=_deciding(verdict, lang)))
+    lines.append(word("summary.measures", lang, **{k: _figure(verdict.measures.get(k)) for k in _MEASURES}))
+    for finding in verdict.findings:
+        lines += finding_lines(finding, lang=lang)
+    return lines
+
+
+_MEASURES = (
+    "lon", "lat", "district_name", "township_name", "others_within", "residents_within", "circle_land_km2",
+    "density_circle_per_km2", "density_place_per_km2", "density_cell_per_km2",
+)  # fmt: skip
+
+
+def finding_lines(finding: Finding, *, lang: Lang) -> list[str]:
+    """One test: outcome, title and figures; clause with quotation; neighbours with distances; notes."""
+    limit = "" if finding.limit is None else word(f"summary.limit_{finding.bound or 'max'}", lang, limit=_figure(finding.limit))
+    observed = "" if finding.observed is None else word("summary.observed", lang, observed=_figure(finding.observed))
+    lines = [
+        word(
+            "summary.finding", lang, outcome=word(f"judge.outcome.{finding.outcome}", lang), title=finding.title,
+            ground=finding.ground_name, force=word(f"judge.force.{finding.force}", lang), figures=observed + limit,
+        ),  # fmt: skip
+        word("summary.clause", lang, clause=finding.clause, quote=finding.quote),
+    ]
+    if finding.evidence.neighbours:
+        lines.append(word("summary.neighbours", lang, list=neighbour_words(finding, lang=lang)))
+    if finding.evidence.borderline:
+        listed = word("summary.join", lang).join(f"{n.name} {n.distance_m:.1f} m" for n in finding.evidence.borderline)
+        lines.append(word("summary.borderline", lang, list=listed))
+    lines += [word("summary.note", lang, note=n) for n in note_words(finding, lang=lang)]
+    return lines
+
+
+def neighbour_words(finding: Finding, *, lang: Lang) -> str:
+    """Neighbours with distances; those pushed above their own cap are marked."""
+    mark = word("summary.would_exceed", lang)
+    return word("summary.join", lang).join(
+        f"{n.name or n.id} {n.distance_m:.1f} m{mark if n.would_exceed else ''}" for n in finding.evidence.neighbours
+    )
+
+
+def note_words(finding: Finding, *, lang: Lang) -> list[str]:
+    """Notes of a finding, worded; a note of the plan's own stands as it is."""
+    known = catalogue(lang)
+    slots = {k: _figure(v) for k, v in finding.evidence.figures.items()}
+    return [known[f"judge.note.{n}"].format_map(_Slots(slots)) if f"judge.note.{n}" in known else n for n in finding.evidence.notes]
+
+
+class _Slots(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "–"
+
+
+def findings_table(findings: tuple[Finding, ...], *, lang: Lang) -> pd.DataFrame:
+    """Findings as rows for a sheet, breaches first, otherwise in their own order."""
+    order = {Outcome.BREACHED: 0, Outcome.REVIEW: 1, Outcome.NO_DATA: 2, Outcome.MET: 3}
+    rows = [
+        {
+            "outcome": str(f.outcome), "ground": f.ground, "ground_name": f.ground_name, "title": f.title,
+            "observed": f.observed, "limit": f.limit, "force": str(f.force), "clause": f.clause, "quote": f.quote,
+            "neighbours": neighbour_words(f, lang=lang), "notes": "\n".join(note_words(f, lang=lang)),
+            "subject": f.subject, "rule_id": f.rule_id,
+        }
+        for f in sorted(findings, key=lambda f: order[f.outcome])
+    ]  # fmt: skip
+    table = pd.DataFrame(rows)
+    return table.astype({"observed": float, "limit": float}) if rows else table
+
+
+def _coverage_lines(assessment: Assessment, service: str, lang: Lang) -> list[str]:
+    table = assessment.coverage
+    rows = table[(table["service"] == service) & table["level"].isin(["city", "district"])]
+    return [
+        word(
+            "summary.coverage", lang, name=r.name, share="–" if pd.isna(r.share) else f"{r.share:.2%}",
+            covered=f"{r.covered:,.0f}", residents=f"{r.residents:,.0f}", uncovered=f"{r.depth_0:,.0f}", n=r.institutions,
+        )  # fmt: skip
+        for r in rows.itertuples(index=False)
+    ]
+
+
+def _empty_townships(assessment: Assessment, service: str, lang: Lang) -> str:
+    table = assessment.totals
+    empty = table[(table["level"] == "township") & (table[f"n_{service}"] == 0)]["name"].tolist()
+    named = word(f"columns.services.{service}", lang)
+    if not empty:
+        return word("summary.no_empty_township", lang, service=named)
+    return word("summary.empty_townships", lang, n=len(empty), service=named, names=word("summary.join", lang).join(empty))
+
+
+def _deciding(verdict: Verdict, lang: Lang) -> str:
+    wanted = {
+        Conclusion.REFUSE: (Outcome.BREACHED,),
+        Conclusion.REFUSE_IN_PRINCIPLE: (Outcome.BREACHED,),
+        Conclusion.REVIEW: (Outcome.REVIEW, Outcome.NO_DATA),
+    }[verdict.conclusion]
+    titles = dict.fromkeys(f.title for f in verdict.findings if f.outcome in wanted and f.observed is not None)
+    return word("summary.join", lang).join(titles)
+
+
+def _figure(value: object) -> str:
+    if value is None or (isinstance(value, float) and pd.isna(value)):
+        return "–"
+    if isinstance(value, float):
+        return f"{value:,.6f}".rstrip("0").rstrip(".") if abs(value) < 1000 and value != int(value) else f"{value:,.0f}"  # noqa: PLR2004
+    return str(value)
