@@ -23,7 +23,7 @@ from circle15.words import LANGS, Lang, default_lang, word, word_error, word_pro
 if TYPE_CHECKING:
     from circle15.policy.plan import Plan
     from circle15.read.city import CityFiles
-    from circle15.schema import City
+    from circle15.schema import City, Datum
 
 DONE, PROBLEMS, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
@@ -88,12 +88,16 @@ def build_app(lang: Lang) -> click.Group:
     out = option("--out", key="out", metavar="DIR", default="maps", show_default=True)
     service = option("--service", key="service", type=click.Choice(SERVICES), default="pharmacy", show_default=True)
     services = option("--service", "services", key="services", type=click.Choice(SERVICES), multiple=True)
-    least = option("--min-residents", key="min_residents", type=click.FloatRange(min=0), default=100.0, show_default=True)
+    least = option(
+        "--min-residents", key="min_residents", type=click.FloatRange(min=0), default=100.0, show_default=True
+    )
     at = [
         option("--lon", key="lon", type=float, required=True),
         option("--lat", key="lat", type=float, required=True),
         option("--datum", key="site_datum", type=click.Choice(DATUMS), required=True),
-        option("--accuracy-m", "accuracy_m", key="accuracy", type=click.FloatRange(min=0), default=10.0, show_default=True),
+        option(
+            "--accuracy-m", "accuracy_m", key="accuracy", type=click.FloatRange(min=0), default=10.0, show_default=True
+        ),
         option("--json", "as_json", key="json", is_flag=True),
     ]
 
@@ -103,7 +107,12 @@ def build_app(lang: Lang) -> click.Group:
             return run(lang=lang, **given)
 
         return LocalCommand(
-            name, callback=call, params=[*inputs, *params], help=text(f"help.{name}"), short_help=text(f"short.{name}"), lang=lang
+            name,
+            callback=call,
+            params=[*inputs, *params],
+            help=text(f"help.{name}"),
+            short_help=text(f"short.{name}"),
+            lang=lang,
         )
 
     return LocalGroup(
@@ -113,7 +122,12 @@ def build_app(lang: Lang) -> click.Group:
         params=[
             option("--lang", key="lang", type=click.Choice(LANGS), expose_value=False),
             click.Option(
-                ["--version"], help=text("option.version"), is_flag=True, expose_value=False, is_eager=True, callback=_show_version
+                ["--version"],
+                help=text("option.version"),
+                is_flag=True,
+                expose_value=False,
+                is_eager=True,
+                callback=_show_version,
             ),
         ],
         commands=[
@@ -152,7 +166,13 @@ def _first_service(services: Sequence[str]) -> Sequence[str]:
 
 
 def _map(
-    *, lang: Lang, district: str | None, services: tuple[str, ...], min_residents: float, out: str, **inputs: Any  # noqa: ANN401
+    *,
+    lang: Lang,
+    district: str | None,
+    services: tuple[str, ...],
+    min_residents: float,
+    out: str,
+    **inputs: Any,  # noqa: ANN401
 ) -> None:
     from circle15.draw.index import draw_index
     from circle15.draw.map import draw_district
@@ -161,7 +181,9 @@ def _map(
 
     plan, city = _load(lang, inputs)
     districts = city.places[city.places["level"] == "district"]
-    chosen = districts if district is None else districts[(districts["id"] == district) | (districts["name"] == district)]
+    chosen = (
+        districts if district is None else districts[(districts["id"] == district) | (districts["name"] == district)]
+    )
     if chosen.empty:
         known = ", ".join(f"{r.name} {r.id}" for r in districts[["id", "name"]].itertuples(index=False))
         raise UsageError(Problem("unknown_district", value=district, params={"known": known}))
@@ -169,7 +191,8 @@ def _map(
         result = assess(plan, city, services=services or None, gap_min_residents=min_residents, progress=bar.show)
         folder, stem = Path(out), safe_file_name(city.name, fallback="city")
         pages = {
-            r.id: f"{stem}_{safe_file_name(r.name, fallback=r.id)}.html" for r in districts[["id", "name"]].itertuples(index=False)
+            r.id: f"{stem}_{safe_file_name(r.name, fallback=r.id)}.html"
+            for r in districts[["id", "name"]].itertuples(index=False)
         }
         written = []
         for at, place_id in enumerate(chosen["id"]):
@@ -181,7 +204,16 @@ def _map(
 
 
 def _site(
-    *, lang: Lang, lon: float, lat: float, datum: Any, accuracy_m: float, service: str, as_json: bool, out: str | None, **inputs: Any  # noqa: ANN401
+    *,
+    lang: Lang,
+    lon: float,
+    lat: float,
+    datum: Datum,
+    accuracy_m: float,
+    service: str,
+    as_json: bool,
+    out: str | None,
+    **inputs: Any,  # noqa: ANN401
 ) -> None:
     from circle15.study import judge_proposed, provenance
     from circle15.write.report import verdict_record, write_verdict
@@ -258,7 +290,9 @@ def _city_files(inputs: dict[str, Any]) -> CityFiles:
         return load_city(Path(inputs["city_file"]), **given)
     missing = [k for k in ("institutions", "places", "population", "register_datum") if k not in given]
     if missing:
-        raise UsageError(Problem("inputs_missing", params={"missing": ", ".join("--" + m.replace("_", "-") for m in missing)}))
+        raise UsageError(
+            Problem("inputs_missing", params={"missing": ", ".join("--" + m.replace("_", "-") for m in missing)})
+        )
     return city_files(**given)
 
 

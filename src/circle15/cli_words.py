@@ -97,7 +97,9 @@ class StepBar:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._wide:
             sys.stderr.write("\r" + " " * self._wide + "\r")
             sys.stderr.flush()
@@ -105,7 +107,11 @@ class StepBar:
     def show(self, step: str, done: int, total: int) -> None:
         """Tell which step begins; in a terminal one line is rewritten, in a log each step is a line."""
         spent = time.monotonic() - self._start
-        left = word("cli.step.left", self.lang, seconds=f"{spent / done * (total - done):.0f}") if done and done < total else ""
+        left = (
+            word("cli.step.left", self.lang, seconds=f"{spent / done * (total - done):.0f}")
+            if done and done < total
+            else ""
+        )
         line = f"[{done}/{total}] {word(f'cli.step.{step}', self.lang)}{left}"
         if sys.stderr.isatty():
             wide = sum(2 if ord(c) > 0x2E80 else 1 for c in line)  # noqa: PLR2004 - CJK is two columns wide

@@ -37,8 +37,13 @@ Setting = Literal[
 ]
 """Marks of a place that plans speak of: 街道、城关镇等城镇建成区、移民安置区、新建大型社区、偏远乡镇、饱和街道."""
 SETTINGS: tuple[Setting, ...] = (
-    "subdistrict", "town_centre", "resettlement", "new_large_community", "remote_township", "saturated_subdistrict",
-)  # fmt: skip
+    "subdistrict",
+    "town_centre",
+    "resettlement",
+    "new_large_community",
+    "remote_township",
+    "saturated_subdistrict",
+)
 
 POSITION_ACCURACY_M = 10.0
 """Assumed when a register says nothing of how a position was found (hand-held receiver or rooftop geocode)."""

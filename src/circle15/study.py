@@ -69,7 +69,9 @@ def assess(
     tell("totals")
     totals = measure_totals(city.places, city.population, city.institutions, services=SERVICES)
     tell("judge")
-    findings = judge_city(plan, sites=pd.DataFrame(sites.drop(columns="geometry")), neighbours=neighbours, totals=totals)
+    findings = judge_city(
+        plan, sites=pd.DataFrame(sites.drop(columns="geometry")), neighbours=neighbours, totals=totals
+    )
     found = []
     for service in chosen:
         tell("gaps")
@@ -148,11 +150,19 @@ def judge_proposed(
         raise UsageError(problems)
     wgs_lon, wgs_lat = to_wgs84([lon], [lat], datum)
     site = gpd.GeoDataFrame(
-        {"id": [PROPOSED_ID], "name": [""], "service": [service], "level": [""], "tags": [""], "beds": [float("nan")],
-         "position_accuracy_m": [position_accuracy_m], **{k: [v] for k, v in (attributes or {}).items()}},
+        {
+            "id": [PROPOSED_ID],
+            "name": [""],
+            "service": [service],
+            "level": [""],
+            "tags": [""],
+            "beds": [float("nan")],
+            "position_accuracy_m": [position_accuracy_m],
+            **{k: [v] for k, v in (attributes or {}).items()},
+        },
         geometry=[Point(wgs_lon[0], wgs_lat[0])],
         crs=CRS,
-    )  # fmt: skip
+    )
     measured = measure_sites(plan, city, site)
     margin_m = position_accuracy_m + float(city.institutions["position_accuracy_m"].max() or 0.0)
     neighbours = neighbours_within(site, city.institutions, radius_m=plan.circle.radius_m, margin_m=margin_m)
@@ -170,7 +180,8 @@ def provenance(plan: Plan, city: City, *, options: Mapping[str, object]) -> dict
         "circle15": __version__,
         "city": {"name": city.name, "simulated": city.simulated},
         "inputs": [
-            {"role": s.role, "file": s.file, "sha256": s.sha256, "datum": s.datum, "options": dict(s.options)} for s in city.sources
+            {"role": s.role, "file": s.file, "sha256": s.sha256, "datum": s.datum, "options": dict(s.options)}
+            for s in city.sources
         ],
         "plan": plan.summary(),
         "options": dict(options),
@@ -185,7 +196,9 @@ def _services(city: City, services: Iterable[str] | None, *, must_hold: bool = T
         return [s for s in SERVICES if s in held]
     chosen = list(dict.fromkeys(services))
     problems = [
-        Problem("unknown_service_option", value=s, params={"known": ", ".join(SERVICES)}) for s in chosen if s not in SERVICES
+        Problem("unknown_service_option", value=s, params={"known": ", ".join(SERVICES)})
+        for s in chosen
+        if s not in SERVICES
     ]
     if must_hold and not problems:
         problems = [Problem("service_without_institutions", value=s) for s in chosen if s not in held]

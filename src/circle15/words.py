@@ -70,7 +70,11 @@ def word_problem(problem: Problem, lang: Lang | None = None) -> str:
     fault = word(f"problems.{problem.id}.fault", lang, **slots)
     remedy = word(f"problems.{problem.id}.remedy", lang, **slots)
     sentence = word("problems.place.sentence", lang, fault=fault, remedy=remedy)
-    return f"{word('problems.place.join', lang).join(place)}{word('problems.place.colon', lang)}{sentence}" if place else sentence
+    return (
+        f"{word('problems.place.join', lang).join(place)}{word('problems.place.colon', lang)}{sentence}"
+        if place
+        else sentence
+    )
 
 
 def word_error(error: Circle15Error, lang: Lang | None = None) -> str:

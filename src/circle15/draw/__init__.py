@@ -1,0 +1,1 @@
+"""Draw 制图: self-contained pages that need no network."""

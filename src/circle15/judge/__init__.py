@@ -1,0 +1,1 @@
+"""Judge 研判: numbers against rules; never measures anything itself."""

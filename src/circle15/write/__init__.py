@@ -1,0 +1,1 @@
+"""Write 写出: workbooks, CSV, GIS layers, verdicts and run records."""

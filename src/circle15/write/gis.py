@@ -19,7 +19,9 @@ def write_layer(path: Path, table: gpd.GeoDataFrame, *, layer: str) -> Path:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _FIXED_DATE})
         try:
             if path.suffix == ".geojson":
-                pyogrio.write_dataframe(table, temporary, driver="GeoJSON", layer=layer, RFC7946="YES", COORDINATE_PRECISION=7)
+                pyogrio.write_dataframe(
+                    table, temporary, driver="GeoJSON", layer=layer, RFC7946="YES", COORDINATE_PRECISION=7
+                )
             else:
                 temporary.unlink()  # the driver makes a new file, it does not fill an empty one
                 pyogrio.write_dataframe(table, temporary, driver="GPKG", layer=layer)

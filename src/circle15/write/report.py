@@ -28,7 +28,12 @@ def write_assessment(assessment: Assessment, folder: Path, *, lang: Lang) -> lis
     sheets = [
         Sheet(_sheet("coverage", lang), word("workbook.note.coverage", lang, **slots), assessment.coverage, COVERAGE),
         Sheet(_sheet("totals", lang), word("workbook.note.totals", lang), assessment.totals, TOTALS),
-        Sheet(_sheet("findings", lang), word("workbook.note.findings", lang), findings_table(assessment.findings, lang=lang), FINDINGS),
+        Sheet(
+            _sheet("findings", lang),
+            word("workbook.note.findings", lang),
+            findings_table(assessment.findings, lang=lang),
+            FINDINGS,
+        ),
         Sheet(_sheet("sites", lang), word("workbook.note.sites", lang), sites, SITES),
         _gap_sheet(assessment.gaps, assessment.provenance, radius_m=assessment.radius_m, lang=lang),
         _source_sheet(assessment.provenance, lang),
@@ -61,7 +66,9 @@ def write_gaps(
     sheets = [_gap_sheet(gaps, provenance, radius_m=radius_m, lang=lang), _source_sheet(provenance, lang)]
     title = word("workbook.title.gaps", lang, city=city)
     return [
-        write_workbook(folder / f"{stem}.xlsx", sheets, lang=lang, title=title, marks=marks_of(simulated=simulated, lang=lang)),
+        write_workbook(
+            folder / f"{stem}.xlsx", sheets, lang=lang, title=title, marks=marks_of(simulated=simulated, lang=lang)
+        ),
         write_csv(folder / f"{stem}.csv", gaps, GAPS, lang=lang),
         write_layer(folder / f"{stem}.gpkg", gaps, layer="gaps"),
         write_layer(folder / f"{stem}.geojson", gaps, layer="gaps"),
@@ -79,12 +86,17 @@ def problem_rows(problems: Iterable[Problem], *, lang: Lang) -> pd.DataFrame:
     """Problems as a table: place, value, what is wrong, what to do; errors before warnings."""
     rows = [
         {
-            "severity": p.severity, "file": p.file or "", "sheet": p.sheet or "", "row": p.row, "column": p.column or "",
-            "value": p.value or "", "fault": word(f"problems.{p.id}.fault", lang, **p.params),
+            "severity": p.severity,
+            "file": p.file or "",
+            "sheet": p.sheet or "",
+            "row": p.row,
+            "column": p.column or "",
+            "value": p.value or "",
+            "fault": word(f"problems.{p.id}.fault", lang, **p.params),
             "remedy": word(f"problems.{p.id}.remedy", lang, **p.params),
         }
         for p in sorted(problems, key=lambda p: p.severity != "error")
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows, columns=[c.name for c in PROBLEMS]).astype({"row": "float64"})
 
 
@@ -92,25 +104,41 @@ def verdict_record(verdict: Verdict, provenance: Mapping[str, object], *, lang: 
     """A verdict as JSON with every finding, its evidence and what replays it."""
     return to_json(
         {
-            "site": verdict.site_id, "service": verdict.service, "conclusion": str(verdict.conclusion),
-            "conclusion_words": word(f"judge.conclusion.{verdict.conclusion}", lang), "measures": verdict.measures,
+            "site": verdict.site_id,
+            "service": verdict.service,
+            "conclusion": str(verdict.conclusion),
+            "conclusion_words": word(f"judge.conclusion.{verdict.conclusion}", lang),
+            "measures": verdict.measures,
             "findings": [
                 {
-                    "rule_id": f.rule_id, "title": f.title, "outcome": str(f.outcome), "force": str(f.force), "clause": f.clause,
-                    "quote": f.quote, "ground": f.ground, "ground_name": f.ground_name, "observed": f.observed, "limit": f.limit,
-                    "bound": f.bound, "unit": f.unit, "figures": f.evidence.figures, "notes": note_words(f, lang=lang),
+                    "rule_id": f.rule_id,
+                    "title": f.title,
+                    "outcome": str(f.outcome),
+                    "force": str(f.force),
+                    "clause": f.clause,
+                    "quote": f.quote,
+                    "ground": f.ground,
+                    "ground_name": f.ground_name,
+                    "observed": f.observed,
+                    "limit": f.limit,
+                    "bound": f.bound,
+                    "unit": f.unit,
+                    "figures": f.evidence.figures,
+                    "notes": note_words(f, lang=lang),
                     "neighbours": [
                         {"id": n.id, "name": n.name, "distance_m": n.distance_m, "would_exceed": n.would_exceed}
                         for n in f.evidence.neighbours
                     ],
-                    "borderline": [{"id": n.id, "name": n.name, "distance_m": n.distance_m} for n in f.evidence.borderline],
+                    "borderline": [
+                        {"id": n.id, "name": n.name, "distance_m": n.distance_m} for n in f.evidence.borderline
+                    ],
                     "neighbours_words": neighbour_words(f, lang=lang),
                 }
                 for f in verdict.findings
             ],
             "run": provenance,
         }
-    )  # fmt: skip
+    )
 
 
 def write_verdict(path: Path, verdict: Verdict, provenance: Mapping[str, object], *, lang: Lang) -> Path:
@@ -129,7 +157,9 @@ def marks_of(*, simulated: bool, lang: Lang) -> str:
 def _gap_sheet(gaps: gpd.GeoDataFrame, provenance: Mapping[str, object], *, radius_m: float, lang: Lang) -> Sheet:
     options = provenance.get("options")
     least = options.get("gap_min_residents", 0.0) if isinstance(options, Mapping) else 0.0
-    services = word("summary.join", lang).join(word(f"columns.services.{s}", lang) for s in dict.fromkeys(gaps["service"]))
+    services = word("summary.join", lang).join(
+        word(f"columns.services.{s}", lang) for s in dict.fromkeys(gaps["service"])
+    )
     note = word("workbook.note.gaps", lang, service=services, radius=f"{radius_m:g}", min_residents=f"{least:g}")
     return Sheet(_sheet("gaps", lang), note, pd.DataFrame(gaps.drop(columns="geometry")), GAPS)
 

@@ -1,6 +1,9 @@
-"""What a planner reads first 摘要: coverage by district, over-cap circles, empty townships, the worst gaps, as lines."""
+"""What a planner reads first 摘要: coverage, over-cap circles, empty townships and the worst gaps, as lines."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -30,15 +33,23 @@ def gap_lines(gaps: pd.DataFrame, *, lang: Lang) -> list[str]:
     if gaps.empty:
         return [word("summary.no_gaps", lang)]
     lines = [word("summary.gaps", lang, n=len(gaps), residents=f"{gaps['residents'].sum():,.0f}")]
-    for gap in gaps.nsmallest(WORST_GAPS, "rank").itertuples(index=False):
-        lines.append(
-            word(
-                "summary.gap", lang, rank=gap.rank, district=gap.district_name, township=gap.township_name,
-                residents=f"{gap.residents:,.0f}", nearest=gap.nearest_name, metres=f"{gap.nearest_m:,.0f}",
-                lon=f"{gap.candidate_lon:.6f}", lat=f"{gap.candidate_lat:.6f}", new=f"{gap.candidate_new_residents:,.0f}",
-            )  # fmt: skip
-        )
-    return lines
+    return lines + [_gap_line(gap, lang) for gap in gaps.nsmallest(WORST_GAPS, "rank").to_dict("records")]
+
+
+def _gap_line(gap: Mapping[str, Any], lang: Lang) -> str:
+    return word(
+        "summary.gap",
+        lang,
+        rank=gap["rank"],
+        district=gap["district_name"],
+        township=gap["township_name"],
+        residents=f"{gap['residents']:,.0f}",
+        nearest=gap["nearest_name"],
+        metres=f"{gap['nearest_m']:,.0f}",
+        lon=f"{gap['candidate_lon']:.6f}",
+        lat=f"{gap['candidate_lat']:.6f}",
+        new=f"{gap['candidate_new_residents']:,.0f}",
+    )
 
 
 def verdict_lines(verdict: Verdict, *, lang: Lang) -> list[str]:
@@ -53,20 +64,37 @@ def verdict_lines(verdict: Verdict, *, lang: Lang) -> list[str]:
 
 
 _MEASURES = (
-    "lon", "lat", "district_name", "township_name", "others_within", "residents_within", "circle_land_km2",
-    "density_circle_per_km2", "density_place_per_km2", "density_cell_per_km2",
-)  # fmt: skip
+    "lon",
+    "lat",
+    "district_name",
+    "township_name",
+    "others_within",
+    "residents_within",
+    "circle_land_km2",
+    "density_circle_per_km2",
+    "density_place_per_km2",
+    "density_cell_per_km2",
+)
 
 
 def finding_lines(finding: Finding, *, lang: Lang) -> list[str]:
     """One test: outcome, title and figures; clause with quotation; neighbours with distances; notes."""
-    limit = "" if finding.limit is None else word(f"summary.limit_{finding.bound or 'max'}", lang, limit=_figure(finding.limit))
+    limit = (
+        ""
+        if finding.limit is None
+        else word(f"summary.limit_{finding.bound or 'max'}", lang, limit=_figure(finding.limit))
+    )
     observed = "" if finding.observed is None else word("summary.observed", lang, observed=_figure(finding.observed))
     lines = [
         word(
-            "summary.finding", lang, outcome=word(f"judge.outcome.{finding.outcome}", lang), title=finding.title,
-            ground=finding.ground_name, force=word(f"judge.force.{finding.force}", lang), figures=observed + limit,
-        ),  # fmt: skip
+            "summary.finding",
+            lang,
+            outcome=word(f"judge.outcome.{finding.outcome}", lang),
+            title=finding.title,
+            ground=finding.ground_name,
+            force=word(f"judge.force.{finding.force}", lang),
+            figures=observed + limit,
+        ),
         word("summary.clause", lang, clause=finding.clause, quote=finding.quote),
     ]
     if finding.evidence.neighbours:
@@ -90,7 +118,10 @@ def note_words(finding: Finding, *, lang: Lang) -> list[str]:
     """Notes of a finding, worded; a note of the plan's own stands as it is."""
     known = catalogue(lang)
     slots = {k: _figure(v) for k, v in finding.evidence.figures.items()}
-    return [known[f"judge.note.{n}"].format_map(_Slots(slots)) if f"judge.note.{n}" in known else n for n in finding.evidence.notes]
+    return [
+        known[f"judge.note.{n}"].format_map(_Slots(slots)) if f"judge.note.{n}" in known else n
+        for n in finding.evidence.notes
+    ]
 
 
 class _Slots(dict[str, str]):
@@ -103,13 +134,22 @@ def findings_table(findings: tuple[Finding, ...], *, lang: Lang) -> pd.DataFrame
     order = {Outcome.BREACHED: 0, Outcome.REVIEW: 1, Outcome.NO_DATA: 2, Outcome.MET: 3}
     rows = [
         {
-            "outcome": str(f.outcome), "ground": f.ground, "ground_name": f.ground_name, "title": f.title,
-            "observed": f.observed, "limit": f.limit, "force": str(f.force), "clause": f.clause, "quote": f.quote,
-            "neighbours": neighbour_words(f, lang=lang), "notes": "\n".join(note_words(f, lang=lang)),
-            "subject": f.subject, "rule_id": f.rule_id,
+            "outcome": str(f.outcome),
+            "ground": f.ground,
+            "ground_name": f.ground_name,
+            "title": f.title,
+            "observed": f.observed,
+            "limit": f.limit,
+            "force": str(f.force),
+            "clause": f.clause,
+            "quote": f.quote,
+            "neighbours": neighbour_words(f, lang=lang),
+            "notes": "\n".join(note_words(f, lang=lang)),
+            "subject": f.subject,
+            "rule_id": f.rule_id,
         }
         for f in sorted(findings, key=lambda f: order[f.outcome])
-    ]  # fmt: skip
+    ]
     table = pd.DataFrame(rows)
     return table.astype({"observed": float, "limit": float}) if rows else table
 
@@ -119,9 +159,15 @@ def _coverage_lines(assessment: Assessment, service: str, lang: Lang) -> list[st
     rows = table[(table["service"] == service) & table["level"].isin(["city", "district"])]
     return [
         word(
-            "summary.coverage", lang, name=r.name, share="–" if pd.isna(r.share) else f"{r.share:.2%}",
-            covered=f"{r.covered:,.0f}", residents=f"{r.residents:,.0f}", uncovered=f"{r.depth_0:,.0f}", n=r.institutions,
-        )  # fmt: skip
+            "summary.coverage",
+            lang,
+            name=r.name,
+            share="–" if pd.isna(r.share) else f"{r.share:.2%}",
+            covered=f"{r.covered:,.0f}",
+            residents=f"{r.residents:,.0f}",
+            uncovered=f"{r.depth_0:,.0f}",
+            n=r.institutions,
+        )
         for r in rows.itertuples(index=False)
     ]
 
@@ -132,7 +178,9 @@ def _empty_townships(assessment: Assessment, service: str, lang: Lang) -> str:
     named = word(f"columns.services.{service}", lang)
     if not empty:
         return word("summary.no_empty_township", lang, service=named)
-    return word("summary.empty_townships", lang, n=len(empty), service=named, names=word("summary.join", lang).join(empty))
+    return word(
+        "summary.empty_townships", lang, n=len(empty), service=named, names=word("summary.join", lang).join(empty)
+    )
 
 
 def _deciding(verdict: Verdict, lang: Lang) -> str:

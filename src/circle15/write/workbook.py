@@ -51,7 +51,12 @@ def write_workbook(path: Path, sheets: Sequence[Sheet], *, lang: Lang, title: st
     def fill(temporary: Path) -> None:
         book = xlsxwriter.Workbook(
             str(temporary),
-            {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "nan_inf_to_errors": False},
+            {
+                "strings_to_formulas": False,
+                "strings_to_urls": False,
+                "strings_to_numbers": False,
+                "nan_inf_to_errors": False,
+            },
         )
         book.set_properties({"title": title, "comments": marks, "created": _CREATED})
         formats = _formats(book)
@@ -66,7 +71,7 @@ def write_workbook(path: Path, sheets: Sequence[Sheet], *, lang: Lang, title: st
 
 
 def write_csv(path: Path, table: pd.DataFrame, columns: Sequence[Column], *, lang: Lang) -> Path:
-    """Write a table as CSV, UTF-8 with BOM so that Excel shows Chinese; texts that Excel would run get a leading quote."""
+    """Write a table as CSV, UTF-8 with BOM for Excel; texts that Excel would run get a leading quote."""
     present, body = shown(table, columns, lang)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
@@ -132,7 +137,10 @@ def _write_cell(page: Any, line: int, at: int, value: object, form: Any) -> None
 
 def _clean(value: str) -> str:
     """Characters that XML cannot hold are shown as a replacement mark."""
-    return "".join(c if c in "\t\n" or (c >= " " and not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff") else "\ufffd" for c in value)
+    return "".join(
+        c if c in "\t\n" or (c >= " " and not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff") else "\ufffd"
+        for c in value
+    )
 
 
 def _csv_value(value: object, digits: int | None) -> str:
@@ -147,5 +155,5 @@ def _csv_value(value: object, digits: int | None) -> str:
 
 
 def _sheet_name(title: str) -> str:
-    """Excel allows 31 characters and none of []:*?/\\ in a sheet's name."""
+    """Excel allows 31 characters in a sheet's name, and no brackets, colons, slashes or wildcards."""
     return "".join(c for c in title if c not in "[]:*?/\\'")[:31] or "Sheet"
