@@ -186,7 +186,7 @@ def _map(
     )
     if chosen.empty:
         known = ", ".join(f"{r.name} {r.id}" for r in districts[["id", "name"]].itertuples(index=False))
-        raise UsageError(Problem("unknown_district", value=district, params={"known": known}))
+        raise UsageError(Problem("use.unknown_district", value=district, params={"known": known}))
     with StepBar(lang) as bar:
         result = assess(plan, city, services=services or None, gap_min_residents=min_residents, progress=bar.show)
         folder, stem = Path(out), safe_file_name(city.name, fallback="city")
@@ -291,7 +291,7 @@ def _city_files(inputs: dict[str, Any]) -> CityFiles:
     missing = [k for k in ("institutions", "places", "population", "register_datum") if k not in given]
     if missing:
         raise UsageError(
-            Problem("inputs_missing", params={"missing": ", ".join("--" + m.replace("_", "-") for m in missing)})
+            Problem("use.inputs_missing", params={"missing": ", ".join("--" + m.replace("_", "-") for m in missing)})
         )
     return city_files(**given)
 

@@ -24,9 +24,9 @@ class _Local:
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write options, and the commands of a group."""
-        rows = [r for p in self.get_params(ctx) if (r := p.get_help_record(ctx))]  # type: ignore[attr-defined]
+        options = [p for p in self.get_params(ctx) if isinstance(p, click.Option)]  # type: ignore[attr-defined]
         with formatter.section(word("cli.heading.options", self.lang)):
-            formatter.write_dl(rows)
+            formatter.write_dl([r for p in options if (r := p.get_help_record(ctx))])
         if isinstance(self, click.Group):
             commands = [(name, c.get_short_help_str(limit=200)) for name, c in self.commands.items()]
             with formatter.section(word("cli.heading.commands", self.lang)):
@@ -45,7 +45,7 @@ class LocalCommand(_Local, click.Command):
 
     def __init__(self, *args: Any, lang: Lang, **kwargs: Any) -> None:  # noqa: ANN401 - handed on to click
         self.lang = lang
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, options_metavar=word("cli.metavar.options", lang), **kwargs)
 
 
 class LocalGroup(_Local, click.Group):
@@ -53,7 +53,11 @@ class LocalGroup(_Local, click.Group):
 
     def __init__(self, *args: Any, lang: Lang, **kwargs: Any) -> None:  # noqa: ANN401 - handed on to click
         self.lang = lang
-        super().__init__(*args, **kwargs)
+        metavars = {
+            "options_metavar": word("cli.metavar.options", lang),
+            "subcommand_metavar": word("cli.metavar.command", lang),
+        }
+        super().__init__(*args, **metavars, **kwargs)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Commands as they were added, not by alphabet."""
@@ -71,7 +75,8 @@ def _sentence(fault: click.UsageError, lang: Lang) -> str:
     if isinstance(fault, click.MissingParameter):
         return word("cli.usage.missing", lang, name=_name(fault.param))
     if isinstance(fault, click.NoSuchOption):
-        hint = f"({', '.join(fault.possibilities)})" if fault.possibilities else ""
+        near = ", ".join(fault.possibilities or [])
+        hint = word("cli.usage.did_you_mean", lang, near=near) if near else ""
         return word("cli.usage.no_such_option", lang, name=fault.option_name, hint=hint)
     if isinstance(fault, click.BadParameter):
         kind = fault.param.type if fault.param else None

@@ -139,13 +139,13 @@ def judge_proposed(
     """
     problems = []
     if service not in SERVICES:
-        problems.append(Problem("unknown_service_option", value=str(service), params={"known": ", ".join(SERVICES)}))
+        problems.append(Problem("use.unknown_service", value=str(service), params={"known": ", ".join(SERVICES)}))
     if datum not in DATUMS:
-        problems.append(Problem("unknown_datum", value=str(datum), params={"known": ", ".join(DATUMS)}))
+        problems.append(Problem("use.unknown_datum", value=str(datum), params={"known": ", ".join(DATUMS)}))
     if not (-180 <= lon <= 180 and -90 <= lat <= 90):  # noqa: PLR2004 - degrees
-        problems.append(Problem("site_out_of_range", value=f"{lon}, {lat}"))
+        problems.append(Problem("use.site_out_of_range", value=f"{lon}, {lat}"))
     if not 0 <= position_accuracy_m < float("inf"):
-        problems.append(Problem("accuracy_option", value=str(position_accuracy_m)))
+        problems.append(Problem("use.accuracy", value=str(position_accuracy_m)))
     if problems:
         raise UsageError(problems)
     wgs_lon, wgs_lat = to_wgs84([lon], [lat], datum)
@@ -196,12 +196,12 @@ def _services(city: City, services: Iterable[str] | None, *, must_hold: bool = T
         return [s for s in SERVICES if s in held]
     chosen = list(dict.fromkeys(services))
     problems = [
-        Problem("unknown_service_option", value=s, params={"known": ", ".join(SERVICES)})
+        Problem("use.unknown_service", value=s, params={"known": ", ".join(SERVICES)})
         for s in chosen
         if s not in SERVICES
     ]
     if must_hold and not problems:
-        problems = [Problem("service_without_institutions", value=s) for s in chosen if s not in held]
+        problems = [Problem("use.service_without_institutions", value=s) for s in chosen if s not in held]
     if problems:
         raise UsageError(problems)
     return chosen

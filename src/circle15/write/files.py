@@ -14,15 +14,15 @@ from pathlib import Path
 from circle15.errors import OutputError, Problem
 
 _REASONS = {
-    errno.EACCES: "output_no_permission",
-    errno.EPERM: "output_no_permission",
-    errno.EROFS: "output_no_permission",
-    errno.ENOSPC: "output_disk_full",
-    errno.EDQUOT: "output_disk_full",
-    errno.ENOTDIR: "output_not_a_folder",
-    errno.EEXIST: "output_not_a_folder",
-    errno.EISDIR: "output_is_a_folder",
-    errno.ENAMETOOLONG: "output_name_too_long",
+    errno.EACCES: "output.no_permission",
+    errno.EPERM: "output.no_permission",
+    errno.EROFS: "output.no_permission",
+    errno.ENOSPC: "output.disk_full",
+    errno.EDQUOT: "output.disk_full",
+    errno.ENOTDIR: "output.not_a_folder",
+    errno.EEXIST: "output.not_a_folder",
+    errno.EISDIR: "output.is_a_folder",
+    errno.ENAMETOOLONG: "output.name_too_long",
 }
 
 
@@ -32,7 +32,7 @@ def output_faults(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as fault:
-        reason = _REASONS.get(fault.errno or 0, "output_failed")
+        reason = _REASONS.get(fault.errno or 0, "output.failed")
         raise OutputError(Problem(reason, file=str(path), params={"reason": fault.strerror or str(fault)})) from fault
 
 
