@@ -1,0 +1,232 @@
+"""Service circles 服务圈: who else is within the radius, how many residents, how much land.
+
+A circle is geodesic about the site, its bound included. Cells that the circle cuts count by the exact share of their
+area inside it; land is first cut down to the surroundings of the site.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from circle15.measure.cells import CellArrays, disc_fractions, pack_cells, pack_geometries
+from circle15.project.metric import candidate_pairs, nearest, pairs_within
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import geopandas as gpd
+    from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
+
+    from circle15.schema import Population, PopulationBlocks
+
+    FloatArray = NDArray[np.float64]
+    IndexArray = NDArray[np.int64]
+
+_SITES_AT_ONCE = 10_000
+_M_PER_DEGREE = 110_500.0  # least length of a degree of latitude, and of longitude at the equator
+_M2_PER_KM2 = 1e6
+
+
+def neighbours_within(
+    sites: gpd.GeoDataFrame, institutions: gpd.GeoDataFrame, *, radius_m: float, margin_m: float = 0.0
+) -> pd.DataFrame:
+    """List the other institutions of the same service within `radius_m + margin_m` of every site (bound included).
+
+    Parameters
+    ----------
+    sites, institutions
+        EPSG:4326 points with `id` and `service`; `institutions` also with `name` and `position_accuracy_m`.
+        An institution with the site's own id is not its neighbour.
+    radius_m, margin_m
+        Radius of the circle and how far beyond it to look besides, for positions that are uncertain.
+
+    Returns
+    -------
+    DataFrame with `site_id`, `id`, `name`, `distance_m`, `position_accuracy_m`, by order of sites, then distance, then
+    order of institutions.
+    """
+    at, other, metres = _same_service_pairs(sites, institutions, radius_m + margin_m)
+    found = institutions.iloc[other]
+    return pd.DataFrame(
+        {
+            "site_id": sites["id"].to_numpy()[at],
+            "id": found["id"].to_numpy(),
+            "name": found["name"].to_numpy(),
+            "distance_m": metres,
+            "position_accuracy_m": found["position_accuracy_m"].to_numpy(dtype=np.float64),
+        }
+    )
+
+
+def measure_circles(
+    sites: gpd.GeoDataFrame,
+    institutions: gpd.GeoDataFrame,
+    population: Population | PopulationBlocks,
+    *,
+    radius_m: float,
+) -> pd.DataFrame:
+    """Measure the circle of every site.
+
+    Parameters
+    ----------
+    sites, institutions
+        As for `neighbours_within`; sites may be institutions themselves or proposed points.
+    population
+        Residents; all blocks are summed over.
+    radius_m
+        Radius in metres, bound included.
+
+    Returns
+    -------
+    DataFrame indexed like `sites`: `others_within`, `nearest_other_m` (NaN where there is no other),
+    `residents_within`, `circle_km2`, `circle_land_km2` (part of the circle on ground that the population source
+    covers; the whole circle where the source cannot tell) and `density_circle_per_km2` (residents on that land; NaN
+    where the circle holds none). Sites without a position have NaN throughout and no others.
+    """
+    at, _, _ = _same_service_pairs(sites, institutions, radius_m)
+    lon, lat = lonlat(sites)
+    residents, land_km2 = np.zeros(len(sites)), np.zeros(len(sites))
+    circle_km2 = np.pi * radius_m**2 / _M2_PER_KM2
+    for block in population.blocks():
+        residents += residents_within(lon, lat, block, radius_m=radius_m)
+        land_km2 += circle_km2 if block.land is None else _land_within_km2(lon, lat, block.land, radius_m)
+    nowhere = np.isnan(lon) | np.isnan(lat)
+    residents[nowhere] = land_km2[nowhere] = np.nan
+    # sums over blocks may pass the whole circle by rounding; a source that cannot tell counts once
+    land_km2 = np.minimum(land_km2, circle_km2)
+    density = np.divide(residents, land_km2, out=np.full(len(sites), np.nan), where=land_km2 > 0)
+    return pd.DataFrame(
+        {
+            "others_within": np.bincount(at, minlength=len(sites)).astype(np.int64),
+            "nearest_other_m": _nearest_other_m(sites, institutions),
+            "residents_within": residents,
+            "circle_km2": np.where(nowhere, np.nan, circle_km2),
+            "circle_land_km2": land_km2,
+            "density_circle_per_km2": density,
+        },
+        index=sites.index,
+    )
+
+
+def residents_within(lon: FloatArray, lat: FloatArray, block: Population, *, radius_m: float) -> FloatArray:
+    """Residents of one block within `radius_m` of every point, by the exact share of each cell.
+
+    Parameters
+    ----------
+    lon, lat
+        (n,) EPSG:4326 degrees; NaN gives 0.
+    block
+        Cells are polygons (share of their area inside the circle) or points (in when the distance is within the
+        radius, bound included).
+
+    Returns
+    -------
+    (n,) residents.
+    """
+    total = np.zeros(len(lon))
+    if not len(block.cells) or not len(lon):
+        return total
+    arrays = pack_cells(block.cells)
+    for at, cell in _near_cells(lon, lat, arrays, radius_m):
+        share = disc_fractions(arrays, cell, lon[at], lat[at], radius_m=radius_m)
+        total += _sums(at, share * arrays.residents[cell], len(lon))
+    return total
+
+
+def lonlat(sites: gpd.GeoDataFrame) -> tuple[FloatArray, FloatArray]:
+    """Longitude and latitude of a table of points; NaN where the geometry is missing or empty."""
+    points = np.asarray(sites.geometry.array, dtype=object)
+    return shapely.get_x(points), shapely.get_y(points)
+
+
+def _services(
+    sites: gpd.GeoDataFrame, institutions: gpd.GeoDataFrame
+) -> Iterator[tuple[IndexArray, IndexArray, IndexArray]]:
+    """For each service: places of its sites, of its institutions, and for each site its own place among the latter."""
+    theirs = institutions["service"].to_numpy()
+    for service, rows in sites.groupby("service", sort=True).indices.items():
+        others = np.flatnonzero(theirs == service)
+        own = pd.Index(institutions["id"].to_numpy()[others]).get_indexer(sites["id"].to_numpy()[rows])
+        yield np.asarray(rows, dtype=np.int64), others, own.astype(np.int64)
+
+
+def _same_service_pairs(
+    sites: gpd.GeoDataFrame, institutions: gpd.GeoDataFrame, radius_m: float
+) -> tuple[IndexArray, IndexArray, FloatArray]:
+    lon, lat = lonlat(sites)
+    lon_b, lat_b = lonlat(institutions)
+    found = [(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))]
+    for rows, others, own in _services(sites, institutions):
+        i, j, metres = pairs_within(lon[rows], lat[rows], lon_b[others], lat_b[others], radius_m)
+        another = j != own[i]
+        found.append((rows[i[another]], others[j[another]], metres[another]))
+    at, other, metres = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    order = np.lexsort((other, metres, at))
+    return at[order], other[order], metres[order]
+
+
+def _nearest_other_m(sites: gpd.GeoDataFrame, institutions: gpd.GeoDataFrame) -> FloatArray:
+    lon, lat = lonlat(sites)
+    lon_b, lat_b = lonlat(institutions)
+    out = np.full(len(sites), np.nan)
+    for rows, others, own in _services(sites, institutions):
+        _, metres = nearest(lon[rows], lat[rows], lon_b[others], lat_b[others], skip=own)
+        out[rows] = np.where(np.isfinite(metres), metres, np.nan)
+    return out
+
+
+def _near_cells(
+    lon: FloatArray, lat: FloatArray, arrays: CellArrays, radius_m: float
+) -> Iterator[tuple[IndexArray, IndexArray]]:
+    """Pairs of sites and cells that may touch, cells of like size together so that a large one widens no search."""
+    sizes = np.ceil(np.log2(np.maximum(arrays.reach_m, 1.0)))
+    for size in np.unique(sizes):
+        cells = np.flatnonzero(sizes == size)
+        reach_m = radius_m + float(arrays.reach_m[cells].max())
+        for start in range(0, len(lon), _SITES_AT_ONCE):
+            part = slice(start, start + _SITES_AT_ONCE)
+            i, j = candidate_pairs(lon[part], lat[part], arrays.lon[cells], arrays.lat[cells], reach_m)
+            yield i + start, cells[j]
+
+
+def _land_within_km2(lon: FloatArray, lat: FloatArray, land: BaseGeometry, radius_m: float) -> FloatArray:
+    """Square kilometres of each circle that lie on the land (a valid polygon or multipolygon)."""
+    out = np.zeros(len(lon))
+    shapely.prepare(land)
+    boxes = _boxes(lon, lat, radius_m)
+    whole = shapely.contains_properly(land, boxes)
+    out[whole] = np.pi * radius_m**2
+    shore = np.flatnonzero(~whole & shapely.intersects(land, boxes))
+    if len(shore):
+        out[shore] = _shore_m2(lon[shore], lat[shore], shapely.get_parts(land), radius_m)
+    return out / _M2_PER_KM2
+
+
+def _shore_m2(lon: FloatArray, lat: FloatArray, ground: NDArray[np.object_], radius_m: float) -> FloatArray:
+    """Square metres of each circle on pieces of ground that share none."""
+    boxes = _boxes(lon, lat, radius_m)
+    at, piece = shapely.STRtree(ground).query(boxes, predicate="intersects")
+    bounds = shapely.bounds(boxes)
+    cut = [shapely.clip_by_rect(ground[p], *bounds[n]) for n, p in zip(at, piece, strict=True)]
+    arrays = pack_geometries(np.asarray(cut, dtype=object))
+    site = at[arrays.row]
+    share = disc_fractions(arrays, np.arange(len(arrays)), lon[site], lat[site], radius_m=radius_m)
+    return _sums(site, share * arrays.area_m2, len(lon))
+
+
+def _sums(at: IndexArray, values: FloatArray, n: int) -> FloatArray:
+    return np.bincount(at, weights=values, minlength=n).astype(np.float64)
+
+
+def _boxes(lon: FloatArray, lat: FloatArray, radius_m: float) -> NDArray[np.object_]:
+    """Boxes of degrees that hold the circles with room to spare; empty where there is no position."""
+    north = 1.01 * radius_m / _M_PER_DEGREE
+    east = np.minimum(north / np.cos(np.radians(np.minimum(np.abs(lat) + north, 89.0))), 180.0)
+    boxes = np.asarray(shapely.box(lon - east, lat - north, lon + east, lat + north), dtype=object)
+    boxes[~(np.isfinite(lon) & np.isfinite(lat))] = shapely.Polygon()
+    return boxes
