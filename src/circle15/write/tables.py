@@ -141,8 +141,8 @@ def shown(table: pd.DataFrame, columns: Sequence[Column], lang: Lang) -> tuple[l
         elif column.form == "flag":
             yes, no = word("columns.flags.yes", lang), word("columns.flags.no", lang)
             values = values.map(lambda v, y=yes, n=no: y if v is True or v is np.True_ else n)
-        out[column.name] = values
-    return present, pd.DataFrame(out, columns=[c.name for c in present])
+        out[column.name] = values.astype(object)  # Arrow strings refuse the lone surrogates of foreign names
+    return present, pd.DataFrame(out, columns=[c.name for c in present], dtype=object)
 
 
 def _worded(value: object, prefix: str, lang: Lang) -> str:

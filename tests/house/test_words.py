@@ -1,0 +1,82 @@
+"""Words, ids and columns cannot lag behind the code."""
+
+import ast
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+from circle15.words import LANGS, catalogue
+from circle15.write import tables
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted((ROOT / "src" / "circle15").rglob("*.py"))
+CJK = re.compile(r"[\u3400-\u9fff]")
+
+
+def slots(template):
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name}
+
+
+def test_both_languages_have_the_same_ids_with_the_same_slots():
+    zh, en = (catalogue(lang) for lang in LANGS)
+    assert set(zh) == set(en)
+    assert {k for k in zh if slots(zh[k]) != slots(en[k])} == set()
+
+
+def test_english_sentences_hold_no_chinese():
+    assert {k: v for k, v in catalogue("en").items() if CJK.search(v)} == {}
+
+
+def code_strings(tree):
+    """String constants that are not docstrings or field descriptions."""
+    docs = set()
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            for at, item in enumerate(body):
+                if isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant):
+                    docs.add(id(item.value))
+                    del at
+        if isinstance(node, ast.keyword) and node.arg == "description":
+            docs.update(id(n) for n in ast.walk(node.value))
+    return [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in docs]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT / "src" / "circle15")))
+def test_no_chinese_literals_in_code(path):
+    found = [(n.lineno, n.value) for n in code_strings(ast.parse(path.read_text(encoding="utf-8"))) if CJK.search(n.value)]
+    assert found == []
+
+
+def problem_ids():
+    found = set()
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "Problem" and node.args:
+                first = node.args[0]
+                if isinstance(first, ast.Constant):
+                    found.add(first.value)
+    return sorted(found)
+
+
+@pytest.mark.parametrize("problem_id", problem_ids())
+def test_every_problem_has_a_fault_and_a_remedy(problem_id):
+    for lang in LANGS:
+        assert catalogue(lang)[f"problems.{problem_id}.fault"].strip()
+        assert catalogue(lang)[f"problems.{problem_id}.remedy"].strip()
+
+
+def test_literal_message_ids_exist():
+    pattern = re.compile(r"""\bword\(\s*"([\w.\-]+)"[,)]""")
+    used = {m for p in SOURCES for m in pattern.findall(p.read_text(encoding="utf-8"))}
+    assert used
+    assert used - set(catalogue("zh")) == set()
+
+
+@pytest.mark.parametrize("name", ["GAPS", "SITES", "COVERAGE", "TOTALS", "FINDINGS", "PROBLEMS", "SOURCES"])
+def test_every_column_of_a_workbook_has_a_heading(name):
+    for column in getattr(tables, name):
+        for lang in LANGS:
+            assert column.heading(lang)
