@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import numpy as np
+import pandas as pd
 import shapely
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -12,7 +19,6 @@ Geometries = NDArray[np.object_]
 
 PART_M = 2000.0
 """Widest part that one local frame serves; see `cells` for the error that it makes."""
-POLYGON = 3
 M_PER_DEGREE = 111_320.0
 
 
@@ -24,7 +30,7 @@ def polygons_only(geometries: Geometries) -> Geometries:
     kept = geometries.copy()
     for i in np.flatnonzero(mixed):
         inner = shapely.get_parts(shapely.get_parts(geometries[i]))
-        kept[i] = shapely.multipolygons(inner[shapely.get_type_id(inner) == POLYGON])
+        kept[i] = shapely.multipolygons(inner[shapely.get_type_id(inner) == shapely.GeometryType.POLYGON])
     return kept
 
 
@@ -82,3 +88,72 @@ def _halves(parts: Geometries, bounds: Floats, metres: Floats) -> Geometries:
     low[rows[~first], axis[~first]] = middle[rows[~first], axis[~first]]
     boxes = shapely.box(low[:, 0], low[:, 1], high[:, 0], high[:, 1])
     return np.asarray(shapely.intersection(np.repeat(parts, 2), boxes), dtype=object)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Where cells and places meet: one row a pair, sorted by cell, then place.
+
+    Parameters
+    ----------
+    cell, place
+        (m,) positions in the cells and in the places.
+    whole
+        (m,) the place holds all of the cell.
+    geometry
+        (m,) the shared ground: the cell itself where whole.
+    """
+
+    cell: Ints
+    place: Ints
+    whole: NDArray[np.bool_]
+    geometry: Geometries
+
+
+def meet_places(geometries: Geometries, places: gpd.GeoDataFrame) -> Pieces:
+    """Cut cells (n,) at the outlines of places (columns id, level, geometry).
+
+    A cell astride a border gives a piece to each side; ground outside all places gives none. A point on a border
+    belongs to one place of each level: to the one that holds it inside, else to the first by id.
+    """
+    outlines = np.asarray(places.geometry.array, dtype=object)
+    tree = shapely.STRtree(geometries)
+    place, cell = tree.query(outlines, predicate="intersects")
+    flat = shapely.get_dimensions(geometries)[cell] == 0
+    whole = flat | _among(place, cell, tree.query(outlines, predicate="covers"))
+    ground = geometries[cell]
+    ground[~whole] = polygons_only(np.asarray(shapely.intersection(ground[~whole], outlines[place[~whole]])))
+    keep = whole | (shapely.area(ground) > 0)
+    inside = _among(place[flat], cell[flat], tree.query(outlines, predicate="contains"))
+    keep[flat] = _one_a_level(cell[flat], place[flat], inside, places)
+    order = np.flatnonzero(keep)[np.lexsort((place[keep], cell[keep]))]
+    return Pieces(cell[order], place[order], whole[order], ground[order])
+
+
+def _among(place: Ints, cell: Ints, pairs: Ints) -> NDArray[np.bool_]:
+    """Which (place, cell) are among `pairs` (2, k)."""
+    span = int(max(cell.max(initial=0), pairs[1].max(initial=0))) + 1
+    return np.isin(place * span + cell, pairs[0] * span + pairs[1])
+
+
+def _one_a_level(cell: Ints, place: Ints, inside: NDArray[np.bool_], places: gpd.GeoDataFrame) -> NDArray[np.bool_]:
+    """Keep the places that hold a point inside; of those that only touch it, the first where none holds it."""
+    table = pd.DataFrame({"cell": cell, "edge": ~inside})
+    table["level"], table["id"] = places["level"].to_numpy()[place], places["id"].to_numpy()[place]
+    ordered = table.sort_values(["cell", "level", "edge", "id"])
+    first = ~ordered.duplicated(["cell", "level"])
+    return np.asarray((first | ~ordered["edge"]).reindex(table.index).to_numpy(), dtype=bool)
+
+
+def locate(lon: Floats, lat: Floats, places: gpd.GeoDataFrame) -> Ints:
+    """Position (n,) of the first place by id that holds each point, inside or on its border; -1 where none does."""
+    outlines = np.asarray(places.geometry.array, dtype=object)
+    place, point = shapely.STRtree(np.asarray(shapely.points(lon, lat), dtype=object)).query(
+        outlines, predicate="intersects"
+    )
+    found = np.full(len(lon), len(places), dtype=np.int64)
+    by_id = np.argsort(places["id"].to_numpy().astype(str), kind="stable")
+    standing = np.empty(len(places), dtype=np.int64)
+    standing[by_id] = np.arange(len(places))
+    np.minimum.at(found, point, standing[place])
+    return np.asarray(np.append(by_id, -1)[found], dtype=np.int64)

@@ -1,0 +1,135 @@
+"""Residents under 0, 1, 2 and more service circles, place by place 覆盖.
+
+Residents are taken as spread evenly over their cell, so a circle covers the share of them that it covers of the cell's
+area, and a cell astride a border is measured on each side by itself. Every institution's circle counts wherever it
+reaches, also from beyond a border. Points are covered as wholes, by geodesic distance.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from circle15.measure.cells import CellArrays, depth_fractions, pack_geometries, row_areas_m2, row_shares
+from circle15.measure.pieces import Pieces, meet_places
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import geopandas as gpd
+
+    from circle15.measure.kernels import Floats, Ints
+    from circle15.schema import Population, PopulationBlocks
+
+DEPTHS = 3
+"""Depth of cover is told as 0, 1, 2 and this many or more."""
+
+
+def measure_coverage(
+    population: Population | PopulationBlocks,
+    institutions: gpd.GeoDataFrame,
+    places: gpd.GeoDataFrame,
+    *,
+    radius_m: float,
+    services: Sequence[str],
+) -> pd.DataFrame:
+    """Count covered residents for every place and service.
+
+    Parameters
+    ----------
+    population
+        Cells, areas or points with residents, read block by block.
+    institutions, places
+        Tables as in `schema`, EPSG:4326.
+    radius_m
+        Radius of the service circle; its edge belongs to it.
+    services
+        Services to measure.
+
+    Returns
+    -------
+    One row a place and service, in the order of places, then services: place_id, name, level, parent, service,
+    residents, covered, share (NaN without residents), depth_0 … depth_3 (people under exactly 0, 1, 2 and at least 3
+    circles), institutions (those of the service standing in the place).
+    """
+    centres = [service_centres(institutions, service) for service in services]
+    people = np.zeros((len(places), len(services), DEPTHS + 1))
+    for block in population.blocks():
+        people += _block_people(block.cells, places, centres, radius_m)
+    standing = count_standing(institutions, places, services)
+    frames = [_rows(places, name, people[:, s], standing[name]) for s, name in enumerate(services)]
+    if not frames:
+        return _rows(places.iloc[:0], "", people[:0].reshape(0, DEPTHS + 1), np.empty(0, dtype=np.int64))
+    table = pd.concat(frames)
+    return table.sort_index(kind="stable").reset_index(drop=True)
+
+
+def count_standing(
+    institutions: gpd.GeoDataFrame, places: gpd.GeoDataFrame, services: Sequence[str]
+) -> dict[str, Ints]:
+    """Institutions of each service that stand in each place (n,); one on a border stands in one place of each level."""
+    inside = meet_places(np.asarray(institutions.geometry.array, dtype=object), places)
+    service = institutions["service"].to_numpy()[inside.cell]
+    return {s: np.bincount(inside.place[service == s], minlength=len(places)) for s in services}
+
+
+def piece_residents(cells: CellArrays, pieces: Pieces, residents: Floats) -> Floats:
+    """Residents (m,) on each piece: those of the cell by the piece's share of its area.
+
+    `cells` are the packed cells that `pieces` were cut from, `residents` (n,) their people.
+    """
+    cut = ~pieces.whole
+    people = residents[pieces.cell].astype(float)
+    own = row_areas_m2(pack_geometries(pieces.geometry[cut]), int(cut.sum()))
+    people[cut] *= own / row_areas_m2(cells, len(residents))[pieces.cell[cut]]
+    return people
+
+
+def service_centres(institutions: gpd.GeoDataFrame, service: str) -> tuple[Floats, Floats]:
+    """Longitudes and latitudes of the institutions of one service; NaN where a position is missing."""
+    points = np.asarray(institutions.geometry[institutions["service"] == service].array, dtype=object)
+    return shapely.get_x(points), shapely.get_y(points)
+
+
+def _block_people(
+    table: gpd.GeoDataFrame, places: gpd.GeoDataFrame, centres: list[tuple[Floats, Floats]], radius_m: float
+) -> Floats:
+    """People (places, services, depths) of one block of cells."""
+    geometries, residents = np.asarray(table.geometry.array, dtype=object), table["residents"].to_numpy(float)
+    pieces = meet_places(geometries, places)
+    cells = pack_geometries(geometries)
+    cut = ~pieces.whole
+    parts = pack_geometries(pieces.geometry[cut])
+    weight = piece_residents(cells, pieces, residents)
+    people = np.zeros((len(places), len(centres), DEPTHS + 1))
+    for s, (lon, lat) in enumerate(centres):
+        at_least = np.ones((len(weight), DEPTHS + 2))
+        at_least[:, -1] = 0.0
+        whole = row_shares(cells, depth_fractions(cells, lon, lat, radius_m=radius_m, depths=DEPTHS), len(residents))
+        at_least[:, 1:-1] = whole[pieces.cell]
+        own = depth_fractions(parts, lon, lat, radius_m=radius_m, depths=DEPTHS)
+        at_least[cut, 1:-1] = row_shares(parts, own, int(cut.sum()))
+        exactly = weight[:, None] * (at_least[:, :-1] - at_least[:, 1:])
+        for depth, column in enumerate(exactly.T):
+            people[:, s, depth] = np.bincount(pieces.place, column, minlength=len(places))
+    return people
+
+
+def _rows(places: gpd.GeoDataFrame, service: str, people: Floats, institutions: Ints) -> pd.DataFrame:
+    residents, covered = people.sum(axis=1), people[:, 1:].sum(axis=1)
+    none = np.full(len(places), np.nan)
+    columns: dict[str, object] = {
+        "place_id": places["id"].to_numpy(),
+        "name": places["name"].to_numpy(),
+        "level": places["level"].to_numpy(),
+        "parent": places["parent"].to_numpy(),
+        "service": service,
+        "residents": residents,
+        "covered": covered,
+        "share": np.divide(covered, residents, out=none, where=residents > 0),
+    }
+    columns |= {f"depth_{depth}": people[:, depth] for depth in range(DEPTHS + 1)}
+    return pd.DataFrame(columns | {"institutions": institutions.astype(np.int64)})

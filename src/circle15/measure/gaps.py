@@ -1,0 +1,286 @@
+"""Patches of residents beyond every service circle, ranked 服务空白.
+
+A patch is made of populated cells that circles leave uncovered in whole or in part and that touch by an edge or a
+corner; only the uncovered share of a cell's residents counts. Points with residents stand together up to 100 m. Wide
+areas are first laid out in parts of a quarter of the radius, or else one village would make its whole township a gap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from circle15.measure.cells import (
+    CellArrays,
+    candidate_pairs,
+    depth_fractions,
+    disc_fractions,
+    frame_xy,
+    pack_cells,
+    pack_geometries,
+)
+from circle15.measure.coverage import service_centres
+from circle15.measure.kernels import depth_areas
+from circle15.measure.pieces import PART_M, locate
+from circle15.project.metric import areas_m2, circle_outline, nearest, pairs_within
+from circle15.schema import CRS
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+    from circle15.measure.kernels import Floats, Ints
+    from circle15.schema import Population, PopulationBlocks
+
+MIN_RESIDENTS = 100.0
+POINTS_TOGETHER_M = 100.0
+LEAST_SHARE = 1e-6  # a thinner sliver is rounding of an outline and must not tie two patches together
+CELLS_TOUCH_DEG = 1e-8  # 1 mm: corners of neighbours out of a projected grid differ in their last digits
+PARTS_PER_RADIUS = 4
+CANDIDATES_AT_ONCE = 4000
+M2_PER_KM2 = 1e6
+
+COLUMNS = {
+    "rank": "int64",
+    "gap_id": "str",
+    "service": "str",
+    "residents": "float64",
+    "area_km2": "float64",
+    "density_per_km2": "float64",
+    "cells": "int64",
+    "district_id": "str",
+    "district_name": "str",
+    "township_id": "str",
+    "township_name": "str",
+    "nearest_id": "str",
+    "nearest_name": "str",
+    "nearest_m": "float64",
+    "candidate_lon": "float64",
+    "candidate_lat": "float64",
+    "candidate_new_residents": "float64",
+}
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """Cells that are not wholly covered (n): arrays, uncovered share, uncovered residents, centre, source cell."""
+
+    cells: CellArrays
+    share: Floats
+    residents: Floats
+    lon: Floats
+    lat: Floats
+    source: Ints
+
+    @property
+    def points(self) -> bool:
+        return not (self.cells.area_m2 > 0).any()
+
+
+def find_gaps(
+    population: Population | PopulationBlocks,
+    institutions: gpd.GeoDataFrame,
+    places: gpd.GeoDataFrame,
+    *,
+    radius_m: float,
+    service: str,
+    min_residents: float = MIN_RESIDENTS,
+) -> gpd.GeoDataFrame:
+    """Find patches of residents whom no circle of a service covers.
+
+    Parameters
+    ----------
+    population
+        Cells, areas or points with residents, read block by block; patches run on across blocks.
+    institutions, places
+        Tables as in `schema`, EPSG:4326. Only cells whose centre lies in a district are looked at; all where `places`
+        has no district.
+    radius_m
+        Radius of the service circle; its edge belongs to it.
+    service
+        Service whose circles cover.
+    min_residents
+        Patches with fewer uncovered residents are left out.
+
+    Returns
+    -------
+    One row a patch, most uncovered residents first (then from west to east, south to north), EPSG:4326: rank, gap_id,
+    service, residents (uncovered), area_km2 (uncovered ground of its cells), density_per_km2, cells, the district and
+    township that hold most of its residents ("" where none), the institution of the service nearest to the candidate
+    point (NaN metres where there is none), the candidate point: that centre of a cell of the patch which would newly
+    cover most residents, in the patch and beyond it (ties: westernmost, then southernmost), with their number; and as
+    geometry the outline of the patch's cells (for points: 50 m about each).
+    """
+    centres = service_centres(institutions, service)
+    ground = _uncovered(population, centres, places, radius_m)
+    label = _patches(ground)
+    size = np.bincount(label, ground.residents)
+    member = size[label] >= min_residents
+    gain = np.zeros(len(label))
+    gain[member] = _gains(ground, np.flatnonzero(member), centres, radius_m)
+    best = _best_cells(ground, label, gain, member)
+    order = np.lexsort((ground.lat[best], ground.lon[best], -np.round(size[label[best]], 6)))
+    best = best[order]
+    rows = _describe(ground, label, best, places)
+    rows["candidate_new_residents"] = gain[best]
+    _add_nearest(rows, institutions[institutions["service"] == service])
+    rows["service"] = service
+    return _table(rows, [_outline(ground, np.flatnonzero(label == n)) for n in label[best]])
+
+
+def _uncovered(
+    population: Population | PopulationBlocks,
+    centres: tuple[Floats, Floats],
+    places: gpd.GeoDataFrame,
+    radius_m: float,
+) -> _Ground:
+    districts = places[places["level"] == "district"]
+    widest_m = radius_m / PARTS_PER_RADIUS if population.kind == "area" else PART_M
+    geometry: list[object] = []
+    numbers: list[Floats] = []
+    read = 0
+    for block in population.blocks():
+        cells = pack_cells(block.cells, widest_m=widest_m)
+        share = 1.0 - depth_fractions(cells, *centres, radius_m=radius_m, depths=1)[:, 0]
+        keep = (share > LEAST_SHARE) & (cells.residents > 0)
+        if len(districts):
+            keep[keep] = locate(cells.lon[keep], cells.lat[keep], districts) >= 0
+        geometry.extend(cells.geometry[keep])
+        numbers.append(np.column_stack([share, cells.residents, cells.row + read])[keep])
+        read += len(block.cells)
+    share, residents, source = np.concatenate(numbers or [np.empty((0, 3))]).T
+    cells = pack_geometries(np.array(geometry, dtype=object), residents, widest_m=np.inf)
+    return _Ground(cells, share, share * residents, *_centres_inside(cells), source.astype(np.int64))
+
+
+def _centres_inside(cells: CellArrays) -> tuple[Floats, Floats]:
+    """Centres of the cells; for bent or broken cells whose middle is not theirs, some point inside."""
+    lon, lat = cells.lon.copy(), cells.lat.copy()
+    beside = np.flatnonzero(~shapely.intersects_xy(cells.geometry, lon, lat))
+    points = shapely.point_on_surface(cells.geometry[beside])
+    lon[beside], lat[beside] = shapely.get_x(points), shapely.get_y(points)
+    return lon, lat
+
+
+def _patches(ground: _Ground) -> Ints:
+    """Number (n,) of the patch that each cell belongs to."""
+    n = len(ground.cells)
+    if ground.points:
+        a, b, _ = pairs_within(ground.lon, ground.lat, ground.lon, ground.lat, POINTS_TOGETHER_M)
+    else:
+        tree = shapely.STRtree(ground.cells.geometry)
+        a, b = tree.query(ground.cells.geometry, predicate="dwithin", distance=CELLS_TOUCH_DEG)
+    _, label = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)
+    return np.asarray(label, dtype=np.int64)
+
+
+def _gains(ground: _Ground, candidates: Ints, centres: tuple[Floats, Floats], radius_m: float) -> Floats:
+    """Residents (k,) newly covered by a circle about the centre of each candidate cell."""
+    gains = np.zeros(len(candidates))
+    known = _near_each_cell(ground, centres, radius_m)
+    for first in range(0, len(candidates), CANDIDATES_AT_ONCE):
+        some = candidates[first : first + CANDIDATES_AT_ONCE]
+        lon, lat = ground.lon[some], ground.lat[some]
+        cell, of = candidate_pairs(ground.cells, lon, lat, radius_m=radius_m)
+        share = disc_fractions(ground.cells, cell, lon[of], lat[of], radius_m=radius_m)
+        open_share = ground.share[cell]
+        # where both the new circle and the old ones cut a cell, only their union tells what is new
+        both = (share > 0) & (share < 1) & (open_share < 1)
+        share = np.where(both, 0.0, share * open_share)
+        share[both] = _newly(ground, cell[both], (lon[of[both]], lat[of[both]]), known, radius_m)
+        gains[first : first + len(some)] = np.bincount(of, share * ground.cells.residents[cell], minlength=len(some))
+    return gains
+
+
+def _near_each_cell(ground: _Ground, centres: tuple[Floats, Floats], radius_m: float) -> tuple[Ints, Floats, Floats]:
+    """Existing circles near each cell: start (n + 1,), dx, dy about the cell's reference point."""
+    lon, lat = centres
+    cells = ground.cells
+    cell, disc = candidate_pairs(cells, lon, lat, radius_m=radius_m)
+    dx, dy = frame_xy(lon[disc], lat[disc], cells.lon[cell], cells.lat[cell])
+    near = np.hypot(dx, dy) - cells.reach_m[cell] < radius_m
+    return np.searchsorted(cell[near], np.arange(len(cells) + 1)), dx[near], dy[near]
+
+
+def _newly(
+    ground: _Ground, cell: Ints, at: tuple[Floats, Floats], known: tuple[Ints, Floats, Floats], radius_m: float
+) -> Floats:
+    """Share (p,) of a cell that a circle about `at` covers and no existing one does."""
+    start, old_dx, old_dy = known
+    dx, dy = frame_xy(*at, ground.cells.lon[cell], ground.cells.lat[cell])
+    count = start[cell + 1] - start[cell]
+    begin = np.append(0, np.cumsum(count + 1))
+    take = np.arange(begin[-1]) - np.repeat(begin[:-1], count + 1) + np.repeat(start[cell], count + 1)
+    new = begin[1:] - 1
+    take[new] = 0
+    all_dx, all_dy = (old[take] if len(old) else np.zeros(len(take)) for old in (old_dx, old_dy))
+    all_dx[new], all_dy[new] = dx, dy
+    union = depth_areas(ground.cells.rings, cell, begin, all_dx, all_dy, radius_m=radius_m, depths=1)[:, 0]
+    return np.asarray(np.maximum(union / ground.cells.area_m2[cell] - (1.0 - ground.share[cell]), 0.0))
+
+
+def _best_cells(ground: _Ground, label: Ints, gain: Floats, member: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Ints:
+    """Cell of each patch whose centre gains most; to the millionth of a person, then west, then south."""
+    cell = np.flatnonzero(member)
+    order = cell[np.lexsort((ground.lat[cell], ground.lon[cell], -np.round(gain[cell], 6), label[cell]))]
+    _, first = np.unique(label[order], return_index=True)
+    return order[first]
+
+
+def _describe(ground: _Ground, label: Ints, best: Ints, places: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Size, ground and place of the patches that the cells `best` stand for."""
+    patch = label[best]
+    residents = np.bincount(label, ground.residents)[patch]
+    area = np.bincount(label, ground.cells.area_m2 * ground.share)[patch] / M2_PER_KM2
+    cells = pd.Series(ground.source).groupby(label).nunique().reindex(patch).to_numpy()
+    rows = pd.DataFrame({"residents": residents, "area_km2": area, "cells": cells})
+    rows["candidate_lon"], rows["candidate_lat"] = ground.lon[best], ground.lat[best]
+    for level in ("district", "township"):
+        chosen = places[places["level"] == level]
+        at = _most_residents(ground, label, chosen)[patch] if len(patch) else patch
+        for column in ("id", "name"):
+            rows[f"{level}_{column}"] = np.append(chosen[column].to_numpy(dtype=object), "")[at]
+    return rows
+
+
+def _most_residents(ground: _Ground, label: Ints, places: gpd.GeoDataFrame) -> Ints:
+    """Position in `places`, for every patch, of the one that holds most of its residents (ties: first by id), or -1."""
+    best = np.full(int(label.max(initial=-1)) + 1, -1, dtype=np.int64)
+    place = locate(ground.lon, ground.lat, places)
+    table = pd.DataFrame({"patch": label, "place": place, "residents": ground.residents})[place >= 0]
+    sums = table.groupby(["patch", "place"])["residents"].sum().round(6).to_frame().reset_index()
+    sums["id"] = places["id"].to_numpy()[sums["place"]]
+    first = sums.sort_values(["residents", "id"], ascending=[False, True]).drop_duplicates("patch")
+    best[first["patch"].to_numpy()] = first["place"].to_numpy()
+    return best
+
+
+def _add_nearest(rows: pd.DataFrame, institutions: gpd.GeoDataFrame) -> None:
+    points = np.asarray(institutions.geometry.array, dtype=object)
+    lon, lat = rows["candidate_lon"].to_numpy(), rows["candidate_lat"].to_numpy()
+    j, metres = nearest(lon, lat, shapely.get_x(points), shapely.get_y(points))
+    rows["nearest_m"] = np.where(j >= 0, metres, np.nan)
+    for column in ("id", "name"):
+        rows[f"nearest_{column}"] = np.append(institutions[column].to_numpy(dtype=object), "")[j]
+
+
+def _outline(ground: _Ground, members: Ints) -> BaseGeometry:
+    if ground.points:
+        spots = [circle_outline(ground.lon[i], ground.lat[i], POINTS_TOGETHER_M / 2) for i in members]
+        return shapely.union_all(spots)
+    return shapely.union_all(ground.cells.geometry[members], grid_size=CELLS_TOUCH_DEG / 10)
+
+
+def _table(rows: pd.DataFrame, outlines: list[BaseGeometry]) -> gpd.GeoDataFrame:
+    rows["rank"] = np.arange(1, len(rows) + 1)
+    rows["gap_id"] = [f"G{rank:03d}" for rank in rows["rank"]]
+    drawn_km2 = areas_m2(np.array(outlines, dtype=object)) / M2_PER_KM2
+    rows["area_km2"] = rows["area_km2"].where(rows["area_km2"] > 0, drawn_km2)
+    rows["density_per_km2"] = rows["residents"] / rows["area_km2"]
+    return gpd.GeoDataFrame(rows[list(COLUMNS)].astype(COLUMNS), geometry=outlines, crs=CRS)
