@@ -1,0 +1,253 @@
+"""What can be wrong in a plan file 规划自检: every fault as a Problem with card, field, line and value."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ValidationError
+
+from circle15.errors import Problem
+from circle15.policy.rules import (
+    KINDS,
+    AreaLimit,
+    Card,
+    CircleLimit,
+    Document,
+    Exit,
+    Group,
+    Indicator,
+    Mix,
+    PlaceClass,
+    Replace,
+    Suspend,
+    Target,
+    Trigger,
+)
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+MIN_QUOTE = 2
+MIX_TOLERANCE = 1e-6
+_BOUNDS = {
+    "greater_than": ("gt", ">"),
+    "greater_than_equal": ("ge", "≥"),
+    "less_than": ("lt", "<"),
+    "less_than_equal": ("le", "≤"),
+}
+_SHAPES = {
+    "string_type": "not_text",
+    "int_type": "not_whole_number",
+    "int_from_float": "not_whole_number",
+    "float_type": "not_number",
+    "finite_number": "not_number",
+    "bool_type": "not_yes_no",
+    "date_type": "not_date",
+    "tuple_type": "not_list",
+    "dict_type": "not_table",
+    "model_type": "not_table",
+    "model_attributes_type": "not_table",
+    "too_short": "empty",
+    "string_too_short": "empty",
+    "string_too_long": "bad_id",
+    "string_pattern_mismatch": "bad_id",
+}
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where a table of the plan file stands: file name, section, running number, id if it has one, line."""
+
+    file: str
+    section: str
+    id: str = ""
+    row: int | None = None
+
+    def problem(self, problem_id: str, field: str = "", value: object = None, **params: object) -> Problem:
+        """A Problem at this spot; `column` reads `section card-id field`."""
+        column = " ".join(p for p in (self.section, self.id, field) if p)
+        shown = None if value is None else str(value)
+        return Problem(f"plan.{problem_id}", file=self.file, row=self.row, column=column, value=shown, params=params)
+
+
+def line_of(source: str, section: str, number: int | None = None) -> int | None:
+    """1-based line on which the `number`-th `[[section]]` (or the table `[section]`) opens; None if written inline."""
+    opening, closing = (r"\[\[", r"\]\]") if number is not None else (r"\[", r"\]")
+    pattern = re.compile(rf"^[ \t]*{opening}[ \t]*{re.escape(section)}[ \t]*{closing}", re.MULTILINE)
+    for at, match in enumerate(pattern.finditer(source)):
+        if at == (number or 0):
+            return source.count("\n", 0, match.start()) + 1
+    return None
+
+
+def shape_problems(error: ValidationError, spot: Spot, known: Iterable[str] = ()) -> list[Problem]:
+    """Problems of one table that does not have the shape of its record."""
+    found: dict[tuple[str, str], Problem] = {}
+    for detail in error.errors(include_url=False, include_context=True):
+        problem = _shape_problem(detail, spot, tuple(known))
+        # a value that may be a number or a word fails twice: one fault is enough
+        found.setdefault((problem.column or "", str(problem.value)), problem)
+    return list(found.values())
+
+
+def _shape_problem(detail: ErrorDetails, spot: Spot, known: Sequence[str]) -> Problem:
+    steps = [s for s in detail["loc"] if s not in KINDS]
+    field = ".".join(_step(s) for s in steps if s not in {"float", "[key]"} and not str(s).startswith("constrained-"))
+    kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(str(steps[-1]), known, n=1) if len(steps) == 1 else []
+        return spot.problem("unknown_key", field, near=near[0] if near else "—")
+    if kind in {"missing", "union_tag_not_found"}:
+        return spot.problem("missing_key", field or "kind")
+    if kind == "union_tag_invalid":
+        return spot.problem("not_one_of", "kind", context.get("tag"), expected=", ".join(KINDS))
+    if kind in {"literal_error", "enum"}:
+        expected = str(context.get("expected", "")).replace("'", "").replace(" or ", ", ")
+        return spot.problem("not_one_of", field, value, expected=expected)
+    if kind in _BOUNDS:
+        key, sign = _BOUNDS[kind]
+        return spot.problem("out_of_range", field, value, bound=f"{sign} {context.get(key)}")
+    return spot.problem(_SHAPES.get(kind, "wrong_value"), field, value)
+
+
+def _step(step: object) -> str:
+    return str(step + 1) if isinstance(step, int) else str(step)
+
+
+# ── quotations ────────────────────────────────────────────────
+
+
+def squeeze(words: str) -> str:
+    """Words without any white space, full-width included: quotations are compared so."""
+    return "".join(words.split())
+
+
+def quote_problems(tables: Iterable[tuple[Spot, Mapping[str, object]]], text: str) -> Iterator[Problem]:
+    """Quotations that do not stand verbatim in the text (white space aside)."""
+    whole = squeeze(text)
+    for spot, table in tables:
+        quote = table.get("quote")
+        if isinstance(quote, str) and quote and (len(squeeze(quote)) < MIN_QUOTE or squeeze(quote) not in whole):
+            yield spot.problem("quote_not_found", "quote", quote)
+
+
+# ── what refers to what ───────────────────────────────────────
+
+
+def cross_problems(records: Sequence[tuple[Spot, BaseModel]]) -> Iterator[Problem]:
+    """Faults between tables: ids given twice, ids that nothing bears, limits that contradict each other."""
+    ids = {kind: {r.id for _, r in records if isinstance(r, kind)} for kind in (PlaceClass, Indicator)}
+    by_density = {r.id for _, r in records if isinstance(r, PlaceClass) and r.by is not None}
+    yield from _twice(records)
+    for spot, record in records:
+        if isinstance(record, Document):
+            yield from _reversed(spot, record)
+        if isinstance(record, PlaceClass):
+            yield from _class_bounds(spot, record)
+        if isinstance(record, Card):
+            yield from _references(spot, record, ids[PlaceClass], ids[Indicator])
+        if isinstance(record, CircleLimit) and record.where.place_class in ids[PlaceClass] - by_density:
+            yield spot.problem("class_without_density", "where.place_class", record.where.place_class)
+        if isinstance(record, AreaLimit):
+            yield from _area_limits(spot, record)
+        if isinstance(record, Mix) and abs(sum(record.shares.values()) - 1) > MIX_TOLERANCE:
+            yield spot.problem("shares_not_one", "shares", round(sum(record.shares.values()), 6))
+        if isinstance(record, Target) and record.at_least is None and record.at_most is None:
+            yield spot.problem("no_limit", "at_least")
+
+
+def _twice(records: Sequence[tuple[Spot, BaseModel]]) -> Iterator[Problem]:
+    spots: dict[tuple[str, str], list[Spot]] = {}
+    for spot, _ in records:
+        if spot.id:
+            spots.setdefault((spot.section, spot.id), []).append(spot)
+    for same in spots.values():
+        for spot in same[1:]:
+            yield spot.problem("duplicate_id", "id", spot.id, first=same[0].row or "—")
+
+
+def _reversed(spot: Spot, document: Document) -> Iterator[Problem]:
+    if document.valid_from and document.valid_to and document.valid_from > document.valid_to:
+        yield spot.problem("dates_reversed", "valid_to", document.valid_to, start=document.valid_from)
+
+
+def _class_bounds(spot: Spot, record: PlaceClass) -> Iterator[Problem]:
+    if record.by is not None and record.min is None and record.below is None:
+        yield spot.problem("no_limit", "min")
+    if record.min is not None and record.below is not None and record.min >= record.below:
+        yield spot.problem("bounds_reversed", "below", record.below, low=record.min)
+
+
+def _references(spot: Spot, card: Card, classes: set[str], indicators: set[str]) -> Iterator[Problem]:
+    if card.where.place_class is not None and card.where.place_class not in classes:
+        yield _unknown(spot, "where.place_class", card.where.place_class, classes)
+    for both in sorted(set(card.where.settings) & set(card.where.not_settings)):
+        yield spot.problem("setting_both_ways", "where.not_settings", both)
+    if isinstance(card, AreaLimit):
+        for name in card.max_by_class or {}:
+            if name not in classes:
+                yield _unknown(spot, "max_by_class", name, classes)
+        if card.max_indicator is not None and card.max_indicator not in indicators:
+            yield _unknown(spot, "max_indicator", card.max_indicator, indicators)
+    for field, trigger in _triggers(card):
+        named = [("indicator", trigger.indicator)]
+        bounds = {k: getattr(trigger, k) for k in ("below", "above", "at_most", "at_least")}
+        named += [(k, v) for k, v in bounds.items() if isinstance(v, str)]
+        for key, name in named:
+            if name not in indicators:
+                yield _unknown(spot, f"{field}.{key}", name, indicators)
+
+
+def _triggers(card: Card) -> Iterator[tuple[str, Trigger]]:
+    if isinstance(card, (Suspend, Replace, Exit)):
+        for at, trigger in enumerate(card.any_of, start=1):
+            yield f"any_of.{at}", trigger
+    if isinstance(card, Suspend):
+        for at, trigger in enumerate(card.all_of, start=1):
+            yield f"all_of.{at}", trigger
+
+
+def _unknown(spot: Spot, field: str, name: str, known: set[str]) -> Problem:
+    return spot.problem("unknown_id", field, name, known=", ".join(sorted(known)) or "—")
+
+
+_GROUND_OF = {"max_by_area": "district", "max_by_class": "township"}
+
+
+def _area_limits(spot: Spot, rule: AreaLimit) -> Iterator[Problem]:
+    kinds = ("max", "max_rate", "max_by_area", "max_by_class", "max_indicator")
+    upper = [k for k in kinds if getattr(rule, k) is not None]
+    upper += ["max_current"] if rule.max_current else []
+    if not upper and rule.min is None:
+        yield spot.problem("no_limit", "max")
+    for extra in upper[1:]:
+        yield spot.problem("two_limits", extra, first=upper[0])
+    if rule.min is not None and rule.max is not None and rule.min > rule.max:
+        yield spot.problem("bounds_reversed", "max", rule.max, low=rule.min)
+    if (rule.max_rate is None) != (rule.rate_per is None):
+        yield spot.problem("missing_key", "rate_per" if rule.rate_per is None else "max_rate")
+    for field, ground in _GROUND_OF.items():
+        if getattr(rule, field) is not None and rule.per != ground:
+            yield spot.problem("wrong_ground", "per", rule.per, wanted=field, ground=ground)
+    for field in _GROUND_OF:
+        if getattr(rule, field) == {}:
+            yield spot.problem("empty", field)
+
+
+def area_problems(records: Sequence[tuple[Spot, BaseModel]], districts: Iterable[str]) -> Iterator[Problem]:
+    """Areas that a plan names and the city does not have (by name or id)."""
+    known = set(districts)
+    for spot, record in records:
+        named: dict[str, Iterable[str]] = {}
+        if isinstance(record, AreaLimit) and record.max_by_area:
+            named["max_by_area"] = record.max_by_area
+        if isinstance(record, Group):
+            named["areas"] = record.areas
+        for field, names in named.items():
+            for name in names:
+                if name not in known:
+                    yield spot.problem("unknown_area", field, name, known=", ".join(sorted(known)) or "—")

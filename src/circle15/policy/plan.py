@@ -1,0 +1,302 @@
+"""Load and prove a plan file 规划文件: TOML beside the published text, all faults at once.
+
+A shipped plan is named by its id (`zhongwei`); a plan of one's own by the path of its .toml file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from circle15.errors import PlanError, Problem
+from circle15.policy.faults import Spot, area_problems, cross_problems, line_of, quote_problems, shape_problems
+from circle15.policy.rules import (
+    RULE_RECORDS,
+    Circle,
+    CircleLimit,
+    Density,
+    Document,
+    Fact,
+    Group,
+    Indicator,
+    PlaceClass,
+    Record,
+    Rule,
+)
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+    import pandas as pd
+
+SCHEMA = 1
+_TABLES: Mapping[str, type[BaseModel]] = {"document": Document, "circle": Circle, "density": Density}
+_LISTS: Mapping[str, type[BaseModel]] = {
+    "place_class": PlaceClass, "group": Group, "indicator": Indicator, "fact": Fact,
+}  # fmt: skip
+_REQUIRED = ("document", "circle")
+_RULE: TypeAdapter[Rule] = TypeAdapter(Rule)
+_RULE_KEYS = {str(get_args(m.model_fields["kind"].annotation)[0]): tuple(m.model_fields) for m in RULE_RECORDS}
+
+
+class Plan(Record):
+    """A plan as data, proved against its text.
+
+    `version` is the sha256 of the plan file and `text_version` that of the published text beside it.
+    """
+
+    id: str
+    version: str
+    text_version: str
+    city: str
+    document: Document
+    circle: Circle
+    density: Density
+    place_classes: tuple[PlaceClass, ...] = ()
+    groups: tuple[Group, ...] = ()
+    indicators: tuple[Indicator, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Title of the published document."""
+        return self.document.title
+
+    @property
+    def density_classes(self) -> tuple[PlaceClass, ...]:
+        """Classes decided by density, in the order of the plan: the first that fits holds."""
+        return tuple(c for c in self.place_classes if c.by is not None)
+
+    def rule(self, rule_id: str) -> Rule:
+        """The rule of an id; KeyError where there is none."""
+        return {r.id: r for r in self.rules}[rule_id]
+
+    def circle_rules(self) -> tuple[CircleLimit, ...]:
+        """Rules over the circle, in the order of the plan."""
+        return tuple(r for r in self.rules if isinstance(r, CircleLimit))
+
+    def class_title(self, class_id: str) -> str:
+        """The plan's own words for a class of ground; the id itself where the plan does not know it."""
+        return {c.id: c.title for c in self.place_classes}.get(class_id, class_id)
+
+    def summary(self) -> dict[str, object]:
+        """What a provenance record says of the plan: id, title, hashes, radius, deciding density."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "version": self.version,
+            "text_version": self.text_version,
+            "radius_m": self.circle.radius_m,
+            "density_unit": self.density.unit,
+            "rules": len(self.rules),
+        }
+
+
+@dataclass
+class _Reading:
+    """One plan file while it is read: what was understood and what was wrong."""
+
+    file: str
+    source: str
+    data: Mapping[str, object]
+    records: list[tuple[Spot, BaseModel]] = field(default_factory=list)
+    raw: list[tuple[Spot, Mapping[str, object]]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def of(self, section: str) -> tuple[Any, ...]:
+        return tuple(r for s, r in self.records if s.section == section)
+
+
+def shipped_plans() -> tuple[str, ...]:
+    """Ids of the plans that come with circle15, sorted."""
+    here = files("circle15.plans").iterdir()
+    return tuple(sorted(e.name.removesuffix(".toml") for e in here if e.name.endswith(".toml")))
+
+
+def load_plan(name_or_path: str | Path) -> Plan:
+    """Read a plan and prove it: shape, references between cards, every quotation verbatim in the text.
+
+    Parameters
+    ----------
+    name_or_path
+        Id of a shipped plan or path of a .toml file; its text stands beside it under the name in `document.text`.
+
+    Raises
+    ------
+    PlanError
+        With every fault of the file at once: card, field, line and value.
+    """
+    entry = _find(name_or_path)
+    content = _bytes(entry, entry.name)
+    source = _decode(content, entry.name)
+    reading = _Reading(entry.name, source, _parse(source, entry.name))
+    _read_scalars(reading)
+    _read_tables(reading)
+    _read_lists(reading)
+    reading.problems += cross_problems(reading.records)
+    text = _published_text(entry, reading)
+    if text is not None:
+        reading.problems += quote_problems(reading.raw, text)
+    if reading.problems:
+        raise PlanError(sorted(reading.problems, key=lambda p: p.row or 0))
+    return _plan(reading, entry.name.removesuffix(".toml"), content, text or "")
+
+
+def check_places(plan: Plan, places: pd.DataFrame) -> None:
+    """Refuse a plan that names districts which the city does not have.
+
+    `places` needs id, name and level (schema.PLACE_COLUMNS). Raises PlanError with every unknown name.
+    """
+    known: set[str] = set()
+    districts = places[places["level"] == "district"]
+    for column in ("name", "id"):
+        known |= set(districts[column].astype(str))
+    records = [(Spot(f"{plan.id}.toml", "rule", r.id), cast("BaseModel", r)) for r in plan.rules]
+    records += [(Spot(f"{plan.id}.toml", "group", g.id), g) for g in plan.groups]
+    problems = list(area_problems(records, known))
+    if problems:
+        raise PlanError(problems)
+
+
+def _find(name_or_path: str | Path) -> Traversable:
+    if str(name_or_path) in shipped_plans():
+        return files("circle15.plans").joinpath(f"{name_or_path}.toml")
+    path = Path(name_or_path)
+    try:
+        found = path.is_file()
+    except (OSError, ValueError):
+        found = False
+    if not found:
+        known = ", ".join(shipped_plans())
+        raise PlanError(Problem("plan.not_found", value=str(name_or_path), params={"known": known}))
+    return path
+
+
+def _bytes(entry: Traversable, name: str) -> bytes:
+    try:
+        return entry.read_bytes()
+    except OSError as error:
+        raise PlanError(Problem("plan.unreadable", file=name, params={"reason": error.strerror or ""})) from error
+
+
+def _decode(content: bytes, name: str) -> str:
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        row = content.count(b"\n", 0, error.start) + 1
+        raise PlanError(Problem("plan.not_utf8", file=name, row=row)) from error
+
+
+def _parse(source: str, name: str) -> Mapping[str, object]:
+    try:
+        return tomllib.loads(source)
+    except tomllib.TOMLDecodeError as error:
+        at = re.search(r"at line (\d+)", str(error))
+        row = int(at.group(1)) if at else source.count("\n") + 1
+        lines = source.split("\n")
+        shown = lines[row - 1].strip() if 0 < row <= len(lines) else None
+        raise PlanError(Problem("plan.toml_syntax", file=name, row=row, value=shown or None)) from error
+    except (RecursionError, ValueError) as error:
+        raise PlanError(Problem("plan.toml_syntax", file=name)) from error
+
+
+def _read_scalars(reading: _Reading) -> None:
+    known = ("schema", "city", *_TABLES, *_LISTS, "rule")
+    top = Spot(reading.file, "")
+    for key in reading.data:
+        if key not in known:
+            reading.problems.append(top.problem("unknown_section", key, known=", ".join(known)))
+    schema, city = reading.data.get("schema"), reading.data.get("city")
+    if schema is None or isinstance(schema, bool) or schema != SCHEMA:
+        reading.problems.append(top.problem("wrong_schema", "schema", schema, known=SCHEMA))
+    if not isinstance(city, str) or not city.strip():
+        reading.problems.append(top.problem("missing_key" if city is None else "not_text", "city", city))
+
+
+def _read_tables(reading: _Reading) -> None:
+    for section, record in _TABLES.items():
+        table = reading.data.get(section)
+        spot = Spot(reading.file, section, row=line_of(reading.source, section))
+        if table is None:
+            if section in _REQUIRED:
+                reading.problems.append(spot.problem("missing_section"))
+            continue
+        _read(reading, spot, table, record.model_validate, tuple(record.model_fields))
+
+
+def _read_lists(reading: _Reading) -> None:
+    for section, record in _LISTS.items():
+        for spot, table in _cards(reading, section):
+            _read(reading, spot, table, record.model_validate, tuple(record.model_fields))
+    for spot, table in _cards(reading, "rule"):
+        kind = table.get("kind") if isinstance(table, dict) else None
+        _read(reading, spot, table, _RULE.validate_python, _RULE_KEYS.get(str(kind), ()))
+    if "rule" not in reading.data:
+        reading.problems.append(Spot(reading.file, "rule").problem("missing_section"))
+
+
+def _cards(reading: _Reading, section: str) -> Iterator[tuple[Spot, object]]:
+    cards = reading.data.get(section, [])
+    if not isinstance(cards, list):
+        reading.problems.append(Spot(reading.file, section, row=line_of(reading.source, section)).problem("not_list"))
+        return
+    for number, card in enumerate(cards):
+        named = card.get("id") if isinstance(card, dict) else None
+        shown = named if isinstance(named, str) and named else f"#{number + 1}"
+        yield Spot(reading.file, section, shown, line_of(reading.source, section, number)), card
+
+
+def _read(reading: _Reading, spot: Spot, table: object, validate: Callable[[Any], Any], known: Iterable[str]) -> None:
+    if isinstance(table, dict):
+        reading.raw.append((spot, table))
+    try:
+        reading.records.append((spot, validate(table)))
+    except ValidationError as error:
+        reading.problems += shape_problems(error, spot, known)
+
+
+def _published_text(entry: Traversable, reading: _Reading) -> str | None:
+    """The published words; only a file right beside the plan is opened, so a foreign plan cannot point elsewhere."""
+    document = reading.data.get("document")
+    name = document.get("text") if isinstance(document, dict) else None
+    if not isinstance(name, str) or not name.strip():
+        return None
+    spot = Spot(reading.file, "document", row=line_of(reading.source, "document"))
+    if Path(name).name != name or "\\" in name or name in {".", ".."}:
+        reading.problems.append(spot.problem("text_elsewhere", "text", name))
+        return None
+    beside = entry.parent / name if isinstance(entry, Path) else files("circle15.plans").joinpath(name)
+    try:
+        return beside.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        reading.problems.append(Spot(name, "").problem("not_utf8"))
+    except (OSError, ValueError):
+        reading.problems.append(spot.problem("text_missing", "text", name))
+    return None
+
+
+def _plan(reading: _Reading, plan_id: str, content: bytes, text: str) -> Plan:
+    density = reading.of("density")
+    return Plan(
+        id=plan_id,
+        version=hashlib.sha256(content).hexdigest(),
+        text_version=hashlib.sha256(text.encode()).hexdigest(),
+        city=str(reading.data["city"]),
+        document=reading.of("document")[0],
+        circle=reading.of("circle")[0],
+        density=density[0] if density else Density(),
+        place_classes=reading.of("place_class"),
+        groups=reading.of("group"),
+        indicators=reading.of("indicator"),
+        facts=reading.of("fact"),
+        rules=reading.of("rule"),
+    )
