@@ -2,15 +2,16 @@
 # Two commands: `make demo` runs the sample city, `make test` runs every check.
 PYTHON ?= python3
 VENV ?= .venv
-BIN := $(VENV)/bin
-READY := $(VENV)/.ready
+BIN = $(VENV)/bin
+READY = $(VENV)/.ready
+OUT ?= maps/zhongwei
 
 .PHONY: demo test sample clean
 
 demo: $(READY) sample
-	$(BIN)/circle15 assess data/zhongwei/city.toml --out maps/zhongwei
-	$(BIN)/circle15 map data/zhongwei/city.toml --out maps/zhongwei
-	$(BIN)/circle15 gaps data/zhongwei/city.toml --service pharmacy --out maps/zhongwei
+	$(BIN)/circle15 assess data/zhongwei/city.toml --out $(OUT)
+	$(BIN)/circle15 map data/zhongwei/city.toml --out $(OUT)
+	$(BIN)/circle15 gaps data/zhongwei/city.toml --service pharmacy --out $(OUT)
 
 test: $(READY) sample
 	$(BIN)/ruff check .
@@ -28,4 +29,4 @@ $(READY): pyproject.toml
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) data/zhongwei maps/zhongwei
+	rm -rf $(VENV) data/zhongwei $(OUT)

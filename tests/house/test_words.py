@@ -46,7 +46,9 @@ def code_strings(tree):
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT / "src" / "circle15")))
 def test_no_chinese_literals_in_code(path):
-    found = [(n.lineno, n.value) for n in code_strings(ast.parse(path.read_text(encoding="utf-8"))) if CJK.search(n.value)]
+    found = [
+        (n.lineno, n.value) for n in code_strings(ast.parse(path.read_text(encoding="utf-8"))) if CJK.search(n.value)
+    ]
     assert found == []
 
 
@@ -54,7 +56,11 @@ def problem_ids():
     found = set()
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "Problem" and node.args:
+            if (
+                isinstance(node, ast.Call)
+                and getattr(node.func, "id", getattr(node.func, "attr", "")) == "Problem"
+                and node.args
+            ):
                 first = node.args[0]
                 if isinstance(first, ast.Constant):
                     found.add(first.value)

@@ -41,7 +41,9 @@ def gaps():
 
 def write_gap_book(path, lang="zh", table=None):
     table = gaps().drop(columns="geometry") if table is None else table
-    return write_workbook(path, [Sheet("空白", "说明", table, GAPS)], lang=lang, title="题", marks="内部使用 · 模拟数据")
+    return write_workbook(
+        path, [Sheet("空白", "说明", table, GAPS)], lang=lang, title="题", marks="内部使用 · 模拟数据"
+    )
 
 
 def test_gap_workbook_has_frozen_header_filters_and_chinese_headings(tmp_path):
@@ -68,9 +70,7 @@ def test_hostile_names_never_become_formulas_or_links(tmp_path):
 
 
 def test_csv_guards_formulas_and_starts_with_a_bom(tmp_path):
-    table = pd.concat([gaps()] * len(HOSTILE), ignore_index=True).assign(
-        nearest_name=pd.Series(HOSTILE, dtype=object)
-    )
+    table = pd.concat([gaps()] * len(HOSTILE), ignore_index=True).assign(nearest_name=pd.Series(HOSTILE, dtype=object))
     raw = write_csv(tmp_path / "g.csv", table, GAPS, lang="zh").read_bytes()
     assert raw.startswith(b"\xef\xbb\xbf")
     read = pd.read_csv(tmp_path / "g.csv", dtype=str)

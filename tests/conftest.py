@@ -1,0 +1,100 @@
+"""Cities that tests share: a hand-drawn one that can be checked on paper, and the simulated sample."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import geopandas as gpd
+import pytest
+from shapely.geometry import box
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = Path(os.environ.get("CIRCLE15_SHARED_DATA", ROOT.parent / "shared" / "data"))
+
+CITY_TOML = """\
+[city]
+name = "手绘市"
+plan = "zhongwei"
+as_of = 2026-04-30
+
+[institutions]
+file = "register.csv"
+datum = "wgs84"
+
+[[places]]
+file = "places.geojson"
+datum = "wgs84"
+
+[population]
+file = "population.geojson"
+"""
+
+# Two districts side by side, one township each. At 37.5° N 0.01° is 884 m east and 1,110 m north.
+#
+#   105.00            105.05            105.10
+#     |  沙坡头区 / 甲街道  |  中宁县 / 乙乡     |   37.50 … 37.53
+#     |  3 pharmacies in   |  1 pharmacy       |
+#     |  one 0.002° cluster|                   |
+REGISTER = """\
+医保编码,机构名称,机构类型,地址,经度,纬度,是否双通道,定点起始日期,定点终止日期
+P64050200001,甲一药房,零售药店,甲街1号,105.0200,37.5150,是,2020-01-01,
+P64050200002,甲二药房,零售药店,甲街2号,105.0220,37.5150,否,2020-01-01,
+P64050200003,甲三药房,零售药店,甲街3号,105.0200,37.5170,否,2020-01-01,
+P64052100001,乙药房,零售药店,乙路1号,105.0800,37.5150,否,2020-01-01,
+H64050200001,甲诊所,门诊,甲街4号,105.0210,37.5160,否,2020-01-01,
+"""
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Real data for local checks, where they are."""
+    if not SHARED.is_dir():
+        pytest.skip(f"real data for local checks are not here ({SHARED})")
+    return SHARED
+
+
+def write_toy_city(folder):
+    """Write the hand-drawn city into a folder; returns its city.toml."""
+    (folder / "city.toml").write_text(CITY_TOML, encoding="utf-8")
+    (folder / "register.csv").write_text(REGISTER, encoding="utf-8")
+    west, east = box(105.00, 37.50, 105.05, 37.53), box(105.05, 37.50, 105.10, 37.53)
+    places = gpd.GeoDataFrame(
+        {
+            "编码": ["640500", "640502", "640521", "640502001", "640521100"],
+            "名称": ["中卫市", "沙坡头区", "中宁县", "甲街道", "乙乡"],
+            "级别": ["city", "district", "district", "township", "township"],
+            "上级": ["", "640500", "640500", "640502", "640521"],
+            "标识": ["", "", "", "subdistrict", ""],
+            "人口等级": ["", "", "", "", "township_small"],
+        },
+        geometry=[box(105.00, 37.50, 105.10, 37.53), west, east, west, east],
+        crs="EPSG:4326",
+    )
+    places.to_file(folder / "places.geojson", driver="GeoJSON")
+    cells = [
+        box(105.0 + i * 0.002, 37.5 + j * 0.002, 105.002 + i * 0.002, 37.502 + j * 0.002)
+        for i in range(50)
+        for j in range(15)
+    ]
+    # 0.002° x 0.002° is 0.0392 km²: 200 residents in the west make 5,100/km², 20 in the east 510/km²
+    residents = [200.0 if i < 25 else 20.0 for i in range(50) for j in range(15)]
+    gpd.GeoDataFrame({"residents": residents}, geometry=cells, crs="EPSG:4326").to_file(
+        folder / "population.geojson", driver="GeoJSON"
+    )
+    return folder / "city.toml"
+
+
+@pytest.fixture
+def toy_city(tmp_path):
+    """The hand-drawn city's city.toml in a folder of its own."""
+    return write_toy_city(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def sample_city():
+    """city.toml of the simulated sample city, made by its own script where it is not there yet."""
+    city = ROOT / "data" / "zhongwei" / "city.toml"
+    if not city.exists():
+        subprocess.run([sys.executable, str(ROOT / "data" / "make_sample.py"), "--out", str(city.parent)], check=True)
+    return city

@@ -1,0 +1,97 @@
+"""Every command and every piece of Python in the README runs as printed, on the sample city."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+READMES = ("README.md", "README.en.md")
+FENCE = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+
+
+def blocks(kind):
+    return [
+        (name, body)
+        for name in READMES
+        for found, body in FENCE.findall((ROOT / name).read_text(encoding="utf-8"))
+        if found == kind
+    ]
+
+
+COMMANDS = sorted({line for _, body in blocks("bash") for line in body.strip().splitlines()})
+INLINE = sorted({c for n in READMES for c in re.findall(r"`(circle15 [^`]+)`", (ROOT / n).read_text(encoding="utf-8"))})
+
+
+def environment():
+    return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory, sample_city):
+    """A copy of what a README command touches, so that the tree stays as it is."""
+    folder = tmp_path_factory.mktemp("clone")
+    (folder / "data").symlink_to(sample_city.parents[1])
+    return folder
+
+
+def test_the_readmes_show_the_same_commands():
+    one, two = (
+        {
+            re.sub(r" --lang en", "", line)
+            for name, body in blocks("bash")
+            if name == n
+            for line in body.strip().splitlines()
+        }
+        for n in READMES
+    )
+    assert one == two
+
+
+@pytest.mark.parametrize("command", [c for c in [*COMMANDS, *INLINE] if c.startswith("circle15")])
+def test_command_runs(command, workplace):
+    done = subprocess.run(
+        shlex.split(command), cwd=workplace, env=environment(), capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_make_demo_runs_as_printed(tmp_path, sample_city):
+    """`make demo` itself, with this environment in place of a fresh one; the results go to a folder of the test."""
+    assert "make demo" in COMMANDS
+    assert sample_city.exists()
+    done = subprocess.run(
+        ["make", "demo", f"BIN={Path(sys.executable).parent}", "READY=pyproject.toml", f"OUT={tmp_path / 'out'}"],
+        cwd=ROOT, env=environment(), capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for said in ("覆盖率", "超过圈内上限", "没有零售药店的乡镇", "第 1 位", "第 3 位", "模拟数据", ".html", ".xlsx"):
+        assert said in done.stdout
+    written = {p.suffix for p in (tmp_path / "out").iterdir()}
+    assert written == {".html", ".xlsx", ".csv", ".gpkg", ".geojson", ".json"}
+
+
+def test_make_test_is_what_ci_calls():
+    assert "make test" in COMMANDS
+    assert "make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize(("name", "body"), blocks("python"))
+def test_python_runs(name, body, workplace):
+    assert name
+    done = subprocess.run(
+        [sys.executable, "-c", body],
+        cwd=workplace,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "沙坡头区" in done.stdout

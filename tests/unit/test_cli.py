@@ -1,0 +1,209 @@
+"""The commands: what they print, what they write, with which exit code, in both languages."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import geopandas as gpd
+import openpyxl
+import pandas as pd
+import pytest
+
+from circle15.cli import main
+
+COMMANDS = ["assess", "map", "site", "gaps", "check-data"]
+
+
+def run(capsys, *arguments):
+    with pytest.raises(SystemExit) as stop:
+        main([str(a) for a in arguments])
+    shown = capsys.readouterr()
+    return stop.value.code, shown.out, shown.err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(("lang", "heading"), [("zh", "用法："), ("en", "Usage: ")])
+def test_help_in_both_languages(capsys, command, lang, heading):
+    code, out, _ = run(capsys, command, "--lang", lang, "--help")
+    assert code == 0
+    assert out.startswith(heading)
+    assert ("选项" in out) == (lang == "zh")
+
+
+def test_help_loads_no_heavy_library():
+    probe = (
+        "import sys, circle15.cli as c\n"
+        "try: c.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "sys.exit(bool({'geopandas', 'numpy', 'shapely', 'folium', 'pydantic'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", probe], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nonsense"], "circle15 --help"),
+        (["site", "--lon", "x"], "--lon"),
+        (["site", "CITY"], "--lon"),
+        (["gaps", "--nope"], "--nope"),
+        (["gaps"], "--institutions"),
+        (["site", "CITY", "--lon", "1000", "--lat", "2", "--datum", "wgs84"], "1000"),
+        (["map", "CITY", "--district", "无此区"], "沙坡头区"),
+        (["assess", "CITY", "--service", "inpatient"], "inpatient"),
+    ],
+)
+def test_wrong_use_is_2_and_says_what_is_known(capsys, toy_city, arguments, said):
+    code, out, err = run(capsys, *[toy_city if a == "CITY" else a for a in arguments])
+    assert code == 2
+    assert said in err
+    assert "Traceback" not in out + err
+
+
+def test_assess_prints_a_summary_and_writes_whole_files(capsys, toy_city, tmp_path):
+    code, out, err = run(capsys, "assess", toy_city, "--out", tmp_path / "out")
+    assert code == 0, err
+    assert "沙坡头区：覆盖率" in out
+    book = openpyxl.load_workbook(tmp_path / "out" / "手绘市_assess.xlsx")
+    assert book.sheetnames == ["覆盖", "区域总量", "核对结果", "机构与服务圈", "空白清单", "数据来源"]
+    layer = gpd.read_file(tmp_path / "out" / "手绘市_institutions.gpkg")
+    assert layer.set_index("id").loc["P64050200001", "others_within"] == 2
+    assert layer.set_index("id").loc["P64052100001", "others_within"] == 0
+    record = json.loads((tmp_path / "out" / "手绘市_assess_run.json").read_text(encoding="utf-8"))
+    assert {i["role"] for i in record["inputs"]} >= {"institutions", "places", "population"}
+    assert all(len(i["sha256"]) == 64 for i in record["inputs"])
+    assert record["plan"]["id"] == "zhongwei"
+
+
+def test_the_same_run_gives_the_same_bytes(capsys, toy_city, tmp_path):
+    for name in ("a", "b"):
+        assert run(capsys, "assess", toy_city, "--out", tmp_path / name)[0] == 0
+        assert run(capsys, "gaps", toy_city, "--out", tmp_path / name)[0] == 0
+        assert run(capsys, "map", toy_city, "--out", tmp_path / name)[0] == 0
+    first = sorted((tmp_path / "a").iterdir())
+    assert len(first) == 5 + 5 + 3
+    assert [p.name for p in first if p.read_bytes() != (tmp_path / "b" / p.name).read_bytes()] == []
+
+
+def test_gap_list_in_all_forms(capsys, toy_city, tmp_path):
+    code, out, err = run(capsys, "gaps", toy_city, "--out", tmp_path / "out", "--min-residents", "10")
+    assert code == 0, err
+    assert "服务空白片区" in out
+    stem = tmp_path / "out" / "手绘市_gaps_pharmacy"
+    rows = pd.read_csv(f"{stem}.csv")
+    assert rows["排名"].tolist() == list(range(1, len(rows) + 1))
+    for suffix in (".gpkg", ".geojson"):
+        assert len(gpd.read_file(f"{stem}{suffix}")) == len(rows)
+
+
+def test_site_in_a_full_circle_is_refused_with_clause_and_distances(capsys, toy_city):
+    code, out, err = run(
+        capsys, "site", toy_city, "--lon", "105.0205", "--lat", "37.5155", "--datum", "wgs84", "--service", "pharmacy"
+    )
+    assert code == 0, err
+    assert "结论：" in out
+    assert "800 米服务半径内定点不超过 3 家" in out
+    assert "甲一药房 " in out
+
+
+def test_site_as_json_lists_neighbours_in_order(capsys, toy_city):
+    code, out, _ = run(
+        capsys,
+        "site",
+        toy_city,
+        "--lon",
+        "105.0205",
+        "--lat",
+        "37.5155",
+        "--datum",
+        "wgs84",
+        "--service",
+        "pharmacy",
+        "--json",
+    )
+    assert code == 0
+    record = json.loads(out)
+    circle = next(f for f in record["findings"] if f["rule_id"] == "pharmacy.circle.dense")
+    assert circle["outcome"] == "breached"
+    assert (circle["observed"], circle["limit"]) == (4, 3)
+    distances = [n["distance_m"] for n in circle["neighbours"]]
+    assert len(distances) == 3
+    assert distances == sorted(distances)
+    assert record["run"]["options"]["datum"] == "wgs84"
+
+
+def test_options_instead_of_a_city_file(capsys, toy_city, tmp_path):
+    folder = toy_city.parent
+    code, out, err = run(
+        capsys, "gaps", "--institutions", folder / "register.csv", "--places", folder / "places.geojson",
+        "--population", folder / "population.geojson", "--register-datum", "wgs84", "--plan", "zhongwei", "--out", tmp_path / "o",
+    )  # fmt: skip
+    assert code == 0, err
+    assert "服务空白" in out
+
+
+def test_check_data_finds_nothing_wrong_and_says_so(capsys, toy_city):
+    code, out, err = run(capsys, "check-data", toy_city)
+    assert code == 0, out + err
+    assert "错误 0 个" in out
+
+
+def test_check_data_lists_everything_and_exits_1(capsys, toy_city, tmp_path):
+    register = toy_city.parent / "register.csv"
+    text = (
+        register.read_text(encoding="utf-8")
+        .replace("105.0200,37.5150", "abc,37.5150")
+        .replace("105.0800,37.5150", "37.5150,105.0800")
+    )
+    register.write_text(text, encoding="utf-8")
+    code, out, _ = run(capsys, "check-data", toy_city, "--out", tmp_path / "p.xlsx")
+    assert code == 1
+    assert "abc" in out
+    sheet = openpyxl.load_workbook(tmp_path / "p.xlsx").active
+    assert {2, 5} <= {r[3].value for r in sheet.iter_rows(min_row=4)}
+
+
+def test_bad_input_is_1_and_writes_nothing(capsys, toy_city, tmp_path):
+    (toy_city.parent / "register.csv").write_text("", encoding="utf-8")
+    code, out, err = run(capsys, "assess", toy_city, "--out", tmp_path / "out")
+    assert code == 1
+    assert "register.csv" in err
+    assert "Traceback" not in out + err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_no_permission_is_said(capsys, toy_city, tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    code, _, err = run(capsys, "gaps", toy_city, "--out", tmp_path / "locked")
+    assert code == 1
+    assert "没有权限" in err
+
+
+def test_inputs_are_not_touched(capsys, toy_city, tmp_path):
+    before = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in toy_city.parent.iterdir() if p.is_file()}
+    assert run(capsys, "assess", toy_city, "--out", tmp_path / "out")[0] == 0
+    assert {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in before} == before
+
+
+def test_ctrl_c_leaves_nothing_half_written(toy_city, tmp_path):
+    """A real interrupt in a real process, at a moment when work has begun."""
+    command = [
+        sys.executable,
+        "-c",
+        "from circle15.cli import main; main()",
+        "map",
+        str(toy_city),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process.stderr.readline()  # the first step has begun
+    time.sleep(0.05)
+    process.send_signal(2)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "已中断" in err
+    assert list(tmp_path.rglob(".circle15-*")) == []
