@@ -129,9 +129,10 @@ def residents_within(lon: FloatArray, lat: FloatArray, block: Population, *, rad
     (n,) residents.
     """
     total = np.zeros(len(lon))
-    if not len(block.cells) or not len(lon):
-        return total
-    arrays = pack_cells(block.cells)
+    # packing costs more than measuring, so cells far from all sites are dropped before it
+    boxes = shapely.STRtree(_boxes(lon, lat, radius_m))
+    near = np.unique(boxes.query(np.asarray(block.cells.geometry.array, dtype=object))[0])
+    arrays = pack_cells(block.cells.iloc[near])
     for at, cell in _near_cells(lon, lat, arrays, radius_m):
         share = disc_fractions(arrays, cell, lon[at], lat[at], radius_m=radius_m)
         total += _sums(at, share * arrays.residents[cell], len(lon))

@@ -71,9 +71,8 @@ def measure_density(
 def first_holder(points: Geometries, outlines: Geometries) -> IndexArray:
     """Position of the first outline that holds each point, border included; -1 where none does."""
     first = np.full(len(points), len(outlines), dtype=np.int64)
-    if len(outlines):
-        point, outline = shapely.STRtree(outlines).query(points, predicate="intersects")
-        np.minimum.at(first, point, outline)
+    outline, point = shapely.STRtree(points).query(outlines, predicate="intersects")
+    np.minimum.at(first, point, outline)
     return np.where(first < len(outlines), first, -1)
 
 
