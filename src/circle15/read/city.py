@@ -1,0 +1,252 @@
+"""The city file: which register, residents and outlines make one city 城市配置 city.toml.
+
+    [city]          name, simulated, plan, as_of
+    [institutions]  file, datum, and the options of read_institutions
+    [[places]]      file, level, datum or crs, and the options of read_places; one table a file
+    [population]    file, scale_to ("district", "township" …), and the options of read_population
+
+Paths are relative to the city file.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import shapely
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from circle15.errors import Circle15Error, InputError, Problem
+from circle15.read.faults import fail, raise_errors
+from circle15.read.files import Reading, checked_path
+from circle15.read.institutions import read_institutions
+from circle15.read.places import PlaceFile, read_place_files
+from circle15.read.population import MARGIN_M, read_population
+from circle15.read.scaling import scale_population
+from circle15.schema import POSITION_ACCURACY_M, City, Datum, PlaceLevel, Population, PopulationBlocks, Service
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class CityPart(_Part):
+    """Section [city]: what is assessed, under which plan, on which day."""
+
+    name: str = Field(min_length=1)
+    simulated: bool = False
+    plan: str = ""
+    as_of: dt.date | None = None
+
+
+class InstitutionsPart(_Part):
+    """Section [institutions]: the register; see read_institutions."""
+
+    file: str
+    datum: Datum
+    crs: str | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+    sheet: str | None = None
+    encoding: str | None = None
+    layer: str | None = None
+    service: Service | None = None
+    services: dict[str, Service] = Field(default_factory=dict)
+    drop_services: tuple[str, ...] = ()
+    default_accuracy_m: float = Field(default=POSITION_ACCURACY_M, ge=0)
+
+
+class PlacesPart(_Part):
+    """One [[places]] section: outlines; see read_places."""
+
+    file: str
+    level: PlaceLevel | None = None
+    datum: Datum | None = None
+    crs: str | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+    encoding: str | None = None
+    layer: str | None = None
+    repair: bool = False
+
+
+class PopulationPart(_Part):
+    """Section [population]: residents; see read_population and scale_population."""
+
+    file: str
+    datum: Datum | None = None
+    crs: str | None = None
+    residents_column: str | None = None
+    nodata: float | None = None
+    encoding: str | None = None
+    layer: str | None = None
+    margin_m: float = Field(default=MARGIN_M, ge=0)
+    scale_to: PlaceLevel | None = None
+
+
+class CityFiles(_Part):
+    """A city file as read: `folder` is where its paths start."""
+
+    city: CityPart
+    institutions: InstitutionsPart
+    places: tuple[PlacesPart, ...] = Field(min_length=1)
+    population: PopulationPart
+    folder: Path = Path()
+    file: str = "city.toml"
+
+
+@dataclass(frozen=True)
+class CityReading:
+    """A city as read: its tables, what the user should know, and the scaling of residents (None where not asked)."""
+
+    city: City
+    warnings: tuple[Problem, ...] = ()
+    scaling: pd.DataFrame | None = None
+
+
+@dataclass
+class _Gathered:
+    """Readings of a city so far; a part that failed is None and its problems are held."""
+
+    institutions: Reading[gpd.GeoDataFrame] | None = None
+    places: Reading[gpd.GeoDataFrame] | None = None
+    population: Reading[Population | PopulationBlocks] | None = None
+    problems: list[Problem] = field(default_factory=list)
+
+
+def load_city(path: str | os.PathLike[str]) -> CityFiles:
+    """Read a city file; unknown keys, missing keys and wrong values are all named in one InputError."""
+    file = checked_path(path, kinds=(".toml",))
+    try:
+        told = tomllib.loads(file.read_bytes().decode("utf-8-sig"))
+    except UnicodeDecodeError as fault:
+        raise fail(file, "config_encoding") from fault
+    except (tomllib.TOMLDecodeError, RecursionError) as fault:
+        raise fail(file, "config_syntax", params={"reason": str(fault)}) from fault
+    inner = [Problem("config_unknown", file.name, value=key) for key in ("folder", "file") if key in told]
+    try:
+        config = CityFiles.model_validate({**told, "folder": file.parent, "file": file.name})
+    except ValidationError as fault:
+        raise InputError([*inner, *(_config_problem(file, error) for error in fault.errors())]) from fault
+    raise_errors(inner)
+    return config
+
+
+def _config_problem(file: Path, error: Any) -> Problem:  # noqa: ANN401 - pydantic's error details
+    where = ".".join(str(step + 1) if isinstance(step, int) else str(step) for step in error["loc"])
+    kind = {"missing": "config_missing", "extra_forbidden": "config_unknown"}.get(error["type"], "config_value")
+    value = None if kind == "config_missing" else str(error["input"])
+    return Problem(kind, file.name, column=where, value=value, params={"reason": error["msg"], "known": _known(error)})
+
+
+def _known(error: Any) -> str:  # noqa: ANN401 - pydantic's error details
+    parts: dict[str, type[_Part]] = {
+        "city": CityPart,
+        "institutions": InstitutionsPart,
+        "places": PlacesPart,
+        "population": PopulationPart,
+    }
+    part = parts.get(str(error["loc"][0]), CityFiles)
+    known = [name for name in part.model_fields if name != "folder"]
+    return ", ".join(known if part is not CityFiles else parts)
+
+
+def read_city(config: CityFiles) -> CityReading:
+    """Read all files of a city; faults of all of them are raised in one InputError."""
+    reading, problems = gather(config)
+    raise_errors(problems)
+    if reading is None:
+        raise InputError(problems)
+    return reading
+
+
+def gather(config: CityFiles) -> tuple[CityReading | None, tuple[Problem, ...]]:
+    """Read all files of a city without raising for their faults: the city (None where a part failed) and problems."""
+    held = _Gathered()
+    held.institutions = _tried(held, lambda: _read_institutions(config))
+    held.places = _tried(held, lambda: read_place_files([_place_file(config, p) for p in config.places]))
+    held.population = _tried(held, lambda: _read_population(config, held.places))
+    for reading in (held.institutions, held.places, held.population):
+        held.problems.extend(reading.warnings if reading is not None else ())
+    if held.institutions is None or held.places is None or held.population is None:
+        return None, tuple(held.problems)
+    scaled = _tried(held, lambda: _scaled(config, held))
+    if scaled is None:
+        return None, tuple(held.problems)
+    population, scaling = scaled
+    city = City(
+        institutions=held.institutions.table, population=population, places=held.places.table,
+        sources=(*held.institutions.sources, *held.places.sources, *held.population.sources),
+        name=config.city.name, simulated=config.city.simulated,
+    )  # fmt: skip
+    warnings = tuple(p for p in held.problems if p.severity == "warning")
+    return CityReading(city, warnings, scaling), tuple(held.problems)
+
+
+def _tried(held: _Gathered, read: Any) -> Any:  # noqa: ANN401 - returns what `read` returns
+    try:
+        return read()
+    except Circle15Error as fault:
+        held.problems.extend(fault.problems)
+        return None
+
+
+def _read_institutions(config: CityFiles) -> Reading[gpd.GeoDataFrame]:
+    part = config.institutions
+    services: dict[str, str | None] = {**part.services, **dict.fromkeys(part.drop_services)}
+    return read_institutions(
+        config.folder / part.file, datum=part.datum, crs=part.crs, columns=part.columns or None, sheet=part.sheet,
+        encoding=part.encoding, layer=part.layer, service=part.service, services=services or None,
+        as_of=config.city.as_of, default_accuracy_m=part.default_accuracy_m,
+    )  # fmt: skip
+
+
+def _place_file(config: CityFiles, part: PlacesPart) -> PlaceFile:
+    return PlaceFile(
+        config.folder / part.file, part.level, part.datum, part.crs, part.columns or None, part.encoding, part.layer,
+        part.repair,
+    )  # fmt: skip
+
+
+def _read_population(
+    config: CityFiles, places: Reading[gpd.GeoDataFrame] | None
+) -> Reading[Population | PopulationBlocks]:
+    part = config.population
+    within = None if places is None else shapely.box(*places.table.total_bounds)
+    return read_population(
+        config.folder / part.file, crs=part.crs, datum=part.datum, residents_column=part.residents_column,
+        within=within, margin_m=part.margin_m, nodata=part.nodata, encoding=part.encoding, layer=part.layer,
+    )  # fmt: skip
+
+
+def _scaled(config: CityFiles, held: _Gathered) -> tuple[Population | PopulationBlocks, pd.DataFrame | None]:
+    if held.population is None or held.places is None:
+        raise InputError(held.problems)
+    level = config.population.scale_to
+    if level is None:
+        return held.population.table, None
+    population, table = scale_population(held.population.table, held.places.table, level=level)
+    held.problems.extend(_scaling_warnings(config.population.file, table))
+    return population, table
+
+
+def _scaling_warnings(file: str, table: pd.DataFrame) -> Sequence[Problem]:
+    named = table[table["place_id"] != ""]
+    empty = named[(named["before"] <= 0) & (named["official"] > 0)]
+    found = [
+        Problem(
+            "scale_empty_place", Path(file).name, value=name, params={"official": f"{official:.0f}"}, severity="warning"
+        )
+        for name, official in zip(empty["name"], empty["official"], strict=True)
+    ]
+    outside = float(table.loc[table["place_id"] == "", "before"].sum())
+    if outside >= 1:
+        found.append(
+            Problem("scale_outside", Path(file).name, params={"residents": f"{outside:.0f}"}, severity="warning")
+        )
+    return found

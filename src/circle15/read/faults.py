@@ -1,0 +1,107 @@
+"""The list of faults that one reading gathers before it raises once 问题清单."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from circle15.errors import InputError, Problem
+
+LISTED = 200
+"""Problems named one by one; the rest is a count."""
+EXAMPLES = 10
+
+
+@dataclass
+class Faults:
+    """Problems of one file; `sheet` is filled in where the problem stands in a worksheet."""
+
+    file: str
+    problems: list[Problem] = field(default_factory=list)
+
+    def error(
+        self,
+        problem_id: str,
+        *,
+        sheet: str | None = None,
+        row: int | None = None,
+        column: str | None = None,
+        value: object = None,
+        **params: object,
+    ) -> None:
+        """Note one error."""
+        shown = None if value is None else str(value)
+        self.problems.append(Problem(problem_id, self.file, sheet, row, column, shown, params))
+
+    def warn(
+        self,
+        problem_id: str,
+        *,
+        sheet: str | None = None,
+        row: int | None = None,
+        column: str | None = None,
+        value: object = None,
+        **params: object,
+    ) -> None:
+        """Note one warning: the reading goes on."""
+        shown = None if value is None else str(value)
+        self.problems.append(Problem(problem_id, self.file, sheet, row, column, shown, params, "warning"))
+
+    @property
+    def failed(self) -> bool:
+        """Whether any error was noted."""
+        return any(p.severity == "error" for p in self.problems)
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """Warnings only."""
+        return tuple(p for p in self.problems if p.severity == "warning")
+
+    def raise_errors(self) -> None:
+        """Raise InputError with all errors, shortened to LISTED and a count."""
+        raise_errors(self.problems)
+
+
+def raise_errors(problems: Iterable[Problem]) -> None:
+    """Raise InputError where any problem is an error."""
+    errors = [p for p in problems if p.severity == "error"]
+    if errors:
+        raise InputError(shortened(errors))
+
+
+def shortened(problems: Sequence[Problem]) -> list[Problem]:
+    """At most LISTED problems of each file, then one that counts the rest."""
+    kept: list[Problem] = []
+    seen: dict[str | None, int] = {}
+    for problem in problems:
+        seen[problem.file] = seen.get(problem.file, 0) + 1
+        if seen[problem.file] <= LISTED:
+            kept.append(problem)
+    kept.extend(
+        Problem("problems_more", file, params={"count": count - LISTED, "listed": LISTED})
+        for file, count in seen.items()
+        if count > LISTED
+    )
+    return kept
+
+
+def fail(
+    path: Path, problem_id: str, *, sheet: str | None = None, params: Mapping[str, object] | None = None
+) -> InputError:
+    """Make the InputError of a fault that ends the reading of a file."""
+    return InputError(Problem(problem_id, path.name, sheet, params=params or {}))
+
+
+def listed(values: Iterable[object], *, limit: int = EXAMPLES) -> str:
+    """Join the first few values for a sentence, with an ellipsis where more follow."""
+    words = [str(v) for v in values]
+    return ", ".join(words[:limit]) + (" …" if len(words) > limit else "")
+
+
+def positions_of(mask: npt.ArrayLike) -> list[int]:
+    """Positions at which a mask (n,) holds, as plain integers."""
+    return [int(i) for i in np.flatnonzero(np.asarray(mask, dtype=bool))]

@@ -1,0 +1,87 @@
+"""Column names and words of registers, matched to the schema's 列名与用语对照."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Literal, cast
+
+Kind = Literal["institution", "place", "population"]
+Vocabulary = Literal["service", "level", "tag", "flag", "place_level", "setting"]
+
+_BRACKETS = re.compile("\\([^)]*\\)|\\[[^\\]]*\\]|\u3010[^\u3011]*\u3011")
+_SPACING = re.compile(r"[\W_]+")
+
+
+@cache
+def _aliases() -> dict[str, dict[str, object]]:
+    return cast(
+        "dict[str, dict[str, object]]",
+        tomllib.loads(files("circle15.read").joinpath("aliases.toml").read_text(encoding="utf-8")),
+    )
+
+
+def plain(word: object) -> str:
+    """Reduce a word to what is compared: NFKC (full-width digits), lower case, no spacing."""
+    text = unicodedata.normalize("NFKC", str(word)).casefold()
+    return _SPACING.sub("", text) or text.strip()
+
+
+def accepted(kind: Kind) -> Mapping[str, Sequence[str]]:
+    """Schema column -> the column names accepted for it, most trusted first."""
+    return cast("Mapping[str, Sequence[str]]", _aliases()[kind])
+
+
+def text_list(name: str) -> tuple[str, ...]:
+    """Short lists of words in aliases.toml under [text]."""
+    return tuple(cast("Sequence[str]", _aliases()["text"][name]))
+
+
+@cache
+def _vocabulary(name: Vocabulary) -> dict[str, str]:
+    words = cast("Mapping[str, Sequence[str]]", _aliases()["word"][name])
+    return {plain(word): meaning for meaning, spelled in words.items() for word in spelled}
+
+
+def meaning(name: Vocabulary, word: object) -> str | None:
+    """Schema word for a register's word, None where it is not known."""
+    return _vocabulary(name).get(plain(_BRACKETS.sub("", unicodedata.normalize("NFKC", str(word)))))
+
+
+def meaning_inside(name: Vocabulary, text: str) -> str | None:
+    """Schema word of the longest known word that stands in a text (a sheet name), None where none or two tie."""
+    inside = plain(text)
+    found = [(len(word), known) for word, known in _vocabulary(name).items() if len(word) > 1 and word in inside]
+    longest = {known for length, known in found if length == max(found)[0]}
+    return longest.pop() if len(longest) == 1 else None
+
+
+def spellings(name: Vocabulary) -> str:
+    """All known words of a vocabulary, for a remedy."""
+    words = cast("Mapping[str, Sequence[str]]", _aliases()["word"][name])
+    return "; ".join(f"{known}: {' '.join(spelled[:4])}" for known, spelled in words.items())
+
+
+def match_columns(found: Sequence[str], kind: Kind, columns: Mapping[str, str] | None) -> dict[str, str]:
+    """Schema column -> column as found, by explicit mapping first, then by alias in order of trust.
+
+    A column serves once. Explicit columns that do not stand in the file are left out (see `missing_explicit`).
+    """
+    by_plain: dict[str, str] = {}
+    for column in reversed(found):
+        by_plain[plain(_BRACKETS.sub("", unicodedata.normalize("NFKC", column)))] = column
+        by_plain[plain(column)] = column
+    taken = {target: name for target, name in (columns or {}).items() if name in found}
+    for target, spelled in accepted(kind).items():
+        if target in taken:
+            continue
+        for alias in spelled:
+            match = by_plain.get(plain(alias))
+            if match is not None and match not in taken.values():
+                taken[target] = match
+                break
+    return taken
