@@ -220,8 +220,10 @@ def test_index_in_is_index_out_and_inputs_stay():
         pd.testing.assert_frame_equal(table_now, table_then)
 
 
-def test_a_site_without_a_position_has_no_measures():
+@pytest.mark.parametrize("nowhere", [None, shapely.Point()])
+def test_a_site_without_a_position_has_no_measures(nowhere):
     sites = table([None, (LON, LAT)])
+    sites.geometry = [nowhere, shapely.Point(LON, LAT)]
     measures = measure_circles(sites, table([(LON, LAT)], ids=["x"]), grid(half=3), radius_m=R)
     assert measures.iloc[0].drop("others_within").isna().all()
     assert measures["others_within"].tolist() == [0, 1]

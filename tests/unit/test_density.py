@@ -7,6 +7,7 @@ import pytest
 import shapely
 
 from circle15.measure.density import land_m2, measure_density, residents_of
+from circle15.measure.totals import measure_totals
 from circle15.project.metric import areas_m2
 from circle15.schema import Population, PopulationBlocks
 
@@ -72,14 +73,14 @@ def test_a_site_on_a_border_belongs_to_the_first_by_id():
 def test_township_density_splits_the_cell_on_the_border():
     found = measure_density(sites(point(1, 1), point(5, 1)), population([100, 40], CELLS), places(**TOWNSHIPS))
     km2 = areas_m2([box(0, 0, 3, 2)])[0] / 1e6
-    assert found["density_place_per_km2"].to_numpy() == pytest.approx([50 / km2, 90 / km2], rel=1e-9)
+    assert found["density_place_per_km2"].to_numpy() == pytest.approx([50 / km2, 90 / km2], rel=1e-6)
 
 
 def test_official_residents_come_first():
     rows = {"west": (*TOWNSHIPS["west"], 1234.0), "east": TOWNSHIPS["east"]}
     found = measure_density(sites(point(1, 1), point(5, 1)), population([100, 40], CELLS), places(**rows))
     km2 = areas_m2([box(0, 0, 3, 2)])[0] / 1e6
-    assert found["density_place_per_km2"].to_numpy() == pytest.approx([1234 / km2, 90 / km2], rel=1e-9)
+    assert found["density_place_per_km2"].to_numpy() == pytest.approx([1234 / km2, 90 / km2], rel=1e-6)
 
 
 def test_water_is_left_out_of_the_township():
@@ -154,10 +155,26 @@ def test_no_sites_no_places_no_position():
 
 
 def test_residents_of_places_add_up_and_land_is_cut():
-    west, east = box(0, 0, 3, 2), box(3, 0, 6, 2)
-    shares = residents_of(np.array([west, east]), population([100, 40], CELLS))
-    assert shares == pytest.approx([50, 90], rel=1e-9)
+    west, east = (row[1] for row in TOWNSHIPS.values())
+    shares = residents_of(places(**TOWNSHIPS), population([100, 40], CELLS))
+    assert shares == pytest.approx([50, 90], rel=1e-6)
     assert land_m2(np.array([west, east]), box(0, 0, 4, 2)) == pytest.approx(
-        areas_m2([west, box(3, 0, 4, 2)]), rel=1e-9
+        areas_m2([west, box(3, 0, 4, 2)]), rel=1e-6
     )
     assert (land_m2(np.array([west]), None) == areas_m2([west])).all()
+
+
+def test_a_person_on_a_border_is_counted_once():
+    shares = residents_of(places(**TOWNSHIPS), population([7], [point(3, 1)], kind="point"))
+    assert shares.tolist() == [0, 7]
+
+
+def test_the_township_has_the_density_that_the_totals_tell():
+    rows = places(**{**TOWNSHIPS, "north": ("township", box(0, 2, 6, 3), 55.0)})
+    rows = rows.assign(parent="", settings="", **{"class": ""})
+    people = population([100, 40, 9], [*CELLS, box(1, 1, 5, 3)], land=box(0, 0, 5.5, 2.5))
+    columns = {"id": [], "service": [], "tags": [], "beds": np.array([], dtype=float)}
+    nobody = gpd.GeoDataFrame(columns, geometry=[], crs=4326)
+    totals = measure_totals(rows, people, nobody, services=[])
+    found = measure_density(sites(point(1, 1), point(5, 1), point(2, 2.2)), people, rows)
+    assert found["density_place_per_km2"].tolist() == pytest.approx(totals["density_per_km2"].tolist(), rel=1e-12)

@@ -130,6 +130,7 @@ def test_areas_leave_holes_out_whatever_the_orientation():
             with_hole = shapely.Polygon(shell, [inner])
             assert areas_m2([with_hole])[0] == pytest.approx(areas_m2([outer])[0] * 0.96, rel=1e-5)
     both = shapely.MultiPolygon([hole, shapely.box(106.0, 37.0, 106.01, 37.01)])
+    assert areas_m2([shapely.GeometryCollection([both, shapely.Point(0, 0)])])[0] == areas_m2([both])[0]
     assert areas_m2([both])[0] == pytest.approx(areas_m2([outer])[0] * 1.04, rel=1e-5)
 
 

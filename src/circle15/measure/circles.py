@@ -141,7 +141,8 @@ def residents_within(lon: FloatArray, lat: FloatArray, block: Population, *, rad
 
 def lonlat(sites: gpd.GeoDataFrame) -> tuple[FloatArray, FloatArray]:
     """Longitude and latitude of a table of points; NaN where the geometry is missing or empty."""
-    points = np.asarray(sites.geometry.array, dtype=object)
+    points = np.array(sites.geometry.array, dtype=object)
+    points[shapely.is_empty(points)] = None  # get_x refuses an empty point
     return shapely.get_x(points), shapely.get_y(points)
 
 

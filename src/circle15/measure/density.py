@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 
+from circle15.measure.cells import pack_geometries
+from circle15.measure.circles import lonlat
+from circle15.measure.coverage import piece_residents
+from circle15.measure.pieces import Pieces, locate, meet_places, polygons_only
 from circle15.project.metric import areas_m2
 
 if TYPE_CHECKING:
+    import geopandas as gpd
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
@@ -50,22 +54,18 @@ def measure_density(
     NaN without a township or without land) and `density_cell_per_km2` (of the cell that holds the point, the first by
     order where several do; 0 on ground without residents, NaN for points and off the ground of an area source).
     """
-    points = np.asarray(sites.geometry.array, dtype=object)
+    lon, lat = lonlat(sites)
     out: dict[str, object] = {}
-    township = np.full(len(sites), -1, dtype=np.int64)
     for level in _LEVELS:
-        of_level = places[places["level"] == level].sort_values("id", kind="stable")
-        holder = first_holder(points, np.asarray(of_level.geometry.array, dtype=object))
+        of_level = places[places["level"] == level]
+        holder = locate(lon, lat, of_level)
         for column in ("id", "name"):
             out[f"{level}_{column}"] = _picked(of_level[column], holder)
         if level == "township":
-            townships, township = of_level, holder
-    asked = np.unique(township[township >= 0])
-    density = np.full(len(townships), np.nan)
-    density[asked] = _place_densities(townships.iloc[asked], population)
-    out["density_place_per_km2"] = np.append(density, np.nan)[township]
-    out["density_cell_per_km2"] = _cell_densities(points, population)
-    return pd.DataFrame(out, index=sites.index)
+            out["density_place_per_km2"] = _place_densities(of_level, holder, population)
+    out["density_cell_per_km2"] = _cell_densities(np.asarray(sites.geometry.array, dtype=object), population)
+    densities = ["density_place_per_km2", "density_cell_per_km2"]
+    return pd.DataFrame(out, index=sites.index)[[*(c for c in out if c not in densities), *densities]]
 
 
 def first_holder(points: Geometries, outlines: Geometries) -> IndexArray:
@@ -76,22 +76,16 @@ def first_holder(points: Geometries, outlines: Geometries) -> IndexArray:
     return np.where(first < len(outlines), first, -1)
 
 
-def residents_of(places: Geometries, block: Population) -> FloatArray:
-    """Residents of one block in each place, by the exact geodesic share of each cell's area; points border included."""
-    total = np.zeros(len(places))
-    if not len(block.cells):
-        return total
-    cells = np.asarray(block.cells.geometry.array, dtype=object)
+def residents_of(places: gpd.GeoDataFrame, block: Population) -> FloatArray:
+    """Residents of one block in each place, by the exact share of each cell's area; a point counts once a level."""
+    geometries = np.asarray(block.cells.geometry.array, dtype=object)
     residents = block.cells["residents"].to_numpy(dtype=np.float64)
-    tree = shapely.STRtree(cells)
-    place, cell = tree.query(places, predicate="intersects")
-    share = np.ones(len(cell))
-    if block.kind != "point":
-        within, whole = tree.query(places, predicate="contains")
-        cut = ~np.isin(place * len(cells) + cell, within * len(cells) + whole)
-        pieces = shapely.intersection(places[place[cut]], cells[cell[cut]])
-        share[cut] = np.minimum(areas_m2(pieces) / areas_m2(cells[cell[cut]]), 1.0)
-    return np.bincount(place, weights=share * residents[cell], minlength=len(places)).astype(np.float64)
+    pieces = meet_places(geometries, places)
+    people, cut = residents[pieces.cell], ~pieces.whole
+    astride, cell = np.unique(pieces.cell[cut], return_inverse=True)
+    parts = Pieces(cell, pieces.place[cut], pieces.whole[cut], pieces.geometry[cut])
+    people[cut] = piece_residents(pack_geometries(geometries[astride]), parts, residents[astride])
+    return np.bincount(pieces.place, weights=people, minlength=len(places)).astype(np.float64)
 
 
 def land_m2(places: Geometries, land: BaseGeometry | None) -> FloatArray:
@@ -100,29 +94,34 @@ def land_m2(places: Geometries, land: BaseGeometry | None) -> FloatArray:
         return areas_m2(places)
     shapely.prepare(land)
     dry = np.asarray(places, dtype=object).copy()
-    shore = ~shapely.contains(land, dry)
+    shore = ~shapely.covers(land, dry)
     dry[shore] = shapely.intersection(dry[shore], land)
-    return areas_m2(dry)
+    return areas_m2(polygons_only(dry))
 
 
 def _picked(values: pd.Series, place: IndexArray) -> NDArray[np.object_]:
     return np.append(values.to_numpy(dtype=object), "")[place]
 
 
-def _place_densities(townships: gpd.GeoDataFrame, population: Population | PopulationBlocks) -> FloatArray:
-    outlines = np.asarray(townships.geometry.array, dtype=object)
-    official = townships["residents"].to_numpy(dtype=np.float64)
-    unknown = np.isnan(official)
-    counted, ground_m2 = np.zeros(len(townships)), np.zeros(len(townships))
+def _place_densities(
+    townships: gpd.GeoDataFrame, holder: IndexArray, population: Population | PopulationBlocks
+) -> FloatArray:
+    """Density of the township that holds each site; only those that hold one are measured."""
+    asked = np.unique(holder[holder >= 0])
+    outlines = np.asarray(townships.geometry.array, dtype=object)[asked]
+    residents = townships["residents"].to_numpy(dtype=np.float64).copy()
+    unknown = np.isnan(residents)
+    counting = bool(unknown[asked].any())
+    counted, ground_m2 = np.zeros(len(townships)), np.zeros(len(asked))
     for block in population.blocks():
         ground_m2 += land_m2(outlines, block.land)
-        counted[unknown] += residents_of(outlines[unknown], block)
+        counted += residents_of(townships, block) if counting else 0.0
+    residents[unknown] = counted[unknown]
     # a source of several blocks that cannot tell its land counts each place once
     ground_km2 = np.minimum(ground_m2, areas_m2(outlines)) / _M2_PER_KM2
-    residents = np.where(unknown, counted, official)
-    density = np.full(len(townships), np.nan)
-    np.divide(residents, ground_km2, out=density, where=ground_km2 > 0)
-    return density
+    density = np.full(len(townships) + 1, np.nan)
+    density[asked] = np.divide(residents[asked], ground_km2, out=density[asked], where=ground_km2 > 0)
+    return np.asarray(density[holder])
 
 
 def _cell_densities(points: Geometries, population: Population | PopulationBlocks) -> FloatArray:

@@ -140,14 +140,16 @@ def circle_outline(lon: float, lat: float, radius_m: float, points: int = 128) -
 
 
 def areas_m2(geometries: ArrayLike) -> FloatArray:
-    """Geodesic areas in square metres of polygons and multipolygons (EPSG:4326), holes left out.
+    """Geodesic areas in square metres of polygons, multipolygons and collections (EPSG:4326), holes left out.
 
     Edges are geodesics between their vertices. Orientation does not matter; points, lines, empty and missing geometries
     have area 0.
     """
     values = np.asarray(geometries, dtype=object).ravel()
     areas = np.zeros(len(values))
-    parts, owner = shapely.get_parts(values, return_index=True)
+    outer, row = shapely.get_parts(values, return_index=True)
+    parts, member = shapely.get_parts(outer, return_index=True)  # of collections that hold multipolygons
+    owner = row[member]
     polygons = shapely.get_type_id(parts) == shapely.GeometryType.POLYGON
     for polygon, n in zip(parts[polygons], owner[polygons], strict=True):
         holes = sum(_ring_m2(ring) for ring in polygon.interiors)
