@@ -42,6 +42,7 @@ MIN_RESIDENTS = 100.0
 POINTS_TOGETHER_M = 100.0
 LEAST_SHARE = 1e-6  # a thinner sliver is rounding of an outline and must not tie two patches together
 CELLS_TOUCH_DEG = 1e-8  # 1 mm: corners of neighbours out of a projected grid differ in their last digits
+OUTLINE_DECIMALS = 9
 PARTS_PER_RADIUS = 4
 CANDIDATES_AT_ONCE = 4000
 M2_PER_KM2 = 1e6
@@ -274,7 +275,10 @@ def _outline(ground: _Ground, members: Ints) -> BaseGeometry:
     if ground.points:
         spots = [circle_outline(ground.lon[i], ground.lat[i], POINTS_TOGETHER_M / 2) for i in members]
         return shapely.union_all(spots)
-    return shapely.union_all(ground.cells.geometry[members], grid_size=CELLS_TOUCH_DEG / 10)
+    cells = shapely.transform(ground.cells.geometry[members], lambda degrees: degrees.round(OUTLINE_DECIMALS))
+    outline = shapely.coverage_union_all(cells)
+    # cells of a grid share their corners; areas may overlap or meet in mid-edge, which takes the slow way
+    return outline if shapely.is_valid(outline) else shapely.union_all(cells, grid_size=10.0**-OUTLINE_DECIMALS)
 
 
 def _table(rows: pd.DataFrame, outlines: list[BaseGeometry]) -> gpd.GeoDataFrame:

@@ -27,7 +27,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 NONE, PART, WHOLE = 0, 1, 2
 # Centres closer than this are one place: below it, which circle lies outside is rounding noise.
 SAME_CENTRE_M = 1e-6
-# A chord with a shorter half is a touch, not a cut: it bounds less than 1e-15 m², and its side is rounding noise.
+# A chord with a shorter half is a touch, not a cut: it bounds less than 1e-15 m², and its side is rounding noise. Edges
+# and arcs are split at it all the same, or the middle of a piece could lie right on it.
 TOUCH_M = 1e-4
 # Cuts this far beyond an edge's end still split it: a circle through a corner must not slip between two edges.
 CORNER_M = 1e-9
@@ -145,9 +146,10 @@ def _cuts(ax: float, ay: float, bx: float, by: float, radius: float) -> tuple[fl
         return -1.0, -1.0
     cross = ax * by - ay * bx
     half2 = radius * radius - cross * cross / length2
-    if half2 < TOUCH_M * TOUCH_M:
+    if half2 < -TOUCH_M * TOUCH_M:
         return -1.0, -1.0
-    middle, half = -(ax * ux + ay * uy) / length2, math.sqrt(half2 / length2)
+    half = math.sqrt(half2 / length2) if half2 > TOUCH_M * TOUCH_M else 0.0
+    middle = -(ax * ux + ay * uy) / length2
     slack = CORNER_M / math.sqrt(length2)
     t1, t2 = middle - half, middle + half
     t1 = min(max(t1, 0.0), 1.0) if -slack <= t1 <= 1.0 + slack else -1.0
@@ -218,8 +220,8 @@ def _angles_cut(xy: Floats, rings: Ints, discs: Floats, own: int, radius: float)
     for g in range(discs.shape[0]):
         ux, uy = discs[g, 0] - cx, discs[g, 1] - cy
         half2 = radius * radius - 0.25 * (ux * ux + uy * uy)
-        if g != own and half2 > TOUCH_M * TOUCH_M:
-            half = math.sqrt(half2) / math.sqrt(ux * ux + uy * uy)
+        if g != own and half2 > -TOUCH_M * TOUCH_M:
+            half = math.sqrt(half2 / (ux * ux + uy * uy)) if half2 > TOUCH_M * TOUCH_M else 0.0
             into[count] = math.atan2(0.5 * uy + half * ux, 0.5 * ux - half * uy)
             into[count + 1] = math.atan2(0.5 * uy - half * ux, 0.5 * ux + half * uy)
             count += 2

@@ -55,7 +55,7 @@ def measure_totals(
     """
     grid, land_km2 = _ground(places, population)
     official = places["residents"].to_numpy(float)
-    residents = np.asarray(np.where(np.isnan(official), grid, official), dtype=float)
+    residents = np.asarray(np.where(np.isnan(official), grid, official), dtype=np.float64)
     area_km2 = areas_m2(places.geometry.array) / M2_PER_KM2
     ground_km2 = np.asarray(np.where(np.isnan(land_km2), area_km2, land_km2), dtype=float)
     table = pd.DataFrame(
@@ -76,7 +76,7 @@ def measure_totals(
     )
     for service, count in count_standing(institutions, places, services).items():
         table[f"n_{service}"] = count
-        table[f"per_10k_{service}"] = _per(count * float(PEOPLE), residents)
+        table[f"per_10k_{service}"] = _per(count.astype(np.float64) * PEOPLE, residents)
     table["n_dual_channel"] = _dual_channel(institutions, places)
     table["beds_inpatient"] = _beds(institutions, places)
     return table
