@@ -85,7 +85,7 @@ def geometry_to_wgs84(geometries: Geometries, datum: Datum) -> Geometries:
     """Geometries with vertices in `datum` (degrees) brought to WGS 84; every vertex by `to_wgs84`, heights dropped.
 
     A GeoSeries keeps its index and name and is marked EPSG:4326, whatever it was marked before: GCJ-02 files usually
-    carry a wrong CRS. Edges stay straight between their vertices: 0.1 m off at most for an edge of one kilometre.
+    carry a wrong CRS. Edges stay straight between their vertices: 0.2 m off at most for an edge of one kilometre.
     """
 
     def moved(vertices: NDArray[np.float64]) -> NDArray[np.float64]:
