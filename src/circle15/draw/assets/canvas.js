@@ -1,0 +1,67 @@
+/* One canvas a layer, drawn anew when the view has moved; Leaflet moves and scales it in between. */
+(function () {
+  "use strict";
+
+  C15.Bulk = L.Renderer.extend({
+    options: { padding: 0.2, sharp: true },
+    initialize: function (draw, options) {
+      L.Renderer.prototype.initialize.call(this, options);
+      this._draw = draw;
+    },
+    _initContainer: function () {
+      this._container = L.DomUtil.create("canvas", "c15-bulk");
+      this._ctx = this._container.getContext("2d");
+    },
+    _destroyContainer: function () {
+      L.DomUtil.remove(this._container);
+      delete this._container;
+      delete this._ctx;
+    },
+    _updatePaths: function () {},
+    _update: function () {
+      if (this._map._animatingZoom && this._bounds) return;
+      L.Renderer.prototype._update.call(this);
+      const min = this._bounds.min, size = this._bounds.getSize();
+      const ratio = this.options.sharp ? Math.max(1, Math.min(2, window.devicePixelRatio || 1)) : 1;
+      L.DomUtil.setPosition(this._container, min);
+      this._container.width = Math.round(size.x * ratio);
+      this._container.height = Math.round(size.y * ratio);
+      this._container.style.width = size.x + "px";
+      this._container.style.height = size.y + "px";
+      this.redraw();
+    },
+    redraw: function () {
+      if (!this._map || !this._bounds) return;
+      const min = this._bounds.min, size = this._bounds.getSize();
+      const ratio = this._container.width / size.x;
+      const zoom = this._map.getZoom(), scale = 256 * Math.pow(2, zoom), origin = this._map.getPixelOrigin();
+      const view = {
+        zoom: zoom, scale: scale, width: size.x, height: size.y, ratio: ratio,
+        dx: -origin.x - min.x, dy: -origin.y - min.y,
+      };
+      view.x = (u) => u * scale + view.dx;
+      view.y = (v) => v * scale + view.dy;
+      this._ctx.setTransform(1, 0, 0, 1, 0, 0);
+      this._ctx.globalCompositeOperation = "source-over";
+      this._ctx.globalAlpha = 1;
+      this._ctx.clearRect(0, 0, this._container.width, this._container.height);
+      this._ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+      this._draw(this._ctx, view);
+    },
+  });
+
+  C15.addBulk = function (map, name, zIndex, draw, options) {
+    const pane = map.createPane("c15-" + name);
+    pane.style.zIndex = zIndex;
+    pane.style.pointerEvents = "none";
+    return new C15.Bulk(draw, { pane: "c15-" + name, ...options }).addTo(map);
+  };
+
+  C15.trace = function (ctx, view, flat) {
+    for (let n = 0; n < flat.length; n += 2) {
+      const x = flat[n] * view.scale + view.dx, y = flat[n + 1] * view.scale + view.dy;
+      if (n) ctx.lineTo(x, y); else ctx.moveTo(x, y);
+    }
+    ctx.closePath();
+  };
+})();

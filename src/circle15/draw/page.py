@@ -1,0 +1,168 @@
+"""The offline page 离线单页: folium builds it, and it asks nobody for anything.
+
+folium links its scripts and styles to content networks. Here each link is replaced by the file of an installed package
+(XStatic-Leaflet), dropped where the page does not need it, or refused; the browser is told by a content security policy
+to run our scripts only and to load nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from importlib.metadata import distribution
+from importlib.resources import files
+
+import folium
+from branca.element import JavascriptLink, Link
+
+from circle15.words import Lang
+
+LEAFLET = "XStatic-Leaflet"
+_LEAFLET_FOLDER = "xstatic/pkg/leaflet/data"
+_NOT_NEEDED = ("jquery", "bootstrap", "fontawesome", "font-awesome", "awesome-markers", "awesome.rotate", "glyphicons")
+_HTML_LANG = {"zh": "zh-CN", "en": "en"}
+
+
+@dataclass(frozen=True)
+class Shell:
+    """What folium built, taken apart: the only scripts and styles that the page may run."""
+
+    scripts: tuple[str, ...]
+    styles: tuple[str, ...]
+    html: str
+
+
+def build_shell(*, map_id: str, bounds: Sequence[float]) -> Shell:
+    """Let folium build an empty map and take its parts, with Leaflet inlined and names made stable.
+
+    Parameters
+    ----------
+    map_id
+        Name of the map's element and variable (`map_<map_id>`), in place of folium's random one.
+    bounds
+        West, south, east, north in degrees (EPSG:4326).
+
+    Raises
+    ------
+    ValueError
+        Where folium links an asset that no installed package is known to hold.
+    """
+    west, south, east, north = bounds
+    built = folium.Map(location=[(south + north) / 2, (west + east) / 2], tiles=None, zoom_control=False, zoom_start=11)
+    built._id = map_id  # noqa: SLF001 - folium has no public way to make two runs alike
+    # without a tile layer folium drops max_zoom
+    built.options |= {"max_zoom": 19, "min_zoom": 5, "zoom_snap": 0.25, "zoom_delta": 0.5, "wheel_px_per_zoom_level": 90}
+    figure = built.get_root()
+    figure.render()
+    scripts, styles = [], []
+    for part in figure.header._children.values():  # noqa: SLF001 - the only way to see what folium links
+        if isinstance(part, Link):
+            code = inline_asset(part.url)
+            if code is not None:
+                (scripts if isinstance(part, JavascriptLink) else styles).append(code)
+            continue
+        text = part.render()
+        scripts += re.findall(r"<script>(.*?)</script>", text, flags=re.DOTALL)
+        styles += re.findall(r"<style>(.*?)</style>", text, flags=re.DOTALL)
+    return Shell((*scripts, figure.script.render()), tuple(styles), figure.html.render())
+
+
+@cache
+def inline_asset(url: str) -> str | None:
+    """Text of the installed file that a linked asset stands for; None for one that the page does not use.
+
+    Raises ValueError for an asset that is neither, so that no link can slip into a page.
+    """
+    name = url.rsplit("/", 1)[-1].split("?", 1)[0].lower()
+    if name in {"leaflet.js", "leaflet.css"}:
+        return _with_images(_leaflet_file(name).decode("utf-8"))
+    if any(word in url.lower() for word in _NOT_NEEDED):
+        return None
+    message = f"folium links an asset that no installed package holds: {url}"
+    raise ValueError(message)
+
+
+def _leaflet_file(name: str) -> bytes:
+    path = distribution(LEAFLET).locate_file(f"{_LEAFLET_FOLDER}/{name}")
+    with open(str(path), "rb") as stream:  # noqa: PTH123 - importlib.metadata gives a path-like of its own
+        return stream.read()
+
+
+def _with_images(css: str) -> str:
+    """Images of a style sheet as data URIs."""
+
+    def replace(match: re.Match[str]) -> str:
+        image = base64.b64encode(_leaflet_file(f"images/{match[1]}")).decode("ascii")
+        return f"url(data:image/png;base64,{image})"
+
+    return re.sub(r"url\(images/([\w.-]+\.png)\)", replace, css)
+
+
+@cache
+def read_asset(name: str) -> str:
+    """Text of one of our own page files (draw/assets)."""
+    return files("circle15.draw").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def fill(template: str, slots: Mapping[str, str]) -> str:
+    """Fill `{{name}}` slots in one pass, escaped; a value that looks like a slot stays as it is."""
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: escape(slots[match[1]]), template)
+
+
+def content_policy(scripts: Sequence[str], styles: Sequence[str]) -> str:
+    """Content security policy that lets exactly these scripts and styles run and nothing be loaded but data images."""
+    return (
+        f"default-src 'none'; script-src {_hashes(scripts)}; style-src {_hashes(styles)}; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hashes(texts: Sequence[str]) -> str:
+    return " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(t.encode()).digest()).decode('ascii')}'" for t in texts)
+
+
+def assemble_page(
+    *, shell: Shell | None, lang: Lang, title: str, body: str, styles: Sequence[str], scripts: Sequence[str], data: Mapping[str, str]
+) -> str:
+    """One HTML document: policy, styles, body, data blocks, scripts, in this order.
+
+    Parameters
+    ----------
+    shell
+        What folium built; its element stands where the body says `<!--map-->`.
+    body
+        HTML whose foreign words are already escaped (see `fill`).
+    data
+        Data blocks by element id, base64 (no character that could end the block).
+    """
+    all_scripts = [*(shell.scripts if shell else ()), *scripts]
+    all_styles = [*(shell.styles if shell else ()), *styles]
+    blocks = [f'<script type="application/octet-stream" id="{escape(k)}">{v}</script>' for k, v in data.items()]
+    return "\n".join(
+        [
+            "<!DOCTYPE html>",
+            f'<html lang="{_HTML_LANG[lang]}">',
+            "<head>",
+            '<meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{content_policy(all_scripts, all_styles)}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            '<meta name="referrer" content="no-referrer">',
+            f"<title>{escape(title)}</title>",
+            *(f"<style>{s}</style>" for s in all_styles),
+            "</head>",
+            "<body>",
+            body.replace("<!--map-->", shell.html if shell else ""),
+            *blocks,
+            *(f"<script>{s}</script>" for s in all_scripts),
+            "</body>",
+            "</html>",
+            "",
+        ]
+    )
+
+
