@@ -89,7 +89,7 @@ def judge_city(
         if isinstance(rule, CircleLimit) and circle_computable(rule) and rule.max is not None:
             found += _circle_findings(plan, rule, rows, near)
         elif isinstance(rule, AreaLimit) and area_column(rule) is not None:
-            found += [f for place in places_of(totals, rule) for f in judge_area(rule, place=place)]
+            found += _areas_as_they_stand(rule, totals)
         else:
             found.append(checklist_card(rule, subject="", notes=_why_open(rule)))
     return tuple(sorted(found, key=_place_in_order))
@@ -136,13 +136,7 @@ def _area_of_site(rule: AreaLimit, *, row: Mapping[str, Any], bid: Bid, totals: 
         place_id = str(known[0]["place_id"])
     here = [p for p in known if str(p["place_id"]) == place_id]
     if not here:
-        unit = rule.of if rule.max_rate is None else f"{rule.of}_per_residents"
-        bound = "min" if rule.min is not None and rule.max is None else "max"
-        gone = finding(
-            rule, Outcome.NO_DATA, subject=bid.site_id, ground=rule.per, ground_name="", unit=unit,
-            bound="min" if bound == "min" else "max", notes=("place_unknown",),
-        )  # fmt: skip
-        return [gone]
+        return [_place_unknown(rule, subject=bid.site_id)]
     return [f for p in here if _holds(rule.where, p) for f in judge_area(rule, place=p, bid=bid)]
 
 
@@ -255,6 +249,26 @@ def _records(neighbours: pd.DataFrame) -> list[Neighbour]:
 
 
 # ── places ────────────────────────────────────────────────────
+
+
+def _areas_as_they_stand(rule: AreaLimit, totals: pd.DataFrame) -> list[Finding]:
+    """Findings on every place of the rule's level; NO_DATA once where no place of that level was given."""
+    if not _places(totals, rule.per):
+        return [_place_unknown(rule, subject="")]
+    return [f for place in places_of(totals, rule) for f in judge_area(rule, place=place)]
+
+
+def _place_unknown(rule: AreaLimit, *, subject: str) -> Finding:
+    return finding(
+        rule,
+        Outcome.NO_DATA,
+        subject=subject,
+        ground=rule.per,
+        ground_name="",
+        unit=rule.of if rule.max_rate is None else f"{rule.of}_per_residents",
+        bound="min" if rule.min is not None and rule.max is None else "max",
+        notes=("place_unknown",),
+    )
 
 
 def places_of(totals: pd.DataFrame, rule: AreaLimit) -> list[dict[str, Any]]:

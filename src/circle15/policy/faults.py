@@ -87,7 +87,11 @@ def line_of(source: str, section: str, number: int | None = None) -> int | None:
 def shape_problems(error: ValidationError, spot: Spot, known: Iterable[str] = ()) -> list[Problem]:
     """Problems of one table that does not have the shape of its record."""
     found: dict[tuple[str, str], Problem] = {}
-    for detail in error.errors(include_url=False, include_context=True):
+    errors = error.errors(include_url=False, include_context=True)
+    for detail in errors:
+        # pydantic calls a list too short once it has refused what stands in it
+        if detail["type"] == "too_short" and detail["input"]:
+            continue
         problem = _shape_problem(detail, spot, tuple(known))
         # a value that may be a number or a word fails twice: one fault is enough
         found.setdefault((problem.column or "", str(problem.value)), problem)
@@ -131,7 +135,11 @@ def quote_problems(tables: Iterable[tuple[Spot, Mapping[str, object]]], text: st
     whole = squeeze(text)
     for spot, table in tables:
         quote = table.get("quote")
-        if isinstance(quote, str) and quote and (len(squeeze(quote)) < MIN_QUOTE or squeeze(quote) not in whole):
+        if (
+            isinstance(quote, str)
+            and quote.strip()
+            and (len(squeeze(quote)) < MIN_QUOTE or squeeze(quote) not in whole)
+        ):
             yield spot.problem("quote_not_found", "quote", quote)
 
 
