@@ -24,7 +24,7 @@ import shapely
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from circle15.errors import Circle15Error, InputError, Problem
-from circle15.read.faults import fail, raise_errors
+from circle15.read.faults import fail, listed, raise_errors
 from circle15.read.files import Reading, checked_path
 from circle15.read.institutions import read_institutions
 from circle15.read.places import PlaceFile, read_place_files
@@ -98,6 +98,22 @@ class CityFiles(_Part):
     population: PopulationPart
     folder: Path = Path()
     file: str = "city.toml"
+    assume_wgs84: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of the city."""
+        return self.city.name
+
+    @property
+    def plan(self) -> str:
+        """Id or file of the plan: a file is taken from the city file's folder where it stands there."""
+        beside = self.folder / self.city.plan
+        return str(beside) if self.city.plan.endswith(".toml") and beside.is_file() else self.city.plan
+
+
+_SECTIONS = ("city", "institutions", "places", "population")
+_OWN = ("folder", "file", "assume_wgs84")
 
 
 @dataclass(frozen=True)
@@ -119,8 +135,19 @@ class _Gathered:
     problems: list[Problem] = field(default_factory=list)
 
 
-def load_city(path: str | os.PathLike[str]) -> CityFiles:
-    """Read a city file; unknown keys, missing keys and wrong values are all named in one InputError."""
+def load_city(
+    path: str | os.PathLike[str],
+    *,
+    institutions: str | os.PathLike[str] | None = None,
+    places: Sequence[str | os.PathLike[str]] = (),
+    population: str | os.PathLike[str] | None = None,
+    register_datum: Datum | None = None,
+    plan: str | None = None,
+) -> CityFiles:
+    """Read a city file; unknown keys, missing keys and wrong values are all named in one InputError.
+
+    The options overrule the file: another register (with its datum), other outlines, other residents, another plan.
+    """
     file = checked_path(path, kinds=(".toml",))
     try:
         told = tomllib.loads(file.read_bytes().decode("utf-8-sig"))
@@ -128,13 +155,70 @@ def load_city(path: str | os.PathLike[str]) -> CityFiles:
         raise fail(file, "config_encoding") from fault
     except (tomllib.TOMLDecodeError, RecursionError) as fault:
         raise fail(file, "config_syntax", params={"reason": str(fault)}) from fault
-    inner = [Problem("config_unknown", file.name, value=key) for key in ("folder", "file") if key in told]
+    inner = [
+        Problem("config_unknown", file.name, column=key, params={"known": ", ".join(_SECTIONS)})
+        for key in _OWN
+        if key in told
+    ]
+    told = {key: value for key, value in told.items() if key not in _OWN}
     try:
         config = CityFiles.model_validate({**told, "folder": file.parent, "file": file.name})
     except ValidationError as fault:
         raise InputError([*inner, *(_config_problem(file, error) for error in fault.errors())]) from fault
     raise_errors(inner)
-    return config
+    return _overruled(
+        config, institutions=institutions, places=places, population=population, datum=register_datum, plan=plan
+    )
+
+
+def city_files(
+    *,
+    institutions: str | os.PathLike[str],
+    places: Sequence[str | os.PathLike[str]],
+    population: str | os.PathLike[str],
+    register_datum: Datum,
+    plan: str = "",
+) -> CityFiles:
+    """Make a city of single files, without a city file.
+
+    Outlines need a column of levels. Outlines and residents in plain WGS 84 are taken at their word, with a warning.
+    """
+    register = Path(institutions).absolute()
+    return CityFiles(
+        city=CityPart(name=register.parent.name or register.stem, plan=plan),
+        institutions=InstitutionsPart(file=str(register), datum=register_datum),
+        places=tuple(PlacesPart(file=str(Path(p).absolute())) for p in places),
+        population=PopulationPart(file=str(Path(population).absolute())),
+        assume_wgs84=True,
+    )
+
+
+def _overruled(
+    config: CityFiles,
+    *,
+    institutions: str | os.PathLike[str] | None,
+    places: Sequence[str | os.PathLike[str]],
+    population: str | os.PathLike[str] | None,
+    datum: Datum | None,
+    plan: str | None,
+) -> CityFiles:
+    register: dict[str, object] = {}
+    if institutions is not None:
+        register["file"] = str(Path(institutions).absolute())
+    if datum is not None:
+        register["datum"] = datum
+    changed: dict[str, object] = {"institutions": config.institutions.model_copy(update=register)}
+    if places:
+        changed["places"] = tuple(PlacesPart(file=str(Path(p).absolute())) for p in places)
+    if population is not None:
+        changed["population"] = PopulationPart(
+            file=str(Path(population).absolute()), scale_to=config.population.scale_to
+        )
+    if plan is not None:
+        changed["city"] = config.city.model_copy(update={"plan": plan})
+    if places or population is not None:
+        changed["assume_wgs84"] = True
+    return config.model_copy(update=changed)
 
 
 def _config_problem(file: Path, error: Any) -> Problem:  # noqa: ANN401 - pydantic's error details
@@ -152,17 +236,17 @@ def _known(error: Any) -> str:  # noqa: ANN401 - pydantic's error details
         "population": PopulationPart,
     }
     part = parts.get(str(error["loc"][0]), CityFiles)
-    known = [name for name in part.model_fields if name != "folder"]
-    return ", ".join(known if part is not CityFiles else parts)
+    known = list(part.model_fields)
+    return ", ".join(known if part is not CityFiles else _SECTIONS)
 
 
-def read_city(config: CityFiles) -> CityReading:
-    """Read all files of a city; faults of all of them are raised in one InputError."""
+def read_city(config: CityFiles) -> tuple[City, tuple[Problem, ...]]:
+    """Read all files of a city, with what the user should know; faults of all of them are raised in one InputError."""
     reading, problems = gather(config)
     raise_errors(problems)
     if reading is None:
         raise InputError(problems)
-    return reading
+    return reading.city, reading.warnings
 
 
 def gather(config: CityFiles) -> tuple[CityReading | None, tuple[Problem, ...]]:
@@ -209,7 +293,7 @@ def _read_institutions(config: CityFiles) -> Reading[gpd.GeoDataFrame]:
 def _place_file(config: CityFiles, part: PlacesPart) -> PlaceFile:
     return PlaceFile(
         config.folder / part.file, part.level, part.datum, part.crs, part.columns or None, part.encoding, part.layer,
-        part.repair,
+        part.repair, config.assume_wgs84,
     )  # fmt: skip
 
 
@@ -221,6 +305,7 @@ def _read_population(
     return read_population(
         config.folder / part.file, crs=part.crs, datum=part.datum, residents_column=part.residents_column,
         within=within, margin_m=part.margin_m, nodata=part.nodata, encoding=part.encoding, layer=part.layer,
+        assume_wgs84=True,  # residents in GCJ-02 are unheard of
     )  # fmt: skip
 
 
@@ -244,6 +329,14 @@ def _scaling_warnings(file: str, table: pd.DataFrame) -> Sequence[Problem]:
         )
         for name, official in zip(empty["name"], empty["official"], strict=True)
     ]
+    done = named[named["factor"].notna() & named["official"].notna()]
+    shown = [
+        f"{name} {before:.0f} → {after:.0f}"
+        for name, before, after in zip(done["name"], done["before"], done["after"], strict=True)
+    ]
+    found.insert(0, Problem("scale_applied", Path(file).name, params={
+        "before": f"{named['before'].sum():.0f}", "after": f"{named['after'].sum():.0f}", "places": listed(shown),
+    }, severity="warning"))  # fmt: skip
     outside = float(table.loc[table["place_id"] == "", "before"].sum())
     if outside >= 1:
         found.append(

@@ -42,6 +42,7 @@ class PlaceFile:
     encoding: str | None = None
     layer: str | None = None
     repair: bool = False
+    assume_wgs84: bool = False
 
 
 def read_places(
@@ -110,7 +111,10 @@ def read_place_files(files: Sequence[PlaceFile]) -> Reading[gpd.GeoDataFrame]:
 
 def _read_one(told: PlaceFile, faults: Faults) -> tuple[gpd.GeoDataFrame, Source]:
     file = checked_path(told.path, kinds=VECTOR)
-    read = read_layer(file, faults, datum=told.datum, crs=told.crs, encoding=told.encoding, layer=told.layer)
+    read = read_layer(
+        file, faults, datum=told.datum, crs=told.crs, encoding=told.encoding, layer=told.layer,
+        assume_wgs84=told.assume_wgs84,
+    )  # fmt: skip
     attributes = pd.DataFrame(read.frame.drop(columns="geometry")).astype(object)
     attributes.columns = pd.Index([str(c) for c in attributes.columns], dtype=object)
     rows = range(1, len(attributes) + 1)

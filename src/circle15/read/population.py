@@ -49,6 +49,7 @@ def read_population(
     encoding: str | None = None,
     layer: str | None = None,
     max_cells: int = MAX_CELLS,
+    assume_wgs84: bool = False,
 ) -> Reading[Population | PopulationBlocks]:
     """Read residents from a GeoTIFF, a vector file of areas or points, or a table of points.
 
@@ -68,6 +69,8 @@ def read_population(
         Value of cells without data where a raster does not declare it.
     max_cells
         A raster with more populated cells in the window comes as PopulationBlocks.
+    assume_wgs84
+        Take a vector file in plain WGS 84 at its word where no datum is told, with a warning.
 
     Raises
     ------
@@ -82,7 +85,7 @@ def read_population(
         plan = plan_raster(file, faults, crs=crs, within=bounds, margin_m=margin_m, nodata=nodata)
         held, system, told = read_raster(plan, faults, max_cells=max_cells), plan.crs, "wgs84"
     elif file.suffix.lower() in VECTOR:
-        read = read_layer(file, faults, datum=datum, crs=crs, encoding=encoding, layer=layer)
+        read = read_layer(file, faults, datum=datum, crs=crs, encoding=encoding, layer=layer, assume_wgs84=assume_wgs84)
         held = _from_layer(read.frame, faults, residents_column)
         system, told = read.crs, read.datum
     else:

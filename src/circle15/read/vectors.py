@@ -17,6 +17,7 @@ import pyproj
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
 
+from circle15.errors import InputError, Problem
 from circle15.project.datum import geometry_to_wgs84
 from circle15.read.faults import Faults, fail, listed
 from circle15.read.files import companion
@@ -45,6 +46,7 @@ def read_layer(
     crs: str | None = None,
     encoding: str | None = None,
     layer: str | None = None,
+    assume_wgs84: bool = False,
 ) -> Layer:
     """Read one vector layer and bring it to EPSG:4326.
 
@@ -56,19 +58,23 @@ def read_layer(
         What the degrees mean. None is accepted where the CRS says it (any but WGS 84, under which GCJ-02 travels).
     crs
         For files that state none; overrides one that is stated, with a warning.
+    assume_wgs84
+        Take plain WGS 84 at its word where no datum is told, with a warning, instead of refusing it.
 
     Raises
     ------
     InputError
         Unreadable, no CRS, unknown CRS, coordinates that do not fit the CRS, unstated datum or encoding.
     """
-    frame = _read_raw(path, faults, encoding=_encoding(path, encoding), layer=layer)
+    frame = _read_raw(path, faults, encoding=_stated(path, encoding, crs), layer=layer)
     if len(frame) == 0:
         raise fail(path, "table_empty")
     system = _system(path, frame, faults, crs=crs)
     if datum is None:
         if crs is None and system.to_epsg() in _WGS84_CODES:
-            raise fail(path, "datum_unstated")
+            if not assume_wgs84:
+                raise fail(path, "datum_unstated")
+            faults.warn("datum_assumed")
         datum = "wgs84"
     _check_extent(path, frame, system)
     frame = frame.set_crs(system, allow_override=True)
@@ -106,6 +112,26 @@ def _one_layer(path: Path, layer: str | None) -> None:
         raise fail(path, "layer_unstated", params={"found": listed(layers)})
     if layer is not None and layer not in layers:
         raise fail(path, "layer_missing", params={"layer": layer, "found": listed(layers)})
+
+
+def _stated(path: Path, encoding: str | None, crs: str | None) -> str | None:
+    """Encoding to read with; a shapefile that states neither encoding nor CRS has both faults raised at once."""
+    problems: list[Problem] = []
+    found = None
+    try:
+        found = _encoding(path, encoding)
+    except InputError as fault:
+        problems.extend(fault.problems)
+    if crs is not None:
+        try:
+            known_crs(path, crs)
+        except InputError as fault:
+            problems.extend(fault.problems)
+    elif path.suffix.lower() == ".shp" and companion(path, ".prj") is None:
+        problems.extend(fail(path, "no_crs").problems)
+    if problems:
+        raise InputError(problems)
+    return found
 
 
 def _encoding(path: Path, encoding: str | None) -> str | None:
