@@ -33,6 +33,7 @@ from circle15.project.metric import areas_m2, circle_outline, nearest, pairs_wit
 from circle15.schema import CRS
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
     from circle15.measure.kernels import Floats, Ints
@@ -226,7 +227,7 @@ def _newly(
     return np.asarray(np.maximum(union / ground.cells.area_m2[cell] - (1.0 - ground.share[cell]), 0.0))
 
 
-def _best_cells(ground: _Ground, label: Ints, gain: Floats, member: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Ints:
+def _best_cells(ground: _Ground, label: Ints, gain: Floats, member: NDArray[np.bool_]) -> Ints:
     """Cell of each patch whose centre gains most; to the millionth of a person, then west, then south."""
     cell = np.flatnonzero(member)
     order = cell[np.lexsort((ground.lat[cell], ground.lon[cell], -np.round(gain[cell], 6), label[cell]))]
