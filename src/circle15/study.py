@@ -23,7 +23,7 @@ from circle15.measure.coverage import measure_coverage
 from circle15.measure.density import measure_density
 from circle15.measure.gaps import find_gaps
 from circle15.measure.totals import measure_totals
-from circle15.policy.plan import Plan
+from circle15.policy.plan import Plan, check_places
 from circle15.project.datum import to_wgs84
 from circle15.schema import CRS, DATUMS, POSITION_ACCURACY_M, SERVICES, Assessment, City, Datum, Verdict
 
@@ -58,12 +58,14 @@ def assess(
         `sites` has the register's columns and the measures of each institution's circle.
     """
     chosen = _services(city, services)
+    check_places(plan, city.places)
     radius_m = plan.circle.radius_m
     tell = _steps(progress, 5 + len(chosen))
     tell("circles")
     sites = measure_sites(plan, city, city.institutions)
     tell("neighbours")
-    neighbours = neighbours_within(city.institutions, city.institutions, radius_m=radius_m)
+    margin_m = 2 * _worst_accuracy_m(city)
+    neighbours = neighbours_within(city.institutions, city.institutions, radius_m=radius_m, margin_m=margin_m)
     tell("coverage")
     coverage = measure_coverage(city.population, city.institutions, city.places, radius_m=radius_m, services=chosen)
     tell("totals")
@@ -149,6 +151,7 @@ def judge_proposed(
     if problems:
         raise UsageError(problems)
     wgs_lon, wgs_lat = to_wgs84([lon], [lat], datum)
+    check_places(plan, city.places)
     site = gpd.GeoDataFrame(
         {
             "id": [PROPOSED_ID],
@@ -164,7 +167,7 @@ def judge_proposed(
         crs=CRS,
     )
     measured = measure_sites(plan, city, site)
-    margin_m = position_accuracy_m + float(city.institutions["position_accuracy_m"].max() or 0.0)
+    margin_m = position_accuracy_m + _worst_accuracy_m(city)
     neighbours = neighbours_within(site, city.institutions, radius_m=plan.circle.radius_m, margin_m=margin_m)
     near = city.institutions[city.institutions["id"].isin(neighbours["id"])]
     neighbour_measures = pd.DataFrame(measure_sites(plan, city, near).drop(columns="geometry"))
@@ -183,11 +186,22 @@ def provenance(plan: Plan, city: City, *, options: Mapping[str, object]) -> dict
             {"role": s.role, "file": s.file, "sha256": s.sha256, "datum": s.datum, "options": dict(s.options)}
             for s in city.sources
         ],
-        "plan": plan.summary(),
+        "plan": {**plan.summary(), "dense_per_km2": _dense_per_km2(plan)},
         "options": dict(options),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in _PACKAGES},
     }
+
+
+def _dense_per_km2(plan: Plan) -> float | None:
+    """The highest density at which a class of the plan begins 人口密集 (people/km²)."""
+    return max((c.min for c in plan.density_classes if c.min is not None), default=None)
+
+
+def _worst_accuracy_m(city: City) -> float:
+    """Largest position accuracy in the register: how far beyond the radius a neighbour may still matter."""
+    worst = city.institutions["position_accuracy_m"].max()
+    return float(worst) if worst == worst else 0.0  # noqa: PLR0124 - NaN where the register is empty
 
 
 def _services(city: City, services: Iterable[str] | None, *, must_hold: bool = True) -> list[str]:
