@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from circle15.policy.rules import Card
+from circle15.policy.cards import Card
 from circle15.schema import Evidence, Finding, Neighbour, Outcome
 
 CHECKLIST = "checklist"

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from circle15.judge.findings import checklist_card, exceeds, finding
-from circle15.policy.rules import AreaLimit, CircleLimit, DensityUnit, PlaceClass
+from circle15.policy.cards import DensityUnit, PlaceClass
+from circle15.policy.rules import AreaLimit, CircleLimit
 from circle15.schema import POSITION_ACCURACY_M, Finding, Neighbour, Outcome
 
 if TYPE_CHECKING:

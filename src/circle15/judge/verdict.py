@@ -24,7 +24,8 @@ from circle15.judge.limits import (
     judge_area,
     judge_circle,
 )
-from circle15.policy.rules import AreaLimit, Card, CircleLimit, Replace, Where
+from circle15.policy.cards import Card, Where
+from circle15.policy.rules import AreaLimit, CircleLimit, Replace
 from circle15.schema import POSITION_ACCURACY_M, Conclusion, Finding, Force, Neighbour, Outcome, Verdict
 
 if TYPE_CHECKING:

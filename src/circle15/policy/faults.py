@@ -11,21 +11,20 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ValidationError
 
 from circle15.errors import Problem
+from circle15.policy.cards import Card, Document, Group, Indicator, PlaceClass, Step, Trigger
+from circle15.policy.formula import names_in
 from circle15.policy.rules import (
     KINDS,
     AreaLimit,
-    Card,
     CircleLimit,
-    Document,
+    Direction,
     Exit,
-    Group,
-    Indicator,
     Mix,
-    PlaceClass,
     Replace,
+    Require,
     Suspend,
     Target,
-    Trigger,
+    Validity,
 )
 
 if TYPE_CHECKING:
@@ -156,8 +155,11 @@ def cross_problems(records: Sequence[tuple[Spot, BaseModel]]) -> Iterator[Proble
             yield from _reversed(spot, record)
         if isinstance(record, PlaceClass):
             yield from _class_bounds(spot, record)
+        if isinstance(record, Indicator):
+            yield from _indicator_faults(spot, record, ids[Indicator])
         if isinstance(record, Card):
             yield from _references(spot, record, ids[PlaceClass], ids[Indicator])
+            yield from _card_faults(spot, record, records)
         if isinstance(record, CircleLimit) and record.where.place_class in ids[PlaceClass] - by_density:
             yield spot.problem("class_without_density", "where.place_class", record.where.place_class)
         if isinstance(record, AreaLimit):
@@ -166,6 +168,47 @@ def cross_problems(records: Sequence[tuple[Spot, BaseModel]]) -> Iterator[Proble
             yield spot.problem("shares_not_one", "shares", round(sum(record.shares.values()), 6))
         if isinstance(record, Target) and record.at_least is None and record.at_most is None:
             yield spot.problem("no_limit", "at_least")
+
+
+def _indicator_faults(spot: Spot, record: Indicator, indicators: set[str]) -> Iterator[Problem]:
+    if record.mean_of is not None and record.mean_of not in indicators - {record.id}:
+        yield _unknown(spot, "mean_of", record.mean_of, indicators - {record.id})
+    if record.formula:
+        try:
+            names = names_in(record.formula)
+        except ValueError:
+            yield spot.problem("bad_formula", "formula", record.formula)
+            return
+        if record.id in names:
+            yield spot.problem("bad_formula", "formula", record.formula)
+
+
+def _card_faults(spot: Spot, card: Card, records: Sequence[tuple[Spot, BaseModel]]) -> Iterator[Problem]:
+    """Dates that run backwards, groups and cards that do not exist, steps that do not rise."""
+    rules = {r.id for _, r in records if isinstance(r, Card)}
+    groups = {r.id for _, r in records if isinstance(r, Group)}
+    for name in card.where.zones:
+        if name not in groups:
+            yield _unknown(spot, "where.zones", name, groups)
+    for name in card.against:
+        if name not in rules - {card.id}:
+            yield _unknown(spot, "against", name, rules - {card.id})
+    spans = [("valid_to", card.valid_from, card.valid_to)]
+    if isinstance(card, Validity):
+        spans.append(("end", card.start, card.end))
+    if isinstance(card, Require):
+        spans += [(f"windows.{at}.end", w.start, w.end) for at, w in enumerate(card.windows, start=1)]
+    for field, start, end in spans:
+        if start is not None and end is not None and start > end:
+            yield spot.problem("dates_reversed", field, end, start=start)
+    if isinstance(card, (AreaLimit, CircleLimit)):
+        yield from _steps(spot, card.max_steps)
+
+
+def _steps(spot: Spot, steps: Sequence[Step]) -> Iterator[Problem]:
+    for at, (low, high) in enumerate(zip(steps, steps[1:], strict=False), start=2):
+        if low.up_to is None or (high.up_to is not None and high.up_to <= low.up_to):
+            yield spot.problem("bounds_reversed", f"max_steps.{at}.up_to", high.up_to, low=low.up_to)
 
 
 def _twice(records: Sequence[tuple[Spot, BaseModel]]) -> Iterator[Problem]:
@@ -201,6 +244,11 @@ def _references(spot: Spot, card: Card, classes: set[str], indicators: set[str])
                 yield _unknown(spot, "max_by_class", name, classes)
         if card.max_indicator is not None and card.max_indicator not in indicators:
             yield _unknown(spot, "max_indicator", card.max_indicator, indicators)
+    if isinstance(card, Direction):
+        for key in ("actual", "calculated", "target"):
+            name = getattr(card, key)
+            if name is not None and name not in indicators:
+                yield _unknown(spot, key, name, indicators)
     for field, trigger in _triggers(card):
         named = [("indicator", trigger.indicator)]
         bounds = {k: getattr(trigger, k) for k in ("below", "above", "at_most", "at_least")}
@@ -211,26 +259,33 @@ def _references(spot: Spot, card: Card, classes: set[str], indicators: set[str])
 
 
 def _triggers(card: Card) -> Iterator[tuple[str, Trigger]]:
-    if isinstance(card, (Suspend, Replace, Exit)):
-        for at, trigger in enumerate(card.any_of, start=1):
-            yield f"any_of.{at}", trigger
+    if not isinstance(card, (Suspend, Replace, Exit)):
+        return
+    lists = [("any_of", card.any_of), ("all_of", card.all_of)]
     if isinstance(card, Suspend):
-        for at, trigger in enumerate(card.all_of, start=1):
-            yield f"all_of.{at}", trigger
+        for at, reading in enumerate(card.readings, start=1):
+            lists += [(f"readings.{at}.any_of", reading.any_of), (f"readings.{at}.all_of", reading.all_of)]
+    for field, triggers in lists:
+        for at, trigger in enumerate(triggers, start=1):
+            yield f"{field}.{at}", trigger
 
 
 def _unknown(spot: Spot, field: str, name: str, known: set[str]) -> Problem:
     return spot.problem("unknown_id", field, name, known=", ".join(sorted(known)) or "—")
 
 
-_GROUND_OF = {"max_by_area": "district", "max_by_class": "township"}
+_GROUNDS_OF = {
+    "max_by_area": ("district", "group", "township", "community"),
+    "max_by_class": ("township", "community", "district"),
+}
+_UPPER = ("max", "max_rate", "max_by_area", "max_by_class", "max_share", "max_indicator")
 
 
 def _area_limits(spot: Spot, rule: AreaLimit) -> Iterator[Problem]:
-    kinds = ("max", "max_rate", "max_by_area", "max_by_class", "max_indicator")
-    upper = [k for k in kinds if getattr(rule, k) is not None]
+    upper = [k for k in _UPPER if getattr(rule, k) is not None]
+    upper += ["max_steps"] if rule.max_steps else []
     upper += ["max_current"] if rule.max_current else []
-    if not upper and rule.min is None:
+    if not upper and rule.min is None and rule.min_share is None:
         yield spot.problem("no_limit", "max")
     for extra in upper[1:]:
         yield spot.problem("two_limits", extra, first=upper[0])
@@ -238,11 +293,13 @@ def _area_limits(spot: Spot, rule: AreaLimit) -> Iterator[Problem]:
         yield spot.problem("bounds_reversed", "max", rule.max, low=rule.min)
     if (rule.max_rate is None) != (rule.rate_per is None):
         yield spot.problem("missing_key", "rate_per" if rule.rate_per is None else "max_rate")
-    for field, ground in _GROUND_OF.items():
-        if getattr(rule, field) is not None and rule.per != ground:
-            yield spot.problem("wrong_ground", "per", rule.per, wanted=field, ground=ground)
-    for field in _GROUND_OF:
-        if getattr(rule, field) == {}:
+    if (rule.max_share is not None or rule.min_share is not None) and rule.share_of is None:
+        yield spot.problem("missing_key", "share_of")
+    for field, grounds in _GROUNDS_OF.items():
+        given = getattr(rule, field)
+        if given is not None and rule.per not in grounds:
+            yield spot.problem("wrong_ground", "per", rule.per, wanted=field, ground=grounds[0])
+        if given == {}:
             yield spot.problem("empty", field)
 
 
@@ -251,7 +308,7 @@ def area_problems(records: Sequence[tuple[Spot, BaseModel]], districts: Iterable
     known = set(districts)
     for spot, record in records:
         named: dict[str, Iterable[str]] = {}
-        if isinstance(record, AreaLimit) and record.max_by_area:
+        if isinstance(record, AreaLimit) and record.max_by_area and record.per == "district":
             named["max_by_area"] = record.max_by_area
         if isinstance(record, Group):
             named["areas"] = record.areas

@@ -10,27 +10,18 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from circle15.errors import PlanError, Problem
 from circle15.policy.faults import Spot, area_problems, cross_problems, line_of, quote_problems, shape_problems
-from circle15.policy.rules import (
-    RULE_RECORDS,
-    Circle,
-    CircleLimit,
-    Density,
-    Document,
-    Fact,
-    Group,
-    Indicator,
-    PlaceClass,
-    Record,
-    Rule,
-)
+from circle15.policy.cards import Circle, Density, Document, Fact, Group, Indicator, PlaceClass, Record
+from circle15.policy.overlay import OverlayNote, lay_over
+from circle15.policy.rules import RULE_RECORDS, CircleLimit, Rule
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -38,13 +29,24 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = 1
+CATALOGUE = "catalogue"
 _TABLES: Mapping[str, type[BaseModel]] = {"document": Document, "circle": Circle, "density": Density}
 _LISTS: Mapping[str, type[BaseModel]] = {
     "place_class": PlaceClass, "group": Group, "indicator": Indicator, "fact": Fact,
 }  # fmt: skip
 _REQUIRED = ("document", "circle")
+Places = TypeVar("Places", bound="pd.DataFrame")
 _RULE: TypeAdapter[Rule] = TypeAdapter(Rule)
 _RULE_KEYS = {str(get_args(m.model_fields["kind"].annotation)[0]): tuple(m.model_fields) for m in RULE_RECORDS}
+
+
+class CatalogueRow(Record):
+    """One rule of a published plan as catalogued: `title` says in English what it is about."""
+
+    id: str
+    city: str
+    clause: str
+    title: str
 
 
 class Plan(Record):
@@ -65,6 +67,7 @@ class Plan(Record):
     indicators: tuple[Indicator, ...] = ()
     facts: tuple[Fact, ...] = ()
     rules: tuple[Rule, ...] = ()
+    overlay: OverlayNote | None = None
 
     @property
     def title(self) -> str:
@@ -98,7 +101,29 @@ class Plan(Record):
             "radius_m": self.circle.radius_m,
             "density_unit": self.density.unit,
             "rules": len(self.rules),
+            **({"overlay": self.overlay.summary()} if self.overlay is not None else {}),
         }
+
+    def groups_of(self, *names: str) -> tuple[str, ...]:
+        """Ids of the groups of districts that hold a district, named by any of `names` (name or id)."""
+        return tuple(g.id for g in self.groups if not set(names).isdisjoint(g.areas))
+
+    def catalogue_ids(self) -> dict[str, tuple[str, ...]]:
+        """Which cards carry which rule of plans/catalogue.toml: catalogue id to ids of rules, in the plan's order."""
+        found: dict[str, list[str]] = {}
+        for rule in self.rules:
+            for carried in rule.catalogue:
+                found.setdefault(carried, []).append(rule.id)
+        return {k: tuple(v) for k, v in sorted(found.items())}
+
+    def reach_m(self) -> float:
+        """How far from a site any rule looks, in metres (overlaps look twice their radius)."""
+        reach = [self.circle.radius_m]
+        for rule in self.rules:
+            radius_m = getattr(rule, "radius_m", None)
+            if radius_m is not None:
+                reach.append(radius_m * (2 if getattr(rule, "reach", "") == "overlap" else 1))
+        return max(reach)
 
 
 @dataclass
@@ -119,16 +144,27 @@ class _Reading:
 def shipped_plans() -> tuple[str, ...]:
     """Ids of the plans that come with circle15, sorted."""
     here = files("circle15.plans").iterdir()
-    return tuple(sorted(e.name.removesuffix(".toml") for e in here if e.name.endswith(".toml")))
+    names = (e.name.removesuffix(".toml") for e in here if e.name.endswith(".toml"))
+    return tuple(sorted(n for n in names if n != CATALOGUE))
 
 
-def load_plan(name_or_path: str | Path) -> Plan:
+@cache
+def rule_catalogue() -> tuple[CatalogueRow, ...]:
+    """Every rule of the shipped plans, as catalogued: id, city, clause, title."""
+    source = files("circle15.plans").joinpath(f"{CATALOGUE}.toml").read_text(encoding="utf-8")
+    return tuple(CatalogueRow.model_validate(row) for row in tomllib.loads(source)["row"])
+
+
+def load_plan(name_or_path: str | Path, *, overlay: str | Path | None = None) -> Plan:
     """Read a plan and prove it: shape, references between cards, every quotation verbatim in the text.
 
     Parameters
     ----------
     name_or_path
         Id of a shipped plan or path of a .toml file; its text stands beside it under the name in `document.text`.
+    overlay
+        Path of a .toml file in which a bureau fills in what the plan leaves open (policy/overlay.py); the plan file
+        itself is never changed, and every change is told by `Plan.summary`.
 
     Raises
     ------
@@ -138,7 +174,9 @@ def load_plan(name_or_path: str | Path) -> Plan:
     entry = _find(name_or_path)
     content = _bytes(entry, entry.name)
     source = _decode(content, entry.name)
-    reading = _Reading(entry.name, source, _parse(source, entry.name))
+    plan_id = entry.name.removesuffix(".toml")
+    tables, note, faults = _overlaid(_parse(source, entry.name), overlay, plan_id)
+    reading = _Reading(entry.name, source, tables, problems=faults)
     _read_scalars(reading)
     _read_tables(reading)
     _read_lists(reading)
@@ -148,7 +186,47 @@ def load_plan(name_or_path: str | Path) -> Plan:
         reading.problems += quote_problems(reading.raw, text)
     if reading.problems:
         raise PlanError(sorted(reading.problems, key=lambda p: p.row or 0))
-    return _plan(reading, entry.name.removesuffix(".toml"), content, text or "")
+    return _plan(reading, plan_id, content, text or "").model_copy(update={"overlay": note})
+
+
+def _overlaid(
+    tables: Mapping[str, Any], overlay: str | Path | None, plan_id: str
+) -> tuple[Mapping[str, Any], OverlayNote | None, list[Problem]]:
+    """Tables with the overlay put in, and what a record says of it."""
+    if overlay is None:
+        return tables, None, []
+    path = Path(overlay)
+    content = _bytes(path, path.name)
+    source = _decode(content, path.name)
+    laid = lay_over(tables, _parse(source, path.name), plan_id=plan_id, file=path.name, source=source)
+    merged, changes, marks, problems = laid
+    digest = hashlib.sha256(content).hexdigest()
+    return merged, OverlayNote(file=path.name, sha256=digest, changes=tuple(changes), marks=tuple(marks)), problems
+
+
+def mark_places(plan: Plan, places: Places) -> Places:
+    """Places with the marks and classes of the plan's overlay added; the table given is not changed.
+
+    Raises PlanError for a mark of a place that the city does not have.
+    """
+    marks = plan.overlay.marks if plan.overlay is not None else ()
+    if not marks:
+        return places
+    file = plan.overlay.file if plan.overlay is not None else ""
+    marked = places.copy()
+    names, ids = marked["name"].astype(str), marked["id"].astype(str)
+    problems = []
+    for mark in marks:
+        at = (names == mark.place) | (ids == mark.place)
+        if not at.any():
+            problems.append(Spot(file, "mark", mark.place).problem("unknown_place", "place", mark.place))
+        held = marked.loc[at, "settings"].fillna("").astype(str)
+        marked.loc[at, "settings"] = [";".join(sorted({*h.split(";"), *mark.settings} - {""})) for h in held]
+        if mark.place_class is not None:
+            marked.loc[at, "class"] = mark.place_class
+    if problems:
+        raise PlanError(problems)
+    return marked
 
 
 def check_places(plan: Plan, places: pd.DataFrame) -> None:

@@ -7,179 +7,87 @@ No kind knows a city; every number stands in a plan file beside its clause and v
 import datetime as dt
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field
 
-from circle15.schema import Force, Level, Service, Setting
-
-# a list in TOML becomes a tuple here; what stands inside stays strict
-_LIST = Field(strict=False)
-Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]*$", max_length=80)]
-Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
-Words = Annotated[tuple[Text, ...], _LIST]
-Settings = Annotated[tuple[Setting, ...], _LIST]
-Services = Annotated[tuple[Service, ...], Field(strict=False, min_length=1)]
-ForceWord = Annotated[Force, _LIST]
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-DensityUnit = Literal["place", "circle", "cell"]
-
-
-class Record(BaseModel):
-    """Frozen, strict, and closed to keys it does not know: a misspelt key is a fault, never a silent default."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-
-class Cited(Record):
-    """What stands in the published text: clause number 条款号, verbatim quotation 原文, and a note on the reading."""
-
-    clause: Text
-    quote: Text
-    note: str = ""
-
-
-class Document(Record):
-    """The published plan 规划文件; `text` names the file beside the plan that holds its words."""
-
-    title: Text
-    issuer: Text
-    number: str = ""
-    status: Literal["in_force", "draft", "explanation"]
-    valid_from: dt.date | None = None
-    valid_to: dt.date | None = None
-    text: Text
-
-
-class Circle(Cited):
-    """The service circle 15分钟医保服务圈: straight-line radius in metres, bound included."""
-
-    radius_m: Positive
-    force: ForceWord = Force.MUST
-
-
-class Density(Record):
-    """Which of the three densities decides the class of a site (a reading, not printed in the plan).
-
-    place = mean of the township or subdistrict; circle = residents over land within the radius; cell = the grid cell.
-    """
-
-    unit: DensityUnit = "place"
-    note: str = ""
-
-
-class PlaceClass(Cited):
-    """A class of ground 地区分类: by density with bounds [min, below), or filled in by the bureau for a place."""
-
-    id: Id
-    title: Text
-    by: Literal["density_per_km2"] | None = None
-    min: Amount | None = None
-    below: Amount | None = None
-    settings: Settings = ()
-    place: Literal["township", "group"] | None = None
-
-
-class Group(Cited):
-    """A named set of districts 片区."""
-
-    id: Id
-    title: Text
-    areas: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
-
-
-class Indicator(Record):
-    """A monitored figure that rules refer to 监测指标."""
-
-    id: Id
-    title: Text
-    unit: Text
-    formula: str = ""
-    clause: str = ""
-    quote: str = ""
-
-
-class Fact(Cited):
-    """A figure printed in the plan, kept to compare data against."""
-
-    id: Id
-    value: Annotated[float, Field(allow_inf_nan=False)]
-
-
-class Where(Record):
-    """On which ground a rule holds: class of ground, marks a place bears (any of them), marks it does not bear."""
-
-    place_class: Id | None = None
-    settings: Settings = ()
-    not_settings: Settings = ()
-
-
-class Trigger(Record):
-    """A condition on an indicator; a bound that is a word names another indicator."""
-
-    indicator: Id
-    below: float | Id | None = None
-    above: float | Id | None = None
-    at_most: float | Id | None = None
-    at_least: float | Id | None = None
-    is_true: bool | None = None
-    periods: Annotated[int, Field(ge=1)] | None = None
-    period: Literal["month", "quarter", "year"] | None = None
-
-
-Triggers = Annotated[tuple[Trigger, ...], _LIST]
-
-
-class Card(Cited):
-    """What every rule carries 规则卡片. `tags` limits it to institutions that bear one of them."""
-
-    id: Id
-    title: Text
-    services: Services
-    force: ForceWord = Force.MUST
-    where: Where = Where()
-    tags: Words = ()
+from circle15.policy.cards import (
+    AS_TUPLE,
+    Amount,
+    Attributes,
+    Base,
+    Card,
+    Count,
+    Counted,
+    Ground,
+    Id,
+    Levels,
+    Positive,
+    Reading,
+    Share,
+    Step,
+    Text,
+    Thing,
+    Triggers,
+    Window,
+    Words,
+)
+from circle15.schema import Level, Service
 
 
 class CircleLimit(Card):
-    """Number of institutions of one service within the circle 服务圈上限.
+    """Number of institutions within the circle 服务圈上限.
 
     `max` left out means that the plan prints no number: each case goes to review. With `counts_site` the institution
-    in the middle counts as one of `max`.
+    in the middle counts as one of `max`. Counted are institutions of the site's service (`like = "tag"`: those that
+    bear one of `tags`; `counts_services`: those of these services), without those tagged with one of `excludes`, and
+    equal to the site in every column of `same`. `reach = "overlap"` counts those whose own circle meets the site's.
+    Walking distances are handed in as `walking_m` (against radius_m) or `walking_minutes` (against `minutes`).
     """
 
     kind: Literal["circle_limit"]
     max: Count | None = None
+    max_steps: Annotated[tuple[Step, ...], AS_TUPLE] = ()
     counts_site: bool = True
     like: Literal["service", "tag"] = "service"
+    counts_services: Annotated[tuple[Service, ...], AS_TUPLE] = ()
+    same: Words = ()
+    excludes: Words = ()
     reach: Literal["radius", "overlap"] = "radius"
     distance: Literal["straight", "walking"] = "straight"
     radius_m: Positive | None = None
+    minutes: Positive | None = None
 
 
 class AreaLimit(Card):
-    """A total over a township, district or city against a limit 区域上限、下限.
+    """A total over a place or a group of districts against a limit 区域上限、下限.
 
     The limit is a number, a rate (`max_rate` for every `rate_per` of `rate_base`), a number a named area, a number a
-    class of place, the stock of today, or an indicator. Institutions that bear a tag of `excludes` do not count.
+    class of place, steps by `steps_by`, a share of another total, the stock of today, or an indicator. Institutions
+    that bear a tag of `excludes` do not count; `counts = "new"` counts entries of the events since the plan began.
+    Before the date `by` a limit is a goal and refuses nobody.
     """
 
     kind: Literal["area_limit"]
-    per: Literal["city", "district", "township", "community", "group"]
-    of: Literal["institutions", "beds", "stations", "physicians"] = "institutions"
+    per: Ground
+    of: Thing = "institutions"
     counts: Literal["all", "new"] = "all"
-    levels: Annotated[tuple[Level, ...], _LIST] = ()
+    levels: Levels = ()
     excludes: Words = ()
     min: Amount | None = None
     max: Amount | None = None
     max_rate: Positive | None = None
     rate_per: Positive | None = None
-    rate_base: Literal["residents", "insured", "ltc_beneficiary"] = "residents"
+    rate_base: Base = "residents"
+    rounding: Literal["floor", "ceil", "nearest"] | None = None
     max_by_area: dict[Text, Amount] | None = None
     max_by_class: dict[Id, Amount] | None = None
+    max_steps: Annotated[tuple[Step, ...], AS_TUPLE] = ()
+    steps_by: Base = "residents"
+    max_share: Share | None = None
+    min_share: Share | None = None
+    share_of: Counted | None = None
     max_current: bool = False
     max_indicator: Id | None = None
+    by: dt.date | None = None
 
 
 class Mix(Card):
@@ -191,22 +99,32 @@ class Mix(Card):
 
 
 class Suspend(Card):
-    """New designation pauses while indicators stand so 暂停新增."""
+    """New designation pauses while indicators stand so 暂停新增; `radius` counts around each such institution."""
 
     kind: Literal["suspend"]
     any_of: Triggers = ()
     all_of: Triggers = ()
-    scope: Literal["city", "district", "township", "radius"]
+    readings: Annotated[tuple[Reading, ...], AS_TUPLE] = ()
+    scope: Literal["city", "district", "township", "group", "radius"]
     radius_m: Positive | None = None
     same_level: bool = False
 
 
 class Replace(Card):
-    """Entries only against exits, `ratio` entries for one exit 退出置换."""
+    """Entries only against exits or released beds, `ratio` entries for one exit 退出置换、释放量.
+
+    Counted over each place of `per`, in whole entries; what is left of earlier exits is carried over within `window`
+    (the plan's period, or the year before). `pause` says that the same sentence also pauses new designations.
+    """
 
     kind: Literal["replace"]
     ratio: Positive
     any_of: Triggers = ()
+    all_of: Triggers = ()
+    per: Ground = "township"
+    of: Literal["institutions", "beds"] = "institutions"
+    window: Literal["plan", "previous_year"] = "plan"
+    pause: bool = False
 
 
 class Exit(Card):
@@ -214,23 +132,97 @@ class Exit(Card):
 
     kind: Literal["exit"]
     any_of: Triggers = ()
+    all_of: Triggers = ()
     action: Literal["terminate", "review", "reduce"] = "terminate"
 
 
 class Exempt(Card):
-    """Cases that other rules do not bind 特殊情形; `counted` tells whether they still use up totals."""
+    """Cases that other rules do not bind 特殊情形.
+
+    `lifts` names the kinds of rules lifted; `counted` tells whether they still use up totals; `result` what follows.
+    With `none_within` it holds only where no institution of the service stands within the circle.
+    """
 
     kind: Literal["exempt"]
-    lifts: Annotated[tuple[Literal["all", "area_limit", "circle_limit"], ...], Field(strict=False, min_length=1)]
+    lifts: Annotated[
+        tuple[Literal["all", "area_limit", "circle_limit", "suspend", "replace", "mix"], ...],
+        Field(strict=False, min_length=1),
+    ]
     needs: Literal["approval", "assessment"] | None = None
     until: dt.date | None = None
     counted: bool = True
+    match: Literal["all", "any"] = "all"
+    none_within: bool = False
+    result: Literal["admit", "priority", "admit_all", "case_by_case"] = "admit"
 
 
 class Prefer(Card):
-    """Cases that go first 优先纳入."""
+    """Cases that go first 优先纳入; with `ordered` the order of `tags` is the rank."""
 
     kind: Literal["prefer"]
+    match: Literal["all", "any"] = "all"
+    ordered: bool = False
+
+
+class Require(Card):
+    """What an application must show, in `needs`, and when it may come in, in `windows` 申请条件、受理时间."""
+
+    kind: Literal["require"]
+    needs: Attributes = ()
+    windows: Annotated[tuple[Window, ...], AS_TUPLE] = ()
+
+
+class Ban(Card):
+    """No new application for `years` after a forced exit of the institution or whom it shares `keys` with 黑名单."""
+
+    kind: Literal["ban"]
+    years: Positive
+    keys: Words = ("legal_representative",)
+    events: Words = ("forced_exit",)
+
+
+class BatchLimit(Card):
+    """At most `max` applications that share `key`, in one batch or calendar year 同批申请数量."""
+
+    kind: Literal["batch_limit"]
+    key: Id
+    max: Count | None = None
+    window: Literal["batch", "year"] = "batch"
+
+
+class Warn(Card):
+    """Cases to be looked at with care 从严控制: shown, decides nothing."""
+
+    kind: Literal["warn"]
+
+
+class Case(Card):
+    """Cases that are decided one by one 一事一议."""
+
+    kind: Literal["case"]
+
+
+class Validity(Card):
+    """From when to when the plan holds 有效期."""
+
+    kind: Literal["validity"]
+    start: dt.date | None = None
+    end: dt.date | None = None
+
+
+class Direction(Card):
+    """Calculated, target and actual value against each other 测算值、目标值、现实值.
+
+    Actual below both by more than `tolerance` (a share of them) is short, above both surplus, else between; a value
+    that equals one of them is between. A tolerance left out is read as zero and said so.
+    """
+
+    kind: Literal["direction"]
+    actual: Id
+    calculated: Id
+    target: Id | None = None
+    tolerance: Share | None = None
+    scope: Ground = "district"
 
 
 class Target(Card):
@@ -250,10 +242,27 @@ class Checklist(Card):
 
 
 Rule = Annotated[
-    CircleLimit | AreaLimit | Mix | Suspend | Replace | Exit | Exempt | Prefer | Target | Checklist,
+    CircleLimit
+    | AreaLimit
+    | Mix
+    | Suspend
+    | Replace
+    | Exit
+    | Exempt
+    | Prefer
+    | Require
+    | Ban
+    | BatchLimit
+    | Warn
+    | Case
+    | Validity
+    | Direction
+    | Target
+    | Checklist,
     Field(discriminator="kind"),
 ]
 RULE_RECORDS: tuple[type[Card], ...] = (
-    CircleLimit, AreaLimit, Mix, Suspend, Replace, Exit, Exempt, Prefer, Target, Checklist,
+    CircleLimit, AreaLimit, Mix, Suspend, Replace, Exit, Exempt, Prefer, Require, Ban, BatchLimit, Warn, Case,
+    Validity, Direction, Target, Checklist,
 )  # fmt: skip
 KINDS: tuple[str, ...] = tuple(get_args(m.model_fields["kind"].annotation)[0] for m in RULE_RECORDS)
