@@ -1,4 +1,4 @@
-"""Command line 命令行: assess, map, site, gaps, check-data; no logic of its own.
+"""Command line 命令行: assess, map, site, gaps, check-data, check-plan; no logic of its own.
 
 Exit codes: 0 done, 1 problems found in the input or at the output place, 2 wrong use, 130 interrupted.
 Heavy libraries are imported inside the commands, so that `--help` answers at once.
@@ -101,7 +101,7 @@ def build_app(lang: Lang) -> click.Group:
         option("--json", "as_json", key="json", is_flag=True),
     ]
 
-    def command(name: str, run: Callable[..., int | None], *params: click.Parameter) -> LocalCommand:
+    def command(name: str, run: Callable[..., int | None], *params: click.Parameter, city: bool = True) -> LocalCommand:
         def call(**given: Any) -> int | None:  # noqa: ANN401 - click hands the options over by name
             given.pop("lang", None)
             return run(lang=lang, **given)
@@ -109,7 +109,7 @@ def build_app(lang: Lang) -> click.Group:
         return LocalCommand(
             name,
             callback=call,
-            params=[*inputs, *params],
+            params=[*(inputs if city else [inputs[-1]]), *params],
             help=text(f"help.{name}"),
             short_help=text(f"short.{name}"),
             lang=lang,
@@ -136,6 +136,14 @@ def build_app(lang: Lang) -> click.Group:
             command("site", _site, *at, service, option("--out", key="site_out", metavar="FILE.json")),
             command("gaps", _gaps, service, least, out),
             command("check-data", _check_data, option("--out", key="check_out", metavar="FILE.xlsx")),
+            command(
+                "check-plan",
+                _check_plan,
+                click.Argument(["plan_file"], required=False, metavar="[ID|FILE]"),
+                option("--json", "as_json", key="json", is_flag=True),
+                option("--out", key="plan_out", metavar="FILE.xlsx"),
+                city=False,
+            ),
         ],
     )
 
@@ -263,6 +271,27 @@ def _check_data(*, lang: Lang, out: str | None, **inputs: Any) -> int:  # noqa: 
         title = word("workbook.title.check", lang, city=files.name)
         _tell_written([write_problems(Path(out), problem_rows(problems, lang=lang), title=title, lang=lang)], lang)
     return PROBLEMS if errors else DONE
+
+
+def _check_plan(*, lang: Lang, plan_file: str | None, as_json: bool, out: str | None) -> int:
+    """Audit one plan; every shipped plan where none is named."""
+    from circle15.policy.audit import FigureVerdict, audit_plan
+    from circle15.policy.figures import load_figures, shipped_figures
+    from circle15.write.audit import audit_lines, audit_record, write_audit
+
+    if plan_file is None and (as_json or out is not None):
+        raise UsageError(Problem("use.plan_missing", params={"known": ", ".join(shipped_figures())}))
+    wrong = 0
+    for name in [plan_file] if plan_file is not None else shipped_figures():
+        checks, title = audit_plan(name), load_figures(name).title
+        if as_json:
+            click.echo(audit_record(checks, title=title, lang=lang), nl=False)
+        else:
+            click.echo("\n".join(audit_lines(checks, title=title, lang=lang)))
+        if out is not None:
+            _tell_written([write_audit(Path(out), checks, title=title, lang=lang)], lang)
+        wrong += sum(c.verdict is FigureVerdict.INCONSISTENT for c in checks)
+    return PROBLEMS if wrong else DONE
 
 
 def _load(lang: Lang, inputs: dict[str, Any]) -> tuple[Plan, City]:

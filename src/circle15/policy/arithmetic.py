@@ -94,7 +94,10 @@ def evaluate(expr: Expr) -> Values:
 
 
 def span(expr: Expr) -> tuple[Values, Values]:
-    """Lowest and highest values when every printed number may be off by its own rounding (to first order)."""
+    """Lowest and highest values when every printed number may be off by its own rounding (to first order).
+
+    The entries of a list move together, so that the coefficients of an allocation count as printed.
+    """
     middle = evaluate(expr)
     reach = [Decimal(0)] * len(middle)
     for path, leaf in leaves(expr):
@@ -246,7 +249,16 @@ def rounded(values: Sequence[Decimal], digits: Sequence[int], rounding: Rounding
 
 # ── showing ───────────────────────────────────────────────────
 
-_SIGNS = {"sum": " + ", "difference": " − ", "product": " × ", "ratio": " ÷ ", "same": " = ", "each": "; "}
+_SIGNS = {
+    "sum": " + ",
+    "difference": " − ",
+    "product": " × ",
+    "ratio": " ÷ ",
+    "same": " = ",
+    "each": "; ",
+    "common_base": "; ",
+}
+_FORMS = {"share": "{0} ÷ {1} × 100", "percent_change": "({0} − {1}) ÷ {1} × 100", "months": "{0} ÷ ({1} ÷ 12)"}
 
 
 def shown(value: Decimal, digits: int = 4) -> str:
@@ -261,36 +273,55 @@ def listed(values: Sequence[Decimal], digits: int = 4) -> str:
     return " / ".join(shown(v, digits) for v in values)
 
 
-def worked(expr: Expr) -> str:
-    """The left side of the arithmetic, with numbers: `4.84 × 1089.3`."""
+def worked(expr: Expr, *, unit: Decimal = Decimal(1)) -> str:
+    """The left side of the arithmetic, with numbers: `4.84 × 1089.3`.
+
+    `unit` is the factor in which all printed numbers are shown (`shared_factor`): 万人 stays 万人.
+    """
     if isinstance(expr, Leaf):
-        return shown(expr.values[0]) if len(expr.values) == 1 else f"({', '.join(shown(v) for v in expr.values)})"
+        values = [v / unit if expr.name else v for v in expr.values]
+        return shown(values[0]) if len(values) == 1 else f"({', '.join(shown(v) for v in values)})"
     if expr.op == "rate":
-        base = expr.of[1]
-        below = f"({_inner(base)} ÷ {shown(expr.per)})"
-        if isinstance(base, Leaf) and len(base.values) == 1:
-            below = shown(base.values[0] / expr.per)
-        return f"{_inner(expr.of[0])} ÷ {below}"
-    parts = [_inner(o) for o in expr.of]
-    if expr.op == "share":
-        return f"{parts[0]} ÷ {parts[1]} × 100"
-    if expr.op == "percent_change":
-        return f"({parts[0]} − {parts[1]}) ÷ {parts[1]} × 100"
-    if expr.op == "months":
-        return f"{parts[0]} ÷ ({parts[1]} ÷ 12)"
+        return _rate(expr, unit)
+    parts = [_inner(o, unit) for o in expr.of]
     if expr.op == "allocate":
-        return f"{parts[0]} × {' : '.join(parts[1:])}"
-    if expr.op in {"common_base", "common_shares"}:
-        return "; ".join(parts) if expr.op == "common_base" else _pairs(parts)
-    if expr.op == "sum" and len(parts) == 1 and isinstance(expr.of[0], Leaf):
-        return " + ".join(shown(v) for v in expr.of[0].values)
+        return _allocation(expr, parts)
+    if expr.op == "common_shares":
+        return "; ".join(f"{p} ÷ {t}" for t, p in zip(parts[::2], parts[1::2], strict=True))
+    if expr.op in _FORMS:
+        return _FORMS[expr.op].format(*parts)
+    if len(parts) == 1 and expr.op == "sum" and isinstance(expr.of[0], Leaf):
+        parts = [shown(v / unit) for v in expr.of[0].values]
     return _SIGNS[expr.op].join(parts)
 
 
-def _inner(expr: Expr) -> str:
-    text = worked(expr)
+def shared_factor(expr: Expr, wanted: Decimal) -> Decimal:
+    """The factor in which a formula reads best: that of all its printed numbers where the result allows it."""
+    factors = {leaf.factor for _, leaf in leaves(expr) if leaf.name}
+    if len(factors) != 1:
+        return Decimal(1)
+    (factor,) = factors
+    pure = isinstance(expr, Node) and expr.op in {"share", "percent_change", "months"}
+    linear = isinstance(expr, Node) and expr.op in {"sum", "difference", "each", "same"} and factor == wanted
+    return factor if pure or linear else Decimal(1)
+
+
+def _rate(expr: Node, unit: Decimal) -> str:
+    base = expr.of[1]
+    below = f"({_inner(base, unit)} ÷ {shown(expr.per)})"
+    if isinstance(base, Leaf) and len(base.values) == 1:
+        below = shown(base.values[0] / unit / expr.per)
+    return f"{_inner(expr.of[0], unit)} ÷ {below}"
+
+
+def _allocation(expr: Node, parts: Sequence[str]) -> str:
+    weights = sum((v for o in expr.of[1:] for v in evaluate(o)), Decimal(0))
+    whole = "" if weights == 1 else f" ÷ {shown(weights)}"
+    return f"{parts[0]} × {' : '.join(parts[1:])}{whole}"
+
+
+def _inner(expr: Expr, unit: Decimal) -> str:
+    if isinstance(expr, Node) and expr.op == "common_base":
+        return f"({shown(evaluate(expr)[0], 1)}–{shown(evaluate(expr)[1], 1)})"
+    text = worked(expr, unit=unit)
     return f"({text})" if isinstance(expr, Node) and expr.op in {"sum", "difference"} and len(expr.of) > 1 else text
-
-
-def _pairs(parts: Sequence[str]) -> str:
-    return "; ".join(f"{p} ÷ {t}" for t, p in zip(parts[::2], parts[1::2], strict=True))

@@ -7,9 +7,9 @@ place of one operand, the value that one operand would need to have.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from decimal import Decimal, DecimalException
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
@@ -24,21 +24,18 @@ from circle15.policy.arithmetic import (
     Rounding,
     Values,
     evaluate,
-    leaves,
     listed,
     places,
-    put,
-    rates,
-    rounded,
+    shared_factor,
     shown,
     span,
     worked,
 )
+from circle15.policy.explain import Reading, fits, half_digit, needed, other_bases, other_operands, uneven
 from circle15.policy.faults import Spot
+from circle15.policy.figure_formulas import FormulaReader
 from circle15.policy.figures import Figure, FiguresFile, Table, load_figures
-from circle15.policy.formulas import FormulaReader
 
-_PERS = tuple(Decimal(10) ** power for power in range(7))
 _MOST_READINGS = 4
 _HALF = Decimal("0.5")
 
@@ -63,14 +60,6 @@ class FigureFinding(StrEnum):
     INPUTS_NOT_PRINTED = "inputs_not_printed"
     NOT_COMPUTABLE = "not_computable"
     DERIVED = "derived"
-
-
-@dataclass(frozen=True)
-class Reading:
-    """Another reading that explains a printed number: message id under `audit.reading`, and its slots."""
-
-    id: str
-    slots: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -151,7 +140,7 @@ def _of_row(figure: Figure, table: Table, label: str, row_id: str) -> Figure:
     at = table.rows.index(label)
     printed = (column.values[at],) if column is not None else None
     quote = next((q for q in table.quotes if label in q), figure.quote)
-    changed = {"id": row_id, "title": f"{label} {figure.title}", "printed": printed, "quote": quote}
+    changed: dict[str, object] = {"id": row_id, "title": f"{label} {figure.title}", "printed": printed, "quote": quote}
     if column is not None:
         changed |= {"unit": column.unit, "factor": column.factor}
     return figure.model_copy(update=changed)
@@ -194,10 +183,12 @@ def _compare(figure: Figure, formula: Expr) -> FigureCheck:
         return _compare_claim(figure, formula)
     computed = tuple(v / figure.factor for v in evaluate(formula))
     if figure.printed is None:
-        return _result(figure, FigureFinding.DERIVED, computed=computed, arithmetic=_line(formula, computed, 4))
+        return _result(
+            figure, FigureFinding.DERIVED, computed=computed, arithmetic=_line(formula, computed, 4, figure.factor)
+        )
     if len(computed) != len(figure.printed):
         raise NotComputableError
-    arithmetic = _line(formula, computed, max(places(p) for p in figure.printed) + 1)
+    arithmetic = _line(formula, computed, max(places(p) for p in figure.printed) + 1, figure.factor)
     fitting = fits(computed, figure.printed)
     wanted: Sequence[Rounding] = _wanted(figure, formula)
     readings: tuple[Reading, ...] = ()
@@ -205,10 +196,10 @@ def _compare(figure: Figure, formula: Expr) -> FigureCheck:
         finding = FigureFinding.EXACT
         if isinstance(formula, Node) and formula.op == "allocate":
             readings = (Reading("roundings", {"fitting": ";".join(fitting)}),)
-    elif "floor" in fitting or "ceil" in fitting:
-        finding, readings = FigureFinding.ROUNDING, (Reading("roundings", {"fitting": ";".join(fitting)}),)
     elif _within_inputs(figure, formula):
         finding, readings = FigureFinding.ROUNDING, (Reading("inputs_rounded"),)
+    elif "floor" in fitting or "ceil" in fitting:
+        finding, readings = FigureFinding.ROUNDING, (Reading("roundings", {"fitting": ";".join(fitting)}),)
     else:
         finding = FigureFinding.MISMATCH
     return _result(figure, finding, computed=computed, arithmetic=arithmetic, readings=readings)
@@ -220,28 +211,14 @@ def _wanted(figure: Figure, formula: Expr) -> Sequence[Rounding]:
     return ROUNDINGS if isinstance(formula, Node) and formula.op == "allocate" else ("nearest",)
 
 
-def fits(computed: Values, printed: Values) -> tuple[Rounding, ...]:
-    """The ways of rounding by which `computed` gives `printed`, digit for digit."""
-    digits = [places(p) for p in printed]
-    usable = ROUNDINGS if len(printed) > 1 else ROUNDINGS[:3]
-    try:
-        return tuple(r for r in usable if rounded(computed, digits, r) == tuple(printed))
-    except DecimalException as fault:
-        raise NotComputableError from fault
-
-
 def _within_inputs(figure: Figure, formula: Expr) -> bool:
     """Whether the printed numbers come out when each input may be off by its own rounding."""
     low, high = span(formula)
     printed = figure.printed or ()
     return all(
-        a / figure.factor - _half(p) <= p <= b / figure.factor + _half(p)
+        a / figure.factor - half_digit(p) <= p <= b / figure.factor + half_digit(p)
         for a, b, p in zip(low, high, printed, strict=True)
     ) and any(a != b for a, b in zip(low, high, strict=True))
-
-
-def _half(value: Decimal) -> Decimal:
-    return _HALF.scaleb(-places(value))
 
 
 def _compare_claim(figure: Figure, formula: Node) -> FigureCheck:
@@ -284,8 +261,12 @@ def _share_spans(figure: Figure, formula: Node) -> Iterator[Reading]:
         yield Reading("shares_apart" if apart else "shares_meet", {"label": label, "spans": text})
 
 
-def _line(formula: Expr, computed: Values, digits: int) -> str:
-    return f"{worked(formula)} = {listed(computed, digits)}" if isinstance(formula, Node) else listed(computed, digits)
+def _line(formula: Expr, computed: Values, digits: int, factor: Decimal = Decimal(1)) -> str:
+    if isinstance(formula, Leaf):
+        return listed(computed, digits)
+    if formula.op == "each" and len(formula.of) == len(computed):
+        return "; ".join(_line(o, (v,), digits, factor) for o, v in zip(formula.of, computed, strict=True))
+    return f"{worked(formula, unit=shared_factor(formula, factor))} = {listed(computed, digits)}"
 
 
 _VERDICTS = {
@@ -320,9 +301,6 @@ def _result(
     )  # fmt: skip
 
 
-# ── other readings ────────────────────────────────────────────
-
-
 def _explained(figure: Figure, formulas: Sequence[Expr], first: FigureCheck, known: Sequence[Leaf]) -> FigureCheck:
     """A mismatch with what would explain it."""
     formula, printed = formulas[0], first.printed
@@ -331,96 +309,11 @@ def _explained(figure: Figure, formulas: Sequence[Expr], first: FigureCheck, kno
         computed = tuple(v / figure.factor for v in evaluate(other))
         readings.append(Reading("also_not", {"arithmetic": _line(other, computed, places(printed[0]) + 1)}))
     if len(printed) > 1:
-        readings += _uneven(figure, first)
+        readings += uneven(figure, formula, first.computed)
         return replace(first, readings=tuple(readings))
-    unit = list(_other_bases(figure, formula))
+    unit = list(other_bases(figure, formula))
     if unit:
         return replace(first, finding=FigureFinding.UNIT, readings=(*unit, *readings))
-    readings += list(_other_operands(figure, formula, known))[:_MOST_READINGS]
-    readings += list(_needed(figure, formula))[:_MOST_READINGS]
+    readings += list(other_operands(figure, formula, known))[:_MOST_READINGS]
+    readings += list(needed(figure, formula))[:_MOST_READINGS]
     return replace(first, readings=tuple(readings))
-
-
-def _gives(figure: Figure, formula: Expr) -> Decimal | None:
-    """The computed number when a formula gives the printed one; None when it does not."""
-    try:
-        computed = tuple(v / figure.factor for v in evaluate(formula))
-        return computed[0] if figure.printed and "nearest" in fits(computed, figure.printed) else None
-    except NotComputableError:
-        return None
-
-
-def _other_bases(figure: Figure, formula: Expr) -> Iterator[Reading]:
-    """Rates on another base that give the printed number."""
-    if not figure.printed or not figure.printed[0]:
-        return
-    for path, node in rates(formula):
-        for per in _PERS:
-            computed = _gives(figure, put(formula, path, replace(node, per=per))) if per != node.per else None
-            if computed is not None:
-                slots = {"per": shown(per), "declared": shown(node.per), "computed": shown(computed)}
-                yield Reading("per", slots)
-
-
-def _other_operands(figure: Figure, formula: Expr, known: Sequence[Leaf]) -> Iterator[Reading]:
-    """Other printed numbers of the same unit that give the printed figure in the place of one operand."""
-    said = set()
-    for path, leaf in leaves(formula):
-        for other in known:
-            same = other.values == leaf.values or other.name == figure.id
-            if not leaf.name or other.unit != leaf.unit or same or len(leaf.values) != 1:
-                continue
-            moved = replace(leaf, values=tuple(v / other.factor * leaf.factor for v in other.values))
-            computed = _gives(figure, put(formula, path, moved))
-            if computed is not None and (leaf.name, other.values) not in said:
-                said.add((leaf.name, other.values))
-                yield Reading("operand", _swap_slots(leaf, other, computed))
-
-
-def _swap_slots(leaf: Leaf, other: Leaf, computed: Decimal) -> dict[str, str]:
-    return {
-        "instead": other.title,
-        "value": shown(other.values[0] / other.factor),
-        "of": leaf.title,
-        "unit": other.unit,
-        "computed": shown(computed),
-    }
-
-
-def _needed(figure: Figure, formula: Expr) -> Iterator[Reading]:
-    """What one operand would have to be, the others as printed."""
-    printed = (figure.printed or ())[0]
-    ends = (printed - _half(printed), printed + _half(printed))
-    for path, leaf in leaves(formula):
-        if not leaf.name or leaf.name == "pi" or len(leaf.values) != 1:
-            continue
-        solved = [solve(formula, path, leaf, end * figure.factor) for end in ends]
-        if None not in solved:
-            low, high = sorted(s / leaf.factor for s in solved if s is not None)
-            digits = 2 if abs(high) >= 1 and high - low > Decimal("0.01") else 4
-            slots = {"of": leaf.title, "printed": shown(leaf.values[0] / leaf.factor), "unit": leaf.unit}
-            yield Reading("needed", {**slots, "low": shown(low, digits), "high": shown(high, digits)})
-
-
-def solve(formula: Expr, path: Sequence[int], leaf: Leaf, target: Decimal) -> Decimal | None:
-    """The value of one operand that makes the formula give `target`; None where no single one does.
-
-    A formula that names an operand once is (a·x + b) / (c·x + d) in it, which three trials determine; the result is
-    proved by working the formula with it.
-    """
-    x = leaf.values[0] or Decimal(1)
-    trials = (x, x * 2, x * 3)
-    try:
-        f1, f2, f3 = (evaluate(put(formula, path, replace(leaf, values=(t,))))[0] - target for t in trials)
-        # cross-ratio of (x, 2x, 3x, root) is kept by the map onto (f1, f2, f3, 0)
-        ratio = (f1 * (f3 - f2)) / (f2 * (f3 - f1)) * 2
-        root = x * (1 - 2 * ratio) / (1 - ratio) if False else _root(x, f1, f2, f3)
-        proved = evaluate(put(formula, path, replace(leaf, values=(root,))))[0]
-    except (NotComputableError, DecimalException):
-        return None
-    return root if abs(proved - target) <= abs(target) * Decimal("1e-9") else None
-
-
-def _root(x: Decimal, f1: Decimal, f2: Decimal, f3: Decimal) -> Decimal:
-    """Root of the map through (x, f1), (2x, f2), (3x, f3) with one numerator and one denominator of first degree."""
-    return x

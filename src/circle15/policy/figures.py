@@ -4,8 +4,8 @@
     [[table]]   printed tables: row labels, columns of numbers, each row quoted
     [[figure]]  printed numbers to be checked, each with the formula that should give it
 
-A reference is the id of a given or figure, `table.column` (its rows, without the total row) or `table.column.row label`;
-in a figure that is drawn out over a table's rows, `table.column.*` is the number of that row.
+A reference is the id of a given or figure, `table.column` (its rows, without the total row) or
+`table.column.row label`; in a figure drawn out over a table's rows, `table.column.*` is the number of that row.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from circle15.errors import PlanError, Problem
 from circle15.policy.arithmetic import PI, Leaf, Rounding, Values, places
+from circle15.policy.cards import Record, Text
 from circle15.policy.faults import MIN_QUOTE, Spot, line_of, shape_problems, squeeze
-from circle15.policy.rules import Record, Text
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -267,9 +267,7 @@ def _check_table(reading: _Reading, spot: Spot, table: Table) -> None:
             counts = {"rows": len(table.rows), "found": len(column.values)}
             reading.problems.append(fault(spot, "column_length", f"column.{column.id}", **counts))
     if table.total_row and table.total_row not in table.rows:
-        reading.problems.append(
-            spot.problem("unknown_id", "total_row", table.total_row, known=", ".join(table.rows))
-        )
+        reading.problems.append(spot.problem("unknown_id", "total_row", table.total_row, known=", ".join(table.rows)))
     if len(set(table.rows)) < len(table.rows):
         reading.problems.append(fault(spot, "row_twice", "rows"))
 
