@@ -99,6 +99,7 @@ def build_app(lang: Lang) -> click.Group:
             "--accuracy-m", "accuracy_m", key="accuracy", type=click.FloatRange(min=0), default=10.0, show_default=True
         ),
         option("--json", "as_json", key="json", is_flag=True),
+        option("--sheet", key="sheet", metavar="FILE.docx|FILE.xlsx"),
     ]
 
     def command(name: str, run: Callable[..., int | None], *params: click.Parameter, city: bool = True) -> LocalCommand:
@@ -221,12 +222,16 @@ def _site(
     service: str,
     as_json: bool,
     out: str | None,
+    sheet: str | None,
     **inputs: Any,  # noqa: ANN401
 ) -> None:
     from circle15.study import judge_proposed, provenance
     from circle15.write.report import verdict_record, write_verdict
+    from circle15.write.sheet import check_suffix, write_sheet
     from circle15.write.summary import verdict_lines
 
+    if sheet is not None:
+        check_suffix(Path(sheet))
     plan, city = _load(lang, inputs)
     verdict = judge_proposed(plan, city, lon=lon, lat=lat, datum=datum, service=service, position_accuracy_m=accuracy_m)
     asked = {"lon": lon, "lat": lat, "datum": datum, "service": service, "position_accuracy_m": accuracy_m}
@@ -235,8 +240,11 @@ def _site(
         click.echo(verdict_record(verdict, record, lang=lang), nl=False)
     else:
         click.echo("\n".join(verdict_lines(verdict, lang=lang)))
-    if out is not None:
-        _tell_written([write_verdict(Path(out), verdict, record, lang=lang)], lang)
+    written = [write_verdict(Path(out), verdict, record, lang=lang)] if out is not None else []
+    if sheet is not None:
+        written.append(write_sheet(Path(sheet), verdict, record, lang=lang))
+    if written:
+        _tell_written(written, lang)
 
 
 def _gaps(*, lang: Lang, service: str, min_residents: float, out: str, **inputs: Any) -> None:  # noqa: ANN401
