@@ -176,6 +176,7 @@ class Evidence:
 
     neighbours: tuple[Neighbour, ...] = ()
     borderline: tuple[Neighbour, ...] = ()
+    apart: tuple[Neighbour, ...] = ()  # of another pooling area 统筹区: shown, not counted
     figures: Mapping[str, float | str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()  # message ids under judge.note, worded when shown
 
@@ -185,7 +186,9 @@ class Finding:
     """One test of one rule: 条款、原文、实测、限值、结论.
 
     `subject` is the id of the site or place tested; `ground` says over what was counted (circle, township, district,
-    city) and `ground_name` which one.
+    city) and `ground_name` which one. `catalogue` holds the ids that the rule carries, `kind` its kind, `effect` what
+    it does beside its outcome (words under judge.effect), `note` the plan file's remark on the reading, `lifted_by` the
+    rules whose exemption sets it aside.
     """
 
     rule_id: str
@@ -202,6 +205,18 @@ class Finding:
     unit: str
     bound: Literal["max", "min", ""] = "max"
     evidence: Evidence = field(default_factory=Evidence)
+    catalogue: tuple[str, ...] = ()
+    kind: str = ""
+    effect: str = ""
+    note: str = ""
+    lifted_by: tuple[str, ...] = ()
+
+    @property
+    def headroom(self) -> float | None:
+        """What is left below a maximum 余量 (negative above it); None where a number is missing."""
+        if self.observed is None or self.limit is None or self.bound != "max":
+            return None
+        return self.limit - self.observed
 
 
 class Conclusion(StrEnum):
@@ -210,18 +225,40 @@ class Conclusion(StrEnum):
     REFUSE = "refuse"  # 不予
     REFUSE_IN_PRINCIPLE = "refuse_in_principle"  # 原则上不予
     REVIEW = "review"  # 待核查、数据不足
+    CASE_BY_CASE = "case_by_case"  # 一事一议
     ADMIT = "admit"  # 可纳入
+    PRIORITY = "priority"  # 优先纳入
+    ADMIT_ALL = "admit_all"  # 应纳尽纳
+
+
+@dataclass(frozen=True)
+class Collision:
+    """Two clauses that do not go together on this site 条款冲突: kind (judge.collision), rules, clauses, quotations."""
+
+    kind: str
+    rules: tuple[str, ...]
+    clauses: tuple[str, ...]
+    quotes: tuple[str, ...]
+    detail: str = ""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """All findings on one proposed site and what they add up to."""
+    """All findings on one proposed site and what they add up to.
+
+    `collisions` are clauses that contradict each other here, `counted` whether the site would use up totals,
+    `decided_by` the rules on which the conclusion rests, `as_of` the day of the register (ISO) or "".
+    """
 
     site_id: str
     service: str
     conclusion: Conclusion
     findings: tuple[Finding, ...]
     measures: Mapping[str, float | str]  # the site's row of circle measures: residents_within, density_circle_per_km2 …
+    collisions: tuple[Collision, ...] = ()
+    counted: bool = True
+    decided_by: tuple[str, ...] = ()
+    as_of: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,10 @@ computes anything of its own.
 
 from __future__ import annotations
 
+import datetime as dt
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 
 import geopandas as gpd
@@ -16,14 +18,15 @@ from shapely.geometry import Point
 
 from circle15 import __version__
 from circle15.errors import Problem, UsageError
+from circle15.judge.inputs import Inputs
 from circle15.judge.limits import circle_caps
 from circle15.judge.verdict import judge_city, judge_site
 from circle15.measure.circles import measure_circles, neighbours_within
 from circle15.measure.coverage import measure_coverage
 from circle15.measure.density import measure_density
 from circle15.measure.gaps import find_gaps
-from circle15.measure.totals import measure_totals
-from circle15.policy.plan import Plan, check_places
+from circle15.measure.totals import measure_totals, place_ids
+from circle15.policy.plan import Plan, check_places, mark_places
 from circle15.project.datum import to_wgs84
 from circle15.schema import CRS, DATUMS, POSITION_ACCURACY_M, SERVICES, Assessment, City, Datum, Verdict
 
@@ -40,6 +43,9 @@ def assess(
     services: Sequence[str] | None = None,
     gap_min_residents: float = GAP_MIN_RESIDENTS,
     progress: Progress | None = None,
+    indicators: pd.DataFrame | None = None,
+    events: pd.DataFrame | None = None,
+    as_of: dt.date | None = None,
 ) -> Assessment:
     """Measure circles, density, coverage, totals and gaps of a city and judge its institutions by the plan.
 
@@ -51,14 +57,20 @@ def assess(
         Patches of uncovered residents below this are left out of `gaps`.
     progress
         Called as (step id, done, total) before each step; step ids stand under `cli.step`.
+    indicators, events
+        Tables as in judge/inputs.py: with them pauses, exits and swaps are tested.
+    as_of
+        The register is read as it stood on this day.
 
     Returns
     -------
     Assessment
         `sites` has the register's columns and the measures of each institution's circle.
     """
+    city = replace(city, institutions=standing_on(city.institutions, as_of))
     chosen = _services(city, services)
     check_places(plan, city.places)
+    city = replace(city, places=mark_places(plan, city.places))
     radius_m = plan.circle.radius_m
     tell = _steps(progress, 5 + len(chosen))
     tell("circles")
@@ -71,8 +83,9 @@ def assess(
     tell("totals")
     totals = measure_totals(city.places, city.population, city.institutions, services=SERVICES)
     tell("judge")
+    inputs = Inputs(register_of(city), indicators, events, as_of)
     findings = judge_city(
-        plan, sites=pd.DataFrame(sites.drop(columns="geometry")), neighbours=neighbours, totals=totals
+        plan, sites=pd.DataFrame(sites.drop(columns="geometry")), neighbours=neighbours, totals=totals, inputs=inputs
     )
     found = []
     for service in chosen:
@@ -133,10 +146,18 @@ def judge_proposed(
     service: str,
     position_accuracy_m: float = POSITION_ACCURACY_M,
     attributes: Mapping[str, object] | None = None,
+    indicators: pd.DataFrame | None = None,
+    events: pd.DataFrame | None = None,
+    as_of: dt.date | None = None,
+    walking: pd.DataFrame | None = None,
 ) -> Verdict:
     """Test a proposed site against every rule of the plan 研判拟新增机构.
 
     Coordinates are degrees in `datum`; `position_accuracy_m` is how far the true position may lie from them.
+    `attributes` are what the application says: columns of the register (level, tags, beds, stations, physicians) and
+    anything a plan asks of an applicant (ownership, licence_date, application_date, approvals, legal_entity …).
+    `indicators` and `events` are tables as in judge/inputs.py; `as_of` is the day of the judgement: the register is
+    read as it stood then. `walking` holds id and walking_m or walking_minutes to institutions nearby.
     Raises UsageError for a service, datum or coordinate that cannot be.
     """
     problems = []
@@ -152,29 +173,55 @@ def judge_proposed(
         raise UsageError(problems)
     wgs_lon, wgs_lat = to_wgs84([lon], [lat], datum)
     check_places(plan, city.places)
-    site = gpd.GeoDataFrame(
-        {
-            "id": [PROPOSED_ID],
-            "name": [""],
-            "service": [service],
-            "level": [""],
-            "tags": [""],
-            "beds": [float("nan")],
-            "position_accuracy_m": [position_accuracy_m],
-            **{k: [v] for k, v in (attributes or {}).items()},
-        },
-        geometry=[Point(wgs_lon[0], wgs_lat[0])],
-        crs=CRS,
-    )
-    measured = measure_sites(plan, city, site)
-    margin_m = position_accuracy_m + _worst_accuracy_m(city)
-    neighbours = neighbours_within(site, city.institutions, radius_m=plan.circle.radius_m, margin_m=margin_m)
-    near = city.institutions[city.institutions["id"].isin(neighbours["id"])]
-    neighbour_measures = pd.DataFrame(measure_sites(plan, city, near).drop(columns="geometry"))
-    totals = measure_totals(city.places, city.population, city.institutions, services=SERVICES)
+    marked = replace(city, places=mark_places(plan, city.places), institutions=standing_on(city.institutions, as_of))
+    known = {k: v for k, v in (attributes or {}).items() if k not in {"id", "service", "geometry"}}
+    site = _proposed(service, position_accuracy_m, known, Point(wgs_lon[0], wgs_lat[0]))
+    measured = measure_sites(plan, marked, site)
+    neighbours = _neighbours_of_all(plan, marked, site, position_accuracy_m)
+    if walking is not None:
+        neighbours = neighbours.merge(walking, on="id", how="left", validate="m:1")
+    near = marked.institutions[marked.institutions["id"].isin(neighbours.loc[neighbours["service"] == service, "id"])]
+    neighbour_measures = pd.DataFrame(measure_sites(plan, marked, near).drop(columns="geometry"))
+    totals = measure_totals(marked.places, marked.population, marked.institutions, services=SERVICES)
     row = measured.drop(columns="geometry").iloc[0].to_dict()
     row |= {"lon": float(wgs_lon[0]), "lat": float(wgs_lat[0])}
-    return judge_site(plan, site=row, neighbours=neighbours, neighbour_measures=neighbour_measures, totals=totals)
+    inputs = Inputs(register_of(marked), indicators, events, as_of, known)
+    return judge_site(
+        plan, site=row, neighbours=neighbours, neighbour_measures=neighbour_measures, totals=totals, inputs=inputs
+    )
+
+
+def standing_on(institutions: gpd.GeoDataFrame, as_of: dt.date | None) -> gpd.GeoDataFrame:
+    """Institutions whose agreement held on a day 在册机构 (both ends included); all of them where no day is given."""
+    if as_of is None:
+        return institutions
+    day = pd.Timestamp(as_of)
+    starts, ends = institutions["valid_from"], institutions["valid_to"]
+    held = institutions[(starts.isna() | (starts <= day)) & (ends.isna() | (ends >= day))]
+    return held.reset_index(drop=True)
+
+
+def register_of(city: City) -> pd.DataFrame:
+    """The register with the places that hold each institution, as judge/inputs.py reads it."""
+    table = pd.DataFrame(city.institutions.drop(columns="geometry"))
+    return pd.concat([table, place_ids(city.institutions, city.places)], axis=1)
+
+
+def _proposed(service: str, position_accuracy_m: float, known: Mapping[str, object], point: Point) -> gpd.GeoDataFrame:
+    """One row of a proposed site with the columns that measures and rules look at."""
+    given: dict[str, object] = {"name": "", "level": "", "tags": "", "beds": float("nan")}
+    given |= {k: v for k, v in known.items() if isinstance(v, (str, int, float))}
+    given |= {"id": PROPOSED_ID, "service": service, "position_accuracy_m": position_accuracy_m}
+    return gpd.GeoDataFrame({k: [v] for k, v in given.items()}, geometry=[point], crs=CRS)
+
+
+def _neighbours_of_all(plan: Plan, city: City, site: gpd.GeoDataFrame, accuracy_m: float) -> pd.DataFrame:
+    """Institutions of every service as far as any rule of the plan looks, with their columns of the register."""
+    margin_m = accuracy_m + _worst_accuracy_m(city)
+    anyone = city.institutions.assign(service="any")
+    found = neighbours_within(site.assign(service="any"), anyone, radius_m=plan.reach_m(), margin_m=margin_m)
+    more = pd.DataFrame(city.institutions.drop(columns=["geometry", "name", "position_accuracy_m"]))
+    return found.merge(more, on="id", how="left", validate="m:1")
 
 
 def provenance(plan: Plan, city: City, *, options: Mapping[str, object]) -> dict[str, object]:

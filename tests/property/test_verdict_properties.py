@@ -16,7 +16,7 @@ from circle15.schema import Conclusion, Neighbour, Outcome
 from circle15.words import words_under
 
 PLAN = load_plan("zhongwei")
-ORDER = [Conclusion.ADMIT, Conclusion.REVIEW, Conclusion.REFUSE_IN_PRINCIPLE, Conclusion.REFUSE]
+ORDER = list(reversed(Conclusion))  # worst first in the enumeration
 NOTES = set(words_under("judge.note", "zh"))
 RADIUS_M = 800.0
 SETTINGS = {"S": "subdistrict", "C": "town_centre", "V": "", "R": "remote_township", "": ""}

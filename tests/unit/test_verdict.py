@@ -199,7 +199,12 @@ def test_township_full_refuses_and_class_missing_is_reviewed():
 def test_an_empty_township_is_told_beside_an_exhausted_city():
     given = verdict(proposed("V", 50.0), city=517, township=0)
     assert "fills_empty_township" in finding(given.findings, "pharmacy.township.min").evidence.notes
-    assert given.conclusion is Conclusion.REFUSE
+    assert finding(given.findings, "pharmacy.city").outcome is Outcome.BREACHED
+    assert given.conclusion is Conclusion.CASE_BY_CASE
+    (both,) = given.collisions
+    assert (both.kind, both.rules) == ("minimum_against_cap", ("pharmacy.township.min", "pharmacy.city"))
+    assert [c[:1] for c in both.clauses] == ["三", "三"]
+    assert verdict(proposed("V", 50.0), city=517, township=1).conclusion is Conclusion.REFUSE
 
 
 def test_a_subdistrict_marked_saturated_asks_for_review():
@@ -316,9 +321,9 @@ def test_tables_are_not_changed():
 @pytest.mark.parametrize("lang", LANGS)
 def test_every_word_a_finding_can_use_is_there(lang):
     room = Path(circle15.judge.__file__).parent
-    source = "".join((room / f"{n}.py").read_text() for n in ("limits", "verdict", "findings"))
+    source = "".join(f.read_text() for f in room.glob("*.py"))
     notes = words_under("judge.note", lang)
-    unused = [n for n in notes if f'"{n}"' not in source]
+    unused = [n for n in notes if f'"{n}"' not in source and not n.startswith(("needs_", "stand_"))]
     assert unused == []
     told = set(re.findall(r'notes=\("(\w+)",\)|"(\w+)"\)', source))
     assert "place_unknown" in {t for pair in told for t in pair}

@@ -37,6 +37,8 @@ def finding(
     borderline: tuple[Neighbour, ...] = (),
     figures: Mapping[str, float | str] | None = None,
     notes: tuple[str, ...] = (),
+    apart: tuple[Neighbour, ...] = (),
+    effect: str = "",
 ) -> Finding:
     """A finding that cites its rule; `notes` are message ids under `judge.note`, `unit` one under `judge.unit`."""
     return Finding(
@@ -53,7 +55,11 @@ def finding(
         limit=limit,
         unit=unit,
         bound=bound,
-        evidence=Evidence(neighbours, borderline, figures or {}, notes),
+        evidence=Evidence(neighbours, borderline, apart, figures or {}, notes),
+        catalogue=rule.catalogue,
+        kind=str(getattr(rule, "kind", "")),
+        effect=effect,
+        note=rule.note,
     )
 
 
@@ -69,6 +75,22 @@ def checklist_card(rule: Card, *, subject: str, ground_name: str = "", notes: tu
         bound="",
         notes=notes or ("people_check",),
     )
+
+
+_STAGES = (
+    "validity", "require", "ban", "batch_limit", "exempt", "suspend", "direction", "area_limit city",
+    "area_limit group", "area_limit district", "mix", "replace", "circle_limit", "area_limit township",
+    "area_limit community", "prefer", "case", "warn", "target", "exit",
+)  # fmt: skip
+"""Order of the tests 研判顺序."""
+
+
+def in_order(one: Finding) -> int:
+    """Where a finding stands in the order of the tests; cards that people check come last."""
+    if one.ground == CHECKLIST:
+        return len(_STAGES)
+    name = f"{one.kind} {one.ground}" if one.kind == "area_limit" else one.kind
+    return _STAGES.index(name) if name in _STAGES else len(_STAGES) - 1
 
 
 def exceeds(observed: float, limit: float) -> bool:

@@ -12,6 +12,7 @@ from circle15.measure.cells import pack_geometries
 from circle15.measure.coverage import count_standing, piece_residents
 from circle15.measure.pieces import meet_places, polygons_only
 from circle15.project.metric import areas_m2
+from circle15.schema import PLACE_LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,6 +81,22 @@ def measure_totals(
     table["n_dual_channel"] = _dual_channel(institutions, places)
     table["beds_inpatient"] = _beds(institutions, places)
     return table
+
+
+def place_ids(institutions: gpd.GeoDataFrame, places: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Which places hold each institution 机构所在地: <level>_id for each level, "" where none does.
+
+    Indexed like `institutions`; one on a border stands in the first place of each level, as everywhere else.
+    """
+    inside = meet_places(np.asarray(institutions.geometry.array, dtype=object), places)
+    ids, levels = places["id"].astype(str).to_numpy(), places["level"].astype(str).to_numpy()
+    found = {}
+    for level in PLACE_LEVELS:
+        held = np.full(len(institutions), "", dtype=object)
+        at = levels[inside.place] == level
+        held[inside.cell[at]] = ids[inside.place[at]]
+        found[f"{level}_id"] = pd.array(held, dtype="str")
+    return pd.DataFrame(found, index=institutions.index)
 
 
 def _ground(places: gpd.GeoDataFrame, population: Population | PopulationBlocks) -> tuple[Floats, Floats]:

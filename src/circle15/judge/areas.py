@@ -1,0 +1,321 @@
+"""Limits over areas 区域上限、下限: counts from totals or, where it is handed in, exactly from the register."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from circle15.judge.findings import checklist_card, exceeds, finding
+from circle15.judge.inputs import Inputs, inside
+from circle15.judge.ledger import added_in
+from circle15.policy.rules import AreaLimit
+from circle15.schema import Finding, Outcome
+
+if TYPE_CHECKING:
+    from circle15.judge.series import Series
+    from circle15.policy.cards import Counted, Step
+    from circle15.policy.plan import Plan
+
+
+@dataclass(frozen=True)
+class Bid:
+    """What a proposed site adds to the totals of the places it lies in; NaN where the application does not say."""
+
+    site_id: str
+    service: str
+    tags: str = ""
+    beds: float = math.nan
+    level: str = ""
+    stations: float = math.nan
+    physicians: float = math.nan
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the register tells of one place for one rule.
+
+    `today` is the count; `most` the count if every institution of unknown level were counted too; `base` what a rate
+    is reckoned on; `below` the total that a share is of; `indicator` the limit that an indicator sets.
+    """
+
+    today: float
+    most: float
+    base: float = math.nan
+    below: float = math.nan
+    indicator: float = math.nan
+    notes: tuple[str, ...] = field(default=())
+
+
+def area_column(rule: AreaLimit) -> tuple[str, ...] | None:
+    """Columns of measure/totals.py that a rule adds up; None where totals do not tell what it counts."""
+    known_base = rule.max_rate is None or rule.rate_base in {"residents", "land_km2", "area_km2"}
+    if rule.counts != "all" or rule.levels or rule.max_current or rule.max_indicator is not None or not known_base:
+        return None
+    if rule.share_of is not None:
+        return None
+    if rule.of == "beds" and rule.services == ("inpatient",) and not rule.tags:
+        return ("beds_inpatient",)
+    if rule.of != "institutions":
+        return None
+    if rule.tags:
+        return ("n_dual_channel",) if (rule.tags, rule.services) == (("dual_channel",), ("pharmacy",)) else None
+    return tuple(f"n_{service}" for service in rule.services)
+
+
+# ── counting in the register ──────────────────────────────────
+
+
+def known_of(
+    rule: AreaLimit,
+    *,
+    plan: Plan,
+    place: Mapping[str, Any],
+    totals: pd.DataFrame,
+    inputs: Inputs,
+    series: Series | None,
+) -> Known | None:
+    """What the register and the indicators tell of a place; None without a register."""
+    if inputs.register is None:
+        return None
+    what = (rule.services, rule.tags, rule.levels, rule.excludes)
+    today, most, notes = count(inputs.register, place, of=rule.of, what=what)
+    if rule.counts == "new":
+        since = rule.valid_from or plan.document.valid_from
+        today = most = added_in(inputs, place, totals, since=since, services=rule.services, of=rule.of)
+    below = math.nan
+    if rule.share_of is not None:
+        below = _below(inputs.register, place, rule.share_of)
+    names = tuple(n for n in (str(place["place_id"]), str(place["name"])) if n)
+    base = _base(rule, place, names, series)
+    limit = math.nan
+    if rule.max_indicator is not None and series is not None:
+        limit = series.latest(series.of(names, rule.max_indicator))
+    return Known(today, most, base, below, limit, notes)
+
+
+def _below(register: pd.DataFrame, place: Mapping[str, Any], share_of: Counted) -> float:
+    return count(register, place, of=share_of.of, what=(share_of.services, share_of.tags, share_of.levels, ()))[0]
+
+
+def count(
+    register: pd.DataFrame,
+    place: Mapping[str, Any],
+    *,
+    of: str,
+    what: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]],
+) -> tuple[float, float, tuple[str, ...]]:
+    """Count in a place, the most it can be where levels are not known, and notes.
+
+    `what` holds services, tags (any of them), levels and excluded tags. Amounts that nobody tells make NaN.
+    """
+    services, tags, levels, excludes = what
+    held = register[inside(register, place) & register["service"].isin(services)]
+    marks = held["tags"].fillna("").astype(str).str.split(";").map(set)
+    held = held[[(not tags or not m.isdisjoint(tags)) and m.isdisjoint(excludes) for m in marks]]
+    notes: tuple[str, ...] = ()
+    sure = held
+    if levels:
+        given = held["level"].fillna("").astype(str)
+        sure, maybe = held[given.isin(levels)], held[given.isin(levels) | (given == "")]
+        notes = ("levels_missing",) if len(maybe) > len(sure) else ()
+        held = maybe
+    return _amount(sure, of), _amount(held, of), notes
+
+
+def _amount(held: pd.DataFrame, of: str) -> float:
+    if of == "institutions":
+        return float(len(held))
+    if held.empty:
+        return 0.0
+    return float(held[of].sum(min_count=1)) if of in held.columns else math.nan
+
+
+def _base(rule: AreaLimit, place: Mapping[str, Any], names: tuple[str, ...], series: Series | None) -> float:
+    wanted = rule.rate_base if rule.max_rate is not None else rule.steps_by
+    told = _number(place.get(wanted))
+    if math.isnan(told) and series is not None:
+        told = series.latest(series.of(names, wanted))
+    return told
+
+
+# ── judging ───────────────────────────────────────────────────
+
+
+def judge_area(
+    rule: AreaLimit, *, place: Mapping[str, Any], bid: Bid | None = None, known: Known | None = None
+) -> tuple[Finding, ...]:
+    """Test one place, as it stands or with a proposed site added: one finding a bound (lower, then upper).
+
+    `place` is a row of measure/totals.py: place_id, name, level, residents, settings, class and counts; `known` what
+    the register tells, where it is handed in.
+    A count that is missing is NO_DATA; a class that the bureau has not filled in is REVIEW. Neither passes.
+    """
+    subject = bid.site_id if bid is not None else str(place["place_id"])
+    if known is None:
+        columns = area_column(rule)
+        if columns is None:
+            return (checklist_card(rule, subject=subject, ground_name=str(place["name"])),)
+        today = sum(_number(place.get(column)) for column in columns)
+        base = _number(place.get(rule.rate_base if rule.max_rate is not None else rule.steps_by))
+        known = Known(today, today, base, notes=("from_totals",))
+    found = []
+    if rule.min is not None or rule.min_share is not None:
+        low = rule.min if rule.min is not None else rule.min_share
+        found.append(_area_finding(rule, place, subject, known=known, limit=float(low or 0.0), bound="min", bid=bid))
+    if (rule.min is None and rule.min_share is None) or rule.max is not None or rule.max_share is not None:
+        limit, why = _area_limit(rule, place, known, bid)
+        found.append(_area_finding(rule, place, subject, known=known, limit=limit, bound="max", bid=bid, why=why))
+    return tuple(found)
+
+
+def step_limit(steps: tuple[Step, ...], base: float) -> float:
+    """Number of the first step that holds `base`; NaN above the last or without a base."""
+    return next((s.max for s in steps if s.up_to is None or base <= s.up_to), math.nan) if base == base else math.nan  # noqa: PLR0124 - NaN
+
+
+def _area_limit(rule: AreaLimit, place: Mapping[str, Any], known: Known, bid: Bid | None) -> tuple[float, str]:
+    """Upper limit of a place, or NaN with the note that says why there is none."""
+    if rule.max_by_area is not None:
+        for key in (str(place["name"]), str(place["place_id"])):
+            if key in rule.max_by_area:
+                return rule.max_by_area[key], ""
+        return math.nan, "area_not_in_plan"
+    if rule.max_by_class is not None:
+        given = str(place.get("class") or "")
+        if not given or given == "nan":
+            return math.nan, "class_missing"
+        return (rule.max_by_class[given], "") if given in rule.max_by_class else (math.nan, "class_unknown")
+    if rule.max_steps:
+        return step_limit(rule.max_steps, known.base), "denominator_missing"
+    if rule.max_share is not None:
+        return rule.max_share, ""
+    if rule.max_current:
+        return known.today, "count_missing"
+    if rule.max_indicator is not None:
+        return known.indicator, "indicator_missing"
+    if rule.max_rate is not None and rule.rounding is not None:
+        return _rounded(rule, known.base), "denominator_missing"
+    del bid
+    limit = rule.max if rule.max is not None else rule.max_rate
+    return (math.nan, "limit_not_printed") if limit is None else (float(limit), "")
+
+
+def _rounded(rule: AreaLimit, base: float) -> float:
+    if math.isnan(base) or rule.max_rate is None or rule.rate_per is None:
+        return math.nan
+    quota = rule.max_rate * base / rule.rate_per
+    if rule.rounding == "nearest":
+        return float(math.floor(quota + 0.5))
+    return float(math.ceil(quota - 1e-9) if rule.rounding == "ceil" else math.floor(quota + 1e-9))
+
+
+def _area_finding(
+    rule: AreaLimit,
+    place: Mapping[str, Any],
+    subject: str,
+    *,
+    known: Known,
+    limit: float,
+    bound: Literal["max", "min"],
+    bid: Bid | None,
+    why: str = "",
+) -> Finding:
+    added, notes = _added(rule, bid)
+    exact = "from_totals" not in known.notes
+    today = known.today
+    figures: dict[str, float | str] = {"today": today} if not math.isnan(today) else {}
+    scale, unit = _scale(rule, known, bound, figures, added if _in_share(rule, bid) else 0.0)
+    plus = 0.0 if math.isnan(added) else added
+    observed, most = (today + plus) * scale, (known.most + plus) * scale
+    if math.isnan(scale) and not math.isnan(today) and rule.rate_base != "residents":
+        notes = (*notes, "denominator_missing")
+    outcome, more = _area_outcome(rule, observed=observed, limit=limit, bound=bound, why=why, added=added, exact=exact)
+    if outcome is Outcome.MET and bound == "max" and not math.isnan(most) and exceeds(most, limit):
+        outcome, more = Outcome.REVIEW, ("levels_missing",)
+    if notes and added == 0 and bound == "max":
+        outcome, more = Outcome.MET, ()
+    if bound == "min" and today == 0 and added > 0 and outcome is Outcome.MET:
+        more = (*more, "fills_empty_township" if rule.per == "township" else "fills_empty_area")
+    return finding(
+        rule,
+        outcome,
+        subject=subject,
+        ground=rule.per,
+        ground_name=str(place["name"]),
+        observed=None if math.isnan(observed) else float(observed),
+        limit=None if math.isnan(limit) else float(limit),
+        unit=unit,
+        bound=bound,
+        figures=figures,
+        notes=(*notes, *more),
+    )
+
+
+def _scale(
+    rule: AreaLimit, known: Known, bound: str, figures: dict[str, float | str], added_below: float
+) -> tuple[float, str]:
+    """What a count is multiplied by to be held against the limit, and its unit."""
+    share = rule.max_share if bound == "max" else rule.min_share
+    if share is not None:
+        below = known.below + added_below
+        figures["total"] = below
+        return (1.0 / below if below > 0 else math.nan), "share"
+    if rule.max_rate is not None and rule.rate_per is not None and bound == "max" and rule.rounding is None:
+        figures |= {rule.rate_base: known.base, "rate_per": rule.rate_per}
+        scale = rule.rate_per / known.base if known.base > 0 else math.nan
+        return scale, f"{rule.of}_per_residents" if rule.rate_base == "residents" else f"{rule.of}_per_base"
+    return 1.0, rule.of
+
+
+def _in_share(rule: AreaLimit, bid: Bid | None) -> bool:
+    """Whether the site also stands below the line of a share."""
+    if bid is None or rule.share_of is None or bid.service not in rule.share_of.services:
+        return False
+    return not rule.share_of.tags or not set(rule.share_of.tags).isdisjoint(bid.tags.split(";"))
+
+
+def _added(rule: AreaLimit, bid: Bid | None) -> tuple[float, tuple[str, ...]]:
+    """What a proposed site adds to a count: one institution, its beds, or nothing where it lacks the tag."""
+    if bid is None:
+        return 0.0, ()
+    if rule.tags and set(rule.tags).isdisjoint(bid.tags.split(";")):
+        return 0.0, ("site_not_tagged",)
+    if rule.levels and bid.level and bid.level not in rule.levels:
+        return 0.0, ("site_not_tagged",)
+    if not set(rule.excludes).isdisjoint(bid.tags.split(";")):
+        return 0.0, ("site_not_counted",)
+    if rule.of != "institutions":
+        amount = float(getattr(bid, rule.of))
+        return amount, ("beds_not_given" if rule.of == "beds" else "amount_not_given",) if math.isnan(amount) else ()
+    return 1.0, ()
+
+
+def _area_outcome(
+    rule: AreaLimit, *, observed: float, limit: float, bound: str, why: str, added: float, exact: bool
+) -> tuple[Outcome, tuple[str, ...]]:
+    if math.isnan(limit):
+        return (
+            Outcome.REVIEW if why in {"limit_not_printed", "class_missing", "class_unknown"} else Outcome.NO_DATA
+        ), (why,)
+    if math.isnan(observed):
+        return Outcome.NO_DATA, ("count_missing",)
+    if bound == "min":
+        return (Outcome.BREACHED if exceeds(limit, observed) else Outcome.MET), ()
+    if math.isnan(added):
+        # any bed more is too many where none is left; otherwise it depends on how many are asked for
+        full = not exceeds(limit, observed)
+        return (Outcome.BREACHED if full else Outcome.NO_DATA), ()
+    if exceeds(observed, limit):
+        return (Outcome.REVIEW, ("uncounted_included",)) if rule.excludes and not exact else (Outcome.BREACHED, ())
+    return Outcome.MET, ()
+
+
+def _number(value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return math.nan

@@ -1,0 +1,255 @@
+"""Circles of sites 服务圈: which rules hold there, which neighbours count, what a neighbour more would do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from circle15.judge.areas import step_limit
+from circle15.judge.conditions import Site, conditions
+from circle15.judge.effects import card
+from circle15.judge.inputs import text as _text
+from circle15.judge.limits import (
+    DENSITY_COLUMNS,
+    TOLERANCE_M,
+    UNKNOWN,
+    circle_caps,
+    circle_computable,
+    circle_rule_holds,
+    judge_circle,
+)
+from circle15.judge.series import State
+from circle15.policy.cards import Where
+from circle15.policy.rules import CircleLimit
+from circle15.schema import POSITION_ACCURACY_M, Finding, Neighbour, Outcome
+
+if TYPE_CHECKING:
+    from circle15.policy.plan import Plan
+
+
+# ── one proposed site ─────────────────────────────────────────
+
+
+def circle_of_site(rule: CircleLimit, site: Site, row: pd.DataFrame, exceeding: frozenset[str]) -> list[Finding]:
+    """The finding of a circle rule on a proposed site; none where the rule does not hold there."""
+    if circle_computable(rule):
+        counted, apart, _ = _counted(rule, site, exceeding)
+        found = circle_findings(site.plan, rule, row, {site.bid.site_id: counted})
+        return [replace(f, evidence=replace(f.evidence, apart=apart)) for f in found]
+    density = circle_rule_holds(rule.model_copy(update={"tags": ()}), row, row["density_class"].to_numpy(dtype=object))
+    elsewhere = rule.model_copy(update={"where": Where(zones=rule.where.zones, areas=rule.where.areas)})
+    fits = conditions(elsewhere, site)
+    if fits is State.NO:
+        return [card(rule, site, "does_not_apply")]
+    if not (density[0][0] or density[1][0]):
+        return []
+    one = _site_circle(rule, site, exceeding)
+    if fits is State.UNKNOWN or density[1][0]:
+        notes = (*one.evidence.notes, "attribute_missing")
+        one = replace(one, outcome=Outcome.NO_DATA, evidence=replace(one.evidence, notes=notes))
+    return [one]
+
+
+def _site_circle(rule: CircleLimit, site: Site, exceeding: frozenset[str]) -> Finding:
+    counted, apart, doubtful = _counted(rule, site, exceeding)
+    radius_m = rule.radius_m or site.plan.circle.radius_m
+    limit, notes = _most(rule, site)
+    if rule.reach == "overlap":
+        notes = (*notes, "circles_overlap") if rule.radius_m is not None else (*notes, "radius_not_printed")
+        radius_m *= 2
+    walked = rule.distance == "straight" or _walked(rule, site.near)
+    if not walked:
+        notes = (*notes, "walking_missing")
+    elif rule.distance == "walking":
+        counted, doubtful = (_by_walking(rule, n, site.near, radius_m) for n in (counted, doubtful))
+        radius_m = float("inf")
+    one = judge_circle(
+        rule, subject=site.bid.site_id, neighbours=counted, radius_m=radius_m,
+        accuracy_m=_float(site.row.get("position_accuracy_m"), POSITION_ACCURACY_M), notes=notes, doubtful=doubtful,
+        apart=apart, limit=limit, figures={} if np.isinf(radius_m) else {"radius_m": radius_m},
+    )  # fmt: skip
+    open_ended = not walked or "radius_not_printed" in notes
+    return replace(one, outcome=Outcome.REVIEW) if open_ended else one
+
+
+def _most(rule: CircleLimit, site: Site) -> tuple[int | None, tuple[str, ...]]:
+    if not rule.max_steps:
+        return rule.max, ()
+    limit = step_limit(rule.max_steps, _float(site.row.get("residents_within"), np.nan))
+    return (None, ("count_missing",)) if np.isnan(limit) else (int(limit), ())
+
+
+def _walked(rule: CircleLimit, near: pd.DataFrame) -> bool:
+    """Whether walking distances (or times) of all neighbours are told and the plan says how far is near."""
+    column, bound = ("walking_minutes", rule.minutes) if rule.minutes is not None else ("walking_m", rule.radius_m)
+    return bound is not None and column in near.columns and not near[column].isna().any()
+
+
+def _by_walking(
+    rule: CircleLimit, found: Sequence[Neighbour], near: pd.DataFrame, radius_m: float
+) -> tuple[Neighbour, ...]:
+    column, bound = ("walking_minutes", rule.minutes) if rule.minutes is not None else ("walking_m", radius_m)
+    far = dict(zip(near["id"].astype(str), near[column].astype(float), strict=True))
+    return tuple(n for n in found if far[n.id] <= float(bound or 0.0) + TOLERANCE_M)
+
+
+def _counted(
+    rule: CircleLimit, site: Site, exceeding: frozenset[str]
+) -> tuple[tuple[Neighbour, ...], tuple[Neighbour, ...], tuple[Neighbour, ...]]:
+    """Neighbours that count, those of another pooling area, and those of which the type is not known."""
+    near = site.near
+    wanted = rule.counts_services or ((site.bid.service,) if rule.like == "service" else ())
+    if "service" in near.columns and wanted:
+        near = near[near["service"].isin(wanted)]
+    tags = [frozenset(str(t).split(";")) for t in _column(near, "tags", "")]
+    keep = [t.isdisjoint(rule.excludes) and (rule.like == "service" or not t.isdisjoint(rule.tags)) for t in tags]
+    near = near[np.array(keep, dtype=bool)]
+    states = [_same(rule, row, site) for row in near.to_dict("records")]
+    foreign = [_foreign(row, site) for row in near.to_dict("records")]
+    people = [replace(n, would_exceed=n.id in exceeding) for n in _records(near)]
+    order = sorted(range(len(people)), key=lambda i: (people[i].distance_m, people[i].id))
+    pick = lambda want, away: tuple(people[i] for i in order if foreign[i] is away and (away or states[i] is want))  # noqa: E731
+    return pick(State.YES, False), pick(State.YES, True), pick(State.UNKNOWN, False)
+
+
+def _same(rule: CircleLimit, row: Mapping[Any, Any], site: Site) -> State:
+    """Whether a neighbour equals the site in every column that makes the type."""
+    state = State.YES
+    for column in rule.same:
+        own, theirs = site.get(column), _text(row.get(column))
+        if own is None or not theirs:
+            state = State.UNKNOWN
+        elif str(own) != theirs:
+            return State.NO
+    return state
+
+
+def _foreign(row: Mapping[Any, Any], site: Site) -> bool:
+    theirs, own = _text(row.get("pooling_area")), site.get("pooling_area")
+    return bool(theirs) and theirs != str(own or site.plan.city)
+
+
+def exceeding_neighbours(
+    plan: Plan, neighbours: pd.DataFrame, measures: pd.DataFrame, totals: pd.DataFrame
+) -> frozenset[str]:
+    """Ids of neighbours within the radius whose own circle would rise above its cap with one more."""
+    if measures.empty or neighbours.empty:
+        return frozenset()
+    limit = with_caps(plan, measures, totals)["circle_limit"]
+    above = measures["others_within"].to_numpy(dtype=float) + 2 > limit.to_numpy(dtype=float)
+    inside = neighbours.loc[neighbours["distance_m"] <= plan.circle.radius_m + 1e-6, "id"].astype(str)
+    return frozenset(measures["id"].astype(str)[above]) & frozenset(inside)
+
+
+# ── circles of many sites ─────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """Density classes of one site, and what to say of them."""
+
+    figures: Mapping[str, float | str]
+    notes: tuple[str, ...]
+
+
+def circle_findings(
+    plan: Plan,
+    rule: CircleLimit,
+    rows: pd.DataFrame,
+    near: Mapping[str, Sequence[Neighbour]],
+) -> list[Finding]:
+    """Findings of one circle rule on every site that it holds for; NO_DATA where that cannot be told."""
+    holds, unknown = circle_rule_holds(rule, rows, rows["density_class"].to_numpy(dtype=object))
+    picked = np.flatnonzero(holds | unknown)
+    part = rows.iloc[picked]
+    readings = _readings(rule, part)
+    ids = part["id"].astype(str).tolist()
+    names = _column(part, "name", "")
+    accuracies_m = _accuracies_m(part)
+    radius_m = rule.radius_m or plan.circle.radius_m
+    found = []
+    for at, (site, name, reading) in enumerate(zip(ids, names, readings, strict=True)):
+        one = judge_circle(
+            rule, subject=site, neighbours=near.get(site, ()), radius_m=radius_m, accuracy_m=accuracies_m[at],
+            ground_name=_text(name), figures=reading.figures, notes=reading.notes,
+        )  # fmt: skip
+        if unknown[picked[at]]:
+            one = replace(one, outcome=Outcome.NO_DATA)
+        found.append(one)
+    return found
+
+
+def _readings(rule: CircleLimit, part: pd.DataFrame) -> Iterator[_Reading]:
+    if rule.where.place_class is None:
+        yield from (_Reading({}, ()) for _ in range(len(part)))
+        return
+    densities = [_column(part, column, np.nan) for column in DENSITY_COLUMNS.values()]
+    classes = [part[f"density_class_{unit}"].tolist() for unit in DENSITY_COLUMNS]
+    for at, deciding in enumerate(part["density_class"].tolist()):
+        figures: dict[str, float | str] = {}
+        for unit, density, given in zip(DENSITY_COLUMNS, densities, classes, strict=True):
+            figures[f"density_{unit}_per_km2"] = _float(density[at], np.nan)
+            figures[f"density_class_{unit}"] = given[at]
+        known = {c[at] for c in classes} - {UNKNOWN}
+        notes = ("density_unknown",) if deciding == UNKNOWN else ()
+        yield _Reading(figures, (*notes, "density_disagrees") if len(known) > 1 else notes)
+
+
+def grouped(neighbours: pd.DataFrame) -> dict[str, list[Neighbour]]:
+    """Neighbours of every site, nearest first: dict of site_id to list."""
+    found: dict[str, list[Neighbour]] = {}
+    if neighbours.empty:
+        return found
+    ordered = neighbours.sort_values(["site_id", "distance_m", "id"], kind="stable")
+    for site, neighbour in zip(ordered["site_id"].astype(str).tolist(), _records(ordered), strict=True):
+        found.setdefault(site, []).append(neighbour)
+    return found
+
+
+def _records(neighbours: pd.DataFrame) -> list[Neighbour]:
+    ids, names, distances_m = (
+        neighbours["id"].tolist(),
+        _column(neighbours, "name", ""),
+        neighbours["distance_m"].tolist(),
+    )
+    accuracies_m = _accuracies_m(neighbours)
+    return [
+        Neighbour(str(i), _text(n), float(d), a)
+        for i, n, d, a in zip(ids, names, distances_m, accuracies_m, strict=True)
+    ]
+
+
+def _with_settings(sites: pd.DataFrame, totals: pd.DataFrame) -> pd.DataFrame:
+    """Sites with the marks of their township, taken from the totals where the table does not hold them."""
+    if "township_settings" in sites.columns or "township_id" not in sites.columns:
+        return sites
+    marks = dict(zip(totals["place_id"].astype(str), totals["settings"].fillna("").astype(str), strict=True))
+    return sites.assign(township_settings=[marks.get(str(t), "") for t in sites["township_id"].tolist()])
+
+
+def with_caps(plan: Plan, sites: pd.DataFrame, totals: pd.DataFrame) -> pd.DataFrame:
+    """Sites with the classes and caps of `circle_caps`, computed anew so that plan and table cannot disagree."""
+    marked = _with_settings(sites, totals)
+    caps = circle_caps(plan, marked)
+    return pd.concat([marked.drop(columns=[c for c in caps.columns if c in marked.columns]), caps], axis=1)
+
+
+def _accuracies_m(table: pd.DataFrame) -> list[float]:
+    found = _column(table, "position_accuracy_m", POSITION_ACCURACY_M)
+    return [max(0.0, _float(a, POSITION_ACCURACY_M)) for a in found]
+
+
+def _column(table: pd.DataFrame, name: str, default: object) -> list[Any]:
+    return table[name].tolist() if name in table.columns else [default] * len(table)
+
+
+def _float(value: object, default: float) -> float:
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return default
+    return default if np.isnan(number) else number

@@ -1,0 +1,226 @@
+"""Conditions on a proposed site 适用条件: attributes of the application, ground, tags; unknown never counts as yes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from circle15.judge.areas import Bid
+from circle15.judge.inputs import Inputs, text
+from circle15.judge.series import Series, State
+from circle15.policy.cards import Attribute, Card, Where
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from circle15.policy.plan import Plan
+
+UNKNOWN_CLASS = "unknown"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A proposed site with all that a judgement may look at; `near` holds other institutions with distance_m."""
+
+    plan: Plan
+    row: Mapping[str, Any]
+    bid: Bid
+    totals: pd.DataFrame
+    near: pd.DataFrame
+    inputs: Inputs
+    series: Series | None
+    density_class: str = ""
+
+    def get(self, attribute: str) -> object:
+        """An attribute of the application: as handed in, else as the site's own column; None where neither tells."""
+        for held in (self.inputs.attributes, self.row):
+            value = held.get(attribute)
+            if value is not None and value != "" and value == value:  # noqa: PLR0124 - NaN
+                return value
+        return None
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """Tags of the site."""
+        return frozenset(self.bid.tags.split(";")) - {""}
+
+
+def join(states: Iterable[State], *, every: bool = True) -> State:
+    """All (or any) of several conditions."""
+    found = set(states)
+    deciding = State.NO if every else State.YES
+    if deciding in found:
+        return deciding
+    if State.UNKNOWN in found:
+        return State.UNKNOWN
+    return State.YES if every else State.NO
+
+
+def has_bound(attribute: Attribute) -> bool:
+    """Whether the plan prints what the attribute must be."""
+    given = attribute.model_dump(exclude={"attribute"}, exclude_defaults=True)
+    return bool(given)
+
+
+def attribute_state(attribute: Attribute, value: object) -> State:
+    """Whether one attribute fits; UNKNOWN where the application does not tell it or tells it in no readable form."""
+    if value is None:
+        return State.UNKNOWN
+    states = [State.YES]
+    if attribute.one_of:
+        states.append(_state(not set(_words(value)).isdisjoint(attribute.one_of)))
+    if attribute.none_of:
+        states.append(_state(set(_words(value)).isdisjoint(attribute.none_of)))
+    if attribute.is_true is not None:
+        said = truth(value)
+        states.append(State.UNKNOWN if said is None else _state(said is attribute.is_true))
+    states += _numbers(attribute, value)
+    if attribute.on_or_after is not None or attribute.on_or_before is not None:
+        states.append(_date(attribute, value))
+    return join(states)
+
+
+def _numbers(attribute: Attribute, value: object) -> list[State]:
+    tests = {
+        "at_least": lambda a, b: a >= b, "at_most": lambda a, b: a <= b,
+        "above": lambda a, b: a > b, "below": lambda a, b: a < b,
+    }  # fmt: skip
+    states = []
+    for key, fits in tests.items():
+        bound = getattr(attribute, key)
+        if bound is not None:
+            number = _number(value)
+            states.append(State.UNKNOWN if math.isnan(number) else _state(fits(number, bound)))
+    return states
+
+
+def _date(attribute: Attribute, value: object) -> State:
+    day = as_date(value)
+    if day is None:
+        return State.UNKNOWN
+    after = attribute.on_or_after is None or day >= attribute.on_or_after
+    return _state(after and (attribute.on_or_before is None or day <= attribute.on_or_before))
+
+
+def as_date(value: object) -> dt.date | None:
+    """A day from a date, a time or ISO words; None otherwise."""
+    if isinstance(value, dt.datetime):
+        return value.date()
+    if isinstance(value, dt.date):
+        return value
+    try:
+        return dt.date.fromisoformat(text(value).strip()[:10])
+    except ValueError:
+        return None
+
+
+_YES, _NO = frozenset({"true", "yes", "1", "y"}), frozenset({"false", "no", "0", "n"})
+
+
+def truth(value: object) -> bool | None:
+    """Yes or no; None where it is neither."""
+    if isinstance(value, bool):
+        return value
+    words = str(value).strip().lower().removesuffix(".0")
+    return True if words in _YES else False if words in _NO else None
+
+
+def _words(value: object) -> list[str]:
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [str(v) for v in value]
+    return [w.strip() for w in str(value).split(";")]
+
+
+def words_of(value: object) -> frozenset[str]:
+    """Words of a list or of `;`-joined text; none for nothing."""
+    return frozenset(_words(value)) - {""} if value is not None else frozenset()
+
+
+# ── ground ────────────────────────────────────────────────────
+
+
+def where_state(where: Where, site: Site) -> State:
+    """Whether a site lies on the ground of a rule."""
+    row = site.row
+    states = []
+    if where.settings or where.not_settings:
+        marks = set(text(row.get("township_settings")).split(";")) | _marks(site)
+        known = bool(text(row.get("township_id")))
+        fits = (not where.settings or not marks.isdisjoint(where.settings)) and marks.isdisjoint(where.not_settings)
+        states.append(_state(fits) if known else State.UNKNOWN)
+    if where.zones:
+        held = site.plan.groups_of(text(row.get("district_name")), text(row.get("district_id")))
+        known = bool(text(row.get("district_id")))
+        states.append(_state(not set(held).isdisjoint(where.zones)) if known else State.UNKNOWN)
+    if where.areas:
+        columns = [
+            f"{level}_{kind}" for level in ("community", "township", "district", "city") for kind in ("id", "name")
+        ]
+        names = {text(row.get(c)) for c in columns} - {""}
+        states.append(_state(not names.isdisjoint(where.areas)) if names else State.UNKNOWN)
+    if where.place_class is not None:
+        states.append(_class(where.place_class, site))
+    return join(states)
+
+
+def _above(site: Site, column: str) -> list[str]:
+    """Words of a column of totals at the site's community, township and district."""
+    ids = {text(site.row.get(f"{level}_id")) for level in ("community", "township", "district")} - {""}
+    rows = site.totals[site.totals["place_id"].astype(str).isin(ids)]
+    return [text(v) for v in rows[column]] if column in rows.columns else []
+
+
+def _marks(site: Site) -> set[str]:
+    return {m for words in _above(site, "settings") for m in words.split(";")}
+
+
+def _class(wanted: str, site: Site) -> State:
+    by_density = {c.id for c in site.plan.density_classes}
+    if wanted in by_density:
+        return State.UNKNOWN if site.density_class in {"", UNKNOWN_CLASS} else _state(site.density_class == wanted)
+    classes = set(_above(site, "class")) - {""}
+    return _state(wanted in classes) if classes else State.UNKNOWN
+
+
+# ── rules ─────────────────────────────────────────────────────
+
+
+def conditions(rule: Card, site: Site, *, any_kind: bool = False) -> State | None:
+    """Whether tags, ground and attributes of a card fit a site; None where the card names no condition.
+
+    With `any_kind` tags or ground suffice. Missing tags mean that the application claims none.
+    """
+    kinds = []
+    if rule.tags:
+        kinds.append(_state(not site.tags.isdisjoint(rule.tags)))
+    if rule.where != Where():
+        kinds.append(where_state(rule.where, site))
+    states = [join(kinds, every=not any_kind)] if kinds else []
+    states += [attribute_state(a, site.get(a.attribute)) for a in rule.applicant if has_bound(a)]
+    open_ended = [a for a in rule.applicant if not has_bound(a)]
+    if not states and not open_ended:
+        return None
+    if open_ended and join(states) is not State.NO:
+        return State.UNKNOWN
+    return join(states)
+
+
+def valid_on(rule: Card, as_of: dt.date | None) -> bool:
+    """Whether a card holds on a day; one without dates, or a day that is not told, always does."""
+    if as_of is None:
+        return True
+    return (rule.valid_from is None or as_of >= rule.valid_from) and (rule.valid_to is None or as_of <= rule.valid_to)
+
+
+def _state(holds: bool) -> State:  # noqa: FBT001 - the condition itself
+    return State.YES if holds else State.NO
+
+
+def _number(value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return math.nan

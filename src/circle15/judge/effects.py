@@ -1,0 +1,402 @@
+"""Rules that are no limit 其他规则: pauses, swaps, exemptions, priority, conditions of application, goals.
+
+Each takes a rule and a proposed site and gives one finding; what cannot be told stays a card to check.
+"""
+
+from __future__ import annotations
+
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from circle15.judge.areas import count
+from circle15.judge.conditions import (
+    Site,
+    as_date,
+    attribute_state,
+    conditions,
+    has_bound,
+    join,
+    valid_on,
+    where_state,
+    words_of,
+)
+from circle15.judge.findings import checklist_card, exceeds, finding
+from circle15.judge.inputs import Inputs, Scope, place_of, scope_of, text
+from circle15.judge.ledger import banned_until, in_batch, swap
+from circle15.judge.series import Series, State, Tested, both_states
+from circle15.policy.cards import Card, Where
+from circle15.policy.formula import Stand, stand
+from circle15.policy.rules import (
+    Ban,
+    BatchLimit,
+    Case,
+    Direction,
+    Exempt,
+    Mix,
+    Prefer,
+    Replace,
+    Require,
+    Suspend,
+    Target,
+    Validity,
+    Warn,
+)
+from circle15.schema import POSITION_ACCURACY_M, Finding, Outcome
+
+APPLICANT, PLAN = "applicant", "plan"
+CASE_BY_CASE, PRIORITY, WARN, TARGET, EXEMPT = "case_by_case", "priority", "warn", "target", "exempt"
+_SHOWN: Mapping[State, Outcome] = {
+    State.YES: Outcome.BREACHED, State.NO: Outcome.MET, State.UNKNOWN: Outcome.NO_DATA,
+}  # fmt: skip
+
+
+def judge_effect(rule: Card, site: Site) -> Finding:
+    """The finding of a rule that is no limit over circle or area."""
+    if not valid_on(rule, site.inputs.as_of):
+        return card(rule, site, "card_not_valid_now")
+    judge = _JUDGES.get(type(rule))
+    return card(rule, site) if judge is None else judge(rule, site)
+
+
+def card(rule: Card, site: Site, *notes: str) -> Finding:
+    """A card to check; it says where the site lies on ground that the rule names."""
+    told = [n for n in notes if n]
+    if rule.where.settings:
+        told.append(
+            "place_marked"
+            if where_state(Where(settings=rule.where.settings), site) is State.YES
+            else "place_not_marked"
+        )
+    name = text(site.row.get("township_name"))
+    return checklist_card(rule, subject=site.bid.site_id, ground_name=name, notes=("people_check", *told))
+
+
+def _of(rule: Card, site: Site, outcome: Outcome, **more: Any) -> Finding:  # noqa: ANN401 - passed on
+    given: dict[str, Any] = {"ground": APPLICANT, "ground_name": "", "unit": "", "bound": "", **more}
+    return finding(rule, outcome, subject=site.bid.site_id, **given)
+
+
+# ── pauses and swaps ──────────────────────────────────────────
+
+
+def _suspend(rule: Suspend, site: Site) -> Finding:
+    if site.series is None:
+        return card(rule, site)
+    level = site.bid.level if rule.same_level else ""
+    if conditions(rule, site) is State.NO:
+        return card(rule, site, "does_not_apply")
+    if rule.same_level and not level:
+        return _of(rule, site, Outcome.NO_DATA, notes=("level_missing",), effect="suspend")
+    if rule.scope == "radius":
+        return _suspend_around(rule, site, level)
+    place = place_of(site.plan, site.row, site.totals, rule.scope)
+    if place is None:
+        return _of(rule, site, Outcome.NO_DATA, ground=rule.scope, notes=("place_unknown",), effect="suspend")
+    scope = scope_of(site.plan, place, site.totals, site.inputs, services=rule.services, level=level)
+    return suspended(rule, site.series, scope, subject=site.bid.site_id)
+
+
+def suspended(rule: Suspend, series: Series, scope: Scope, *, subject: str) -> Finding:
+    """Whether an area is paused; other readings of the same words are tried and told where they disagree."""
+    tested = both_states(series, any_of=rule.any_of, all_of=rule.all_of, scope=scope)
+    notes, figures = list(tested.notes), dict(tested.figures)
+    for at, reading in enumerate(rule.readings, start=1):
+        other = both_states(series, any_of=reading.any_of, all_of=reading.all_of, scope=scope).state
+        figures[f"reading_{at}"] = f"{reading.title}: {other.value}"
+        if other is not tested.state and "readings_disagree" not in notes:
+            notes.append("readings_disagree")
+    return finding(
+        rule, _SHOWN[tested.state], subject=subject, ground=rule.scope, ground_name=str(scope.place["name"]), unit="",
+        bound="", figures=figures, notes=tuple(notes), effect="suspend",
+    )  # fmt: skip
+
+
+def _suspend_around(rule: Suspend, site: Site, level: str) -> Finding:
+    radius_m = rule.radius_m or site.plan.circle.radius_m
+    near = site.near[site.near["service"].isin(rule.services)] if "service" in site.near.columns else site.near
+    if level and "level" in near.columns:
+        near = near[near["level"].astype(str) == level]
+    states, notes, worst = [], [], math.nan
+    own_m = _float(site.row.get("position_accuracy_m"), POSITION_ACCURACY_M)
+    for row in near.to_dict("records"):
+        scope = Scope({}, (), ((str(row["id"]), _float(row.get("beds"), math.nan)),))
+        tested = both_states(site.series, any_of=rule.any_of, all_of=rule.all_of, scope=scope)  # type: ignore[arg-type]
+        slack_m = _float(row.get("position_accuracy_m"), POSITION_ACCURACY_M) + own_m
+        if row["distance_m"] > radius_m + slack_m or tested.state is State.NO:
+            notes += [n for n in tested.notes if n == "early_warning" and row["distance_m"] <= radius_m]
+            continue
+        edge = abs(row["distance_m"] - radius_m) <= slack_m
+        notes += ["check_on_site"] if edge and tested.state is State.YES else list(tested.notes)
+        states.append(State.UNKNOWN if edge else tested.state)
+        worst = min((v for v in tested.figures.values() if isinstance(v, float)), default=worst)
+    state = join(states, every=False)
+    outcome = _SHOWN[state]
+    if outcome is Outcome.NO_DATA and "check_on_site" in notes:
+        outcome = Outcome.REVIEW
+    figures = {} if math.isnan(worst) else {rule.any_of[0].indicator if rule.any_of else "value": worst}
+    return _of(
+        rule, site, outcome, ground="circle", figures=figures, notes=tuple(dict.fromkeys(notes)), effect="suspend"
+    )
+
+
+def _replace(rule: Replace, site: Site) -> Finding:
+    held = conditions(rule, site)
+    marked = rule.where.settings and where_state(rule.where, site) is State.YES
+    place = place_of(site.plan, site.row, site.totals, rule.per)
+    if held is State.NO:
+        return card(rule, site, "does_not_apply")
+    if site.inputs.events is None or place is None or held is State.UNKNOWN:
+        open_card = card(rule, site)
+        if not marked:
+            return open_card
+        return _of(
+            rule,
+            site,
+            Outcome.REVIEW,
+            ground=rule.per,
+            ground_name=open_card.ground_name,
+            notes=("people_check", "place_marked"),
+        )
+    if rule.any_of or rule.all_of:
+        paused = _condition(rule, site, place)
+        if paused.state is not State.YES:
+            outcome = Outcome.MET if paused.state is State.NO else Outcome.NO_DATA
+            notes = paused.notes or ("condition_not_met",)
+            return _of(
+                rule,
+                site,
+                outcome,
+                ground=rule.per,
+                ground_name=str(place["name"]),
+                figures=paused.figures,
+                notes=notes,
+            )
+    return _ledger(rule, site, place)
+
+
+def _condition(rule: Replace, site: Site, place: Mapping[str, Any]) -> Tested:
+    if site.series is None:
+        return Tested(State.UNKNOWN, ("indicator_missing",))
+    scope = scope_of(site.plan, place, site.totals, site.inputs, services=rule.services, level="")
+    return both_states(site.series, any_of=rule.any_of, all_of=rule.all_of, scope=scope)
+
+
+def _ledger(rule: Replace, site: Site, place: Mapping[str, Any]) -> Finding:
+    book = swap(rule, site.inputs, place, site.totals, start=rule.valid_from or site.plan.document.valid_from)
+    added = 1.0 if rule.of == "institutions" else site.bid.beds
+    wanted = book.entries + added
+    notes = ["swap_ledger"] + (["pause_and_swap"] if rule.pause else [])
+    if math.isnan(wanted) or math.isnan(book.allowed):
+        outcome, notes = Outcome.NO_DATA, [*notes, "count_missing"]
+    else:
+        outcome = Outcome.BREACHED if exceeds(wanted, book.allowed) else Outcome.MET
+    return _of(
+        rule, site, outcome, ground=rule.per, ground_name=str(place["name"]), unit=rule.of, bound="max",
+        observed=None if math.isnan(wanted) else wanted, limit=None if math.isnan(book.allowed) else book.allowed,
+        figures={"exits": book.exits, "entries": book.entries}, notes=tuple(notes), effect="replace",
+    )  # fmt: skip
+
+
+def _direction(rule: Direction, site: Site) -> Finding:
+    place = place_of(site.plan, site.row, site.totals, rule.scope)
+    if site.series is None:
+        return card(rule, site)
+    if place is None:
+        return _of(rule, site, Outcome.NO_DATA, ground=rule.scope, notes=("place_unknown",))
+    scope = scope_of(site.plan, place, site.totals, site.inputs, services=(site.bid.service,), level="")
+    figures = {k: site.series.value(i, scope) for k, i in (("actual", rule.actual), ("calculated", rule.calculated))}
+    if rule.target is not None:
+        figures["target"] = site.series.value(rule.target, scope)
+    found = stand(**figures, tolerance=rule.tolerance or 0.0)
+    notes = () if rule.tolerance is not None else ("tolerance_not_printed",)
+    outcome = {Stand.SURPLUS: Outcome.BREACHED, None: Outcome.NO_DATA}.get(found, Outcome.MET)
+    notes = (*notes, f"stand_{found.value}") if found is not None else (*notes, "indicator_missing")
+    return _of(
+        rule, site, outcome, ground=rule.scope, ground_name=str(place["name"]), figures=figures, notes=notes,
+        effect=PRIORITY if found is Stand.SHORT else "",
+    )  # fmt: skip
+
+
+# ── exemptions, priority, strictness ──────────────────────────
+
+
+def _exempt(rule: Exempt, site: Site) -> Finding:
+    states = [conditions(rule, site, any_kind=rule.match == "any") or State.YES]
+    if rule.until is not None:
+        day = as_date(site.get("application_date")) or site.inputs.as_of
+        states.append(State.UNKNOWN if day is None else State.YES if day <= rule.until else State.NO)
+    if rule.none_within:
+        states.append(_none_within(site))
+    state = join(states)
+    if state is not State.YES:
+        return card(rule, site, "does_not_apply" if state is State.NO else "attribute_missing")
+    given = words_of(site.get("approvals"))
+    pending = rule.needs is not None and given.isdisjoint({rule.id, rule.needs})
+    notes = [] if rule.counted else ["site_not_counted"]
+    if pending:
+        notes.append(f"needs_{rule.needs}")
+    outcome = Outcome.REVIEW if pending or rule.result == CASE_BY_CASE else Outcome.MET
+    effect = EXEMPT if rule.result == "admit" or pending else rule.result
+    return _of(rule, site, outcome, notes=tuple(notes), effect=effect, figures={"lifts": ";".join(rule.lifts)})
+
+
+def _none_within(site: Site) -> State:
+    near = site.near
+    if "service" in near.columns:
+        near = near[near["service"] == site.bid.service]
+    if near.empty:
+        return State.YES
+    own_m = _float(site.row.get("position_accuracy_m"), POSITION_ACCURACY_M)
+    gap_m = near["distance_m"] - site.plan.circle.radius_m
+    if (gap_m > 2 * own_m).all():
+        return State.YES
+    return State.NO if (gap_m <= 0).any() else State.UNKNOWN
+
+
+def _prefer(rule: Prefer, site: Site) -> Finding:
+    state = conditions(rule, site, any_kind=rule.match == "any")
+    if state is not State.YES:
+        note = {None: "", State.NO: "does_not_apply", State.UNKNOWN: "attribute_missing"}[state]
+        return card(rule, site, note)
+    rank = min((at for at, tag in enumerate(rule.tags, start=1) if tag in site.tags), default=0)
+    figures = {"rank": float(rank)} if rule.ordered and rank else {}
+    return _of(rule, site, Outcome.MET, effect=PRIORITY, notes=("goes_first",), figures=figures)
+
+
+def _warn(rule: Warn, site: Site) -> Finding:
+    state = conditions(rule, site)
+    if any(not has_bound(a) for a in rule.applicant) and state is not State.NO:
+        return _of(rule, site, Outcome.REVIEW, effect=WARN, notes=("limit_not_printed",))
+    if state is not State.YES:
+        note = {None: "", State.NO: "does_not_apply", State.UNKNOWN: "attribute_missing"}[state]
+        return card(rule, site, note)
+    return _of(rule, site, Outcome.REVIEW, effect=WARN, notes=("strictly_limited",))
+
+
+def _case(rule: Case, site: Site) -> Finding:
+    state = conditions(rule, site)
+    if state is State.YES:
+        return _of(rule, site, Outcome.REVIEW, effect=CASE_BY_CASE, notes=("case_by_case",))
+    return card(rule, site, {None: "", State.NO: "does_not_apply", State.UNKNOWN: "attribute_missing"}[state])
+
+
+# ── conditions of application ─────────────────────────────────
+
+
+def _require(rule: Require, site: Site) -> Finding:
+    if conditions(rule, site) is State.NO:
+        return card(rule, site, "does_not_apply")
+    notes, figures, states = [], {}, []
+    for need in rule.needs:
+        value = site.get(need.attribute)
+        figures[need.attribute] = "—" if value is None else value if isinstance(value, float) else str(value)
+        states.append(attribute_state(need, value) if has_bound(need) else State.UNKNOWN)
+        if states[-1] is State.UNKNOWN:
+            notes.append("attribute_missing" if has_bound(need) else "limit_not_printed")
+    if rule.windows:
+        day = as_date(site.get("application_date")) or site.inputs.as_of
+        figures["application_date"] = "—" if day is None else day.isoformat()
+        inside = day is not None and any(w.start <= day <= w.end for w in rule.windows)
+        states.append(State.UNKNOWN if day is None else State.YES if inside else State.NO)
+        notes.append("attribute_missing" if day is None else "" if inside else "outside_window")
+    outcome = {State.YES: Outcome.MET, State.NO: Outcome.BREACHED, State.UNKNOWN: Outcome.NO_DATA}[join(states)]
+    return _of(rule, site, outcome, figures=figures, notes=tuple(dict.fromkeys(n for n in notes if n)))
+
+
+def _ban(rule: Ban, site: Site) -> Finding:
+    as_of = site.inputs.as_of
+    if site.inputs.events is None or as_of is None:
+        return card(rule, site)
+    end = banned_until(rule, site.inputs, {**site.row, **site.inputs.attributes})
+    if end is None or as_of >= end:
+        return _of(rule, site, Outcome.MET)
+    return _of(rule, site, Outcome.BREACHED, figures={"banned_until": end.isoformat()}, notes=("banned",))
+
+
+def _batch(rule: BatchLimit, site: Site) -> Finding:
+    others = in_batch(rule, site.inputs, {**site.row, **site.inputs.attributes})
+    if math.isnan(others):
+        return _of(rule, site, Outcome.NO_DATA, notes=("attribute_missing",), unit="applications")
+    if rule.max is None:
+        return _of(rule, site, Outcome.REVIEW, observed=others + 1, notes=("limit_not_printed",), unit="applications")
+    outcome = Outcome.BREACHED if others + 1 > rule.max else Outcome.MET
+    return _of(rule, site, outcome, observed=others + 1, limit=float(rule.max), bound="max", unit="applications")
+
+
+def _validity(rule: Validity, site: Site) -> Finding:
+    as_of = site.inputs.as_of
+    if as_of is None:
+        return card(rule, site)
+    note = ""
+    if rule.start is not None and as_of < rule.start:
+        note = "not_yet_in_force"
+    if rule.end is not None and as_of > rule.end:
+        note = "expired"
+    figures = {"as_of": as_of.isoformat(), "end": rule.end.isoformat() if rule.end else ""}
+    outcome = Outcome.REVIEW if note else Outcome.MET
+    return _of(rule, site, outcome, ground=PLAN, figures=figures, notes=(note,) if note else ())
+
+
+# ── goals ─────────────────────────────────────────────────────
+
+
+def _mix(rule: Mix, site: Site) -> Finding:
+    place = place_of(site.plan, site.row, site.totals, "city")
+    added = 1.0 if rule.of == "institutions" else site.bid.beds
+    if site.inputs.register is None or place is None or site.bid.level not in rule.shares or math.isnan(added):
+        return card(rule, site)
+    held = {
+        str(level): count(site.inputs.register, place, of=rule.of, what=(rule.services, (), (level,), ()))[0]
+        for level in rule.shares
+    }
+    total = sum(held.values()) + added
+    share = (held[site.bid.level] + added) / total if total > 0 else math.nan
+    if math.isnan(share):
+        return _of(rule, site, Outcome.NO_DATA, ground="city", notes=("count_missing",), effect=TARGET)
+    limit = dict(rule.shares.items())[site.bid.level]  # type: ignore[index]
+    outcome = Outcome.BREACHED if exceeds(share, limit) else Outcome.MET
+    return _of(
+        rule, site, outcome, ground="city", ground_name=str(place["name"]), observed=share, limit=limit, unit="share",
+        bound="max", figures=held, notes=("structure_guides",), effect=TARGET,
+    )  # fmt: skip
+
+
+def _target(rule: Target, site: Site) -> Finding:
+    place = place_of(site.plan, site.row, site.totals, "city")
+    if site.series is None or place is None:
+        return card(rule, site)
+    scope = scope_of(site.plan, place, site.totals, site.inputs, services=rule.services, level="")
+    value = site.series.value(rule.measure, scope)
+    bound = "min" if rule.at_least is not None else "max"
+    limit = rule.at_least if rule.at_least is not None else rule.at_most
+    if math.isnan(value) or limit is None:
+        return _of(rule, site, Outcome.NO_DATA, ground="city", notes=("indicator_missing",), effect=TARGET)
+    missed = exceeds(limit, value) if bound == "min" else exceeds(value, limit)
+    outcome = Outcome.BREACHED if missed else Outcome.MET
+    return _of(
+        rule, site, outcome, ground="city", ground_name=str(place["name"]), observed=value, limit=limit, bound=bound,
+        unit="value", effect=TARGET,
+    )  # fmt: skip
+
+
+_JUDGES: Mapping[type[Card], Callable[[Any, Site], Finding]] = {
+    Suspend: _suspend, Replace: _replace, Direction: _direction, Exempt: _exempt, Prefer: _prefer, Warn: _warn,
+    Case: _case, Require: _require, Ban: _ban, BatchLimit: _batch, Validity: _validity, Mix: _mix, Target: _target,
+}  # fmt: skip
+
+
+def _float(value: object, default: float) -> float:
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return default
+    return default if math.isnan(number) else number
+
+
+def series_of(site_plan: Any, inputs: Inputs) -> Series | None:  # noqa: ANN401 - the plan
+    """The indicators as series; None where no table was handed in."""
+    if inputs.indicators is None:
+        return None
+    return Series(inputs.indicators, site_plan.indicators, as_of=inputs.as_of)

@@ -1,0 +1,137 @@
+"""What a judgement may look at beside the measures 研判依据: register, indicators, events, the day; all optional."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from circle15.policy.plan import Plan
+
+LEVELS_ABOVE = ("community", "township", "district", "city")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Tables beside the measures; what is None is not known, and rules that need it stay cards to check.
+
+    Parameters
+    ----------
+    register
+        One row an institution: schema.INSTITUTION_COLUMNS without geometry, place ids by level (`city_id`,
+        `district_id`, `township_id`, `community_id`; measure/totals.place_ids) and any other attributes.
+    indicators
+        place_id or institution_id, indicator, period (2026-04, 2026Q1, 2026 or empty), value.
+    events
+        date, event (exit, forced_exit, voluntary_exit, relocation_out, entry, relocation_in, application), and where
+        known id, service, place_id (name or id of any level), beds, tags, legal_entity, legal_representative, batch.
+    as_of
+        The day of the judgement.
+    attributes
+        What the application says beside the columns of the site: ownership, licence_date, approvals …
+    """
+
+    register: pd.DataFrame | None = None
+    indicators: pd.DataFrame | None = None
+    events: pd.DataFrame | None = None
+    as_of: dt.date | None = None
+    attributes: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """An area that indicators are told of: its row of totals, names, institutions as (id, beds), and the whole city."""
+
+    place: Mapping[str, Any]
+    names: tuple[str, ...]
+    institutions: tuple[tuple[str, float], ...] = ()
+    city: Scope | None = None
+
+
+def places(totals: pd.DataFrame, level: str, plan: Plan | None = None) -> list[dict[str, Any]]:
+    """Rows of one level; groups are summed from their districts, and a city without outline from all of them."""
+    if level == "group":
+        return list(_groups(totals, plan)) if plan is not None else []
+    rows = totals[totals["level"] == level]
+    if not rows.empty or level != "city":
+        return [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]
+    districts = totals[totals["level"] == "district"]
+    if districts.empty:
+        return []
+    parent = text(districts["parent"].iloc[0]) if "parent" in districts else ""
+    return [_summed(districts, place_id=parent, name="", level="city")]
+
+
+def _groups(totals: pd.DataFrame, plan: Plan) -> Iterator[dict[str, Any]]:
+    districts = totals[totals["level"] == "district"]
+    for group in plan.groups:
+        named = districts["name"].astype(str).isin(group.areas) | districts["place_id"].astype(str).isin(group.areas)
+        if named.any():
+            yield _summed(districts[named], place_id=group.id, name=group.title, level="group")
+
+
+def _summed(districts: pd.DataFrame, *, place_id: str, name: str, level: str) -> dict[str, Any]:
+    sums = {str(k): v for k, v in districts.select_dtypes("number").sum(skipna=False).items()}
+    members = tuple(districts["place_id"].astype(str))
+    return {
+        "place_id": place_id, "name": name, "level": level, "settings": "", "class": "", "members": members, **sums,
+    }  # fmt: skip
+
+
+def place_of(plan: Plan, row: Mapping[str, Any], totals: pd.DataFrame, level: str) -> dict[str, Any] | None:
+    """The place of a level that holds a site; None where none is known."""
+    known = places(totals, level, plan)
+    if level == "group":
+        held = plan.groups_of(text(row.get("district_name")), text(row.get("district_id")))
+        return next((p for p in known if p["place_id"] in held), None)
+    place_id = text(row.get(f"{level}_id"))
+    if level == "city" and not place_id and text(row.get("district_id")) and len(known) == 1:
+        return known[0]
+    return next((p for p in known if place_id and str(p["place_id"]) == place_id), None)
+
+
+def inside(register: pd.DataFrame, place: Mapping[str, Any]) -> pd.Series[bool]:
+    """Which institutions of the register stand in a place (n,)."""
+    members = place.get("members")
+    if members is not None:
+        return register["district_id"].astype(str).isin(members)
+    column = f"{place['level']}_id"
+    if column not in register.columns:
+        column = "district_id"
+    return register[column].astype(str) == str(place["place_id"])
+
+
+def scope_of(
+    plan: Plan, place: Mapping[str, Any], totals: pd.DataFrame, inputs: Inputs, *, services: tuple[str, ...], level: str
+) -> Scope:
+    """An area with its institutions of some services (of one hospital level where `level` is given)."""
+    city = next(iter(places(totals, "city", plan)), None)
+    above = None if city is None else Scope(city, _names(city), _institutions(city, inputs, services, level))
+    return Scope(place, _names(place), _institutions(place, inputs, services, level), above)
+
+
+def _names(place: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(n for n in (text(place.get("place_id")), text(place.get("name"))) if n)
+
+
+def _institutions(
+    place: Mapping[str, Any], inputs: Inputs, services: tuple[str, ...], level: str
+) -> tuple[tuple[str, float], ...]:
+    register = inputs.register
+    if register is None or register.empty:
+        return ()
+    held = register[inside(register, place) & register["service"].isin(services)]
+    if level:
+        held = held[held["level"].astype(str) == level]
+    beds = held["beds"] if "beds" in held.columns else [math.nan] * len(held)
+    return tuple(zip(held["id"].astype(str), (float(b) for b in beds), strict=True))
+
+
+def text(value: object) -> str:
+    """A word of a table; "" for anything that is no text."""
+    return value if isinstance(value, str) else ""
