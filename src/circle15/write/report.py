@@ -18,6 +18,8 @@ from circle15.write.summary import findings_table, neighbour_words, note_words
 from circle15.write.tables import COVERAGE, FINDINGS, GAPS, PROBLEMS, SITES, SOURCES, TOTALS
 from circle15.write.workbook import Sheet, write_csv, write_workbook
 
+VERDICT_SCHEMA = 1
+
 
 def write_assessment(assessment: Assessment, folder: Path, *, lang: Lang) -> list[Path]:
     """Workbook of coverage, totals, findings and institutions; institutions also as CSV, GeoPackage and GeoJSON."""
@@ -101,10 +103,25 @@ def problem_rows(problems: Iterable[Problem], *, lang: Lang) -> pd.DataFrame:
 
 
 def verdict_record(verdict: Verdict, provenance: Mapping[str, object], *, lang: Lang) -> str:
-    """A verdict as JSON with every finding, its evidence and what replays it."""
+    """A verdict as JSON with every finding, its evidence and what replays it.
+
+    Stable keys (`schema` rises when one changes its meaning or goes): site, service, conclusion, conclusion_words,
+    as_of, counted, decided_by (rule ids), measures, findings, collisions and run. A finding has rule_id, catalogue
+    (ids of the catalogue that the rule carries), kind, title, outcome, effect, force, clause, quote, ground,
+    ground_name, observed, limit, headroom, bound, unit, figures, notes, note (the plan file's own), lifted_by,
+    neighbours, borderline and apart.
+    """
     return to_json(
         {
+            "schema": VERDICT_SCHEMA,
             "site": verdict.site_id,
+            "as_of": verdict.as_of,
+            "counted": verdict.counted,
+            "decided_by": verdict.decided_by,
+            "collisions": [
+                {"kind": c.kind, "rules": c.rules, "clauses": c.clauses, "quotes": c.quotes, "detail": c.detail}
+                for c in verdict.collisions
+            ],
             "service": verdict.service,
             "conclusion": str(verdict.conclusion),
             "conclusion_words": word(f"judge.conclusion.{verdict.conclusion}", lang),
@@ -112,8 +129,14 @@ def verdict_record(verdict: Verdict, provenance: Mapping[str, object], *, lang: 
             "findings": [
                 {
                     "rule_id": f.rule_id,
+                    "catalogue": f.catalogue,
+                    "kind": f.kind,
                     "title": f.title,
                     "outcome": str(f.outcome),
+                    "effect": f.effect,
+                    "note": f.note,
+                    "lifted_by": f.lifted_by,
+                    "headroom": f.headroom,
                     "force": str(f.force),
                     "clause": f.clause,
                     "quote": f.quote,
@@ -132,6 +155,7 @@ def verdict_record(verdict: Verdict, provenance: Mapping[str, object], *, lang: 
                     "borderline": [
                         {"id": n.id, "name": n.name, "distance_m": n.distance_m} for n in f.evidence.borderline
                     ],
+                    "apart": [{"id": n.id, "name": n.name, "distance_m": n.distance_m} for n in f.evidence.apart],
                     "neighbours_words": neighbour_words(f, lang=lang),
                 }
                 for f in verdict.findings

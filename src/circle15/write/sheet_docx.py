@@ -121,7 +121,7 @@ def _words(document: Any, block: Words) -> None:  # noqa: ANN401
     shape = paragraph.paragraph_format
     shape.space_before = Pt(10 if block.style == "heading" else 0)
     shape.space_after = Pt({"title": 8, "heading": 3}.get(block.style, 4))
-    shape.keep_with_next = block.style == "heading"
+    shape.keep_with_next = block.style in {"heading", "note"}
     _run(paragraph, block.text, font, size, bold=bold)
 
 
@@ -171,6 +171,7 @@ def _row(
         paragraph = cell.paragraphs[0]
         paragraph.paragraph_format.space_after = paragraph.paragraph_format.space_before = Pt(1)
         label = head or at in labels
+        paragraph.paragraph_format.keep_with_next = head
         _run(paragraph, value, _HEI if label else _SONG, 9.0, bold=strong, red=strong)
         if label:
             _shade(cell)
