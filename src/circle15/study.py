@@ -18,9 +18,10 @@ from shapely.geometry import Point
 
 from circle15 import __version__
 from circle15.errors import Problem, UsageError
+from circle15.judge.city import judge_city
 from circle15.judge.inputs import Inputs
 from circle15.judge.limits import circle_caps
-from circle15.judge.verdict import judge_city, judge_site
+from circle15.judge.verdict import judge_site
 from circle15.measure.circles import measure_circles, neighbours_within
 from circle15.measure.coverage import measure_coverage
 from circle15.measure.density import measure_density

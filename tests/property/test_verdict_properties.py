@@ -8,9 +8,10 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from circle15.judge.city import judge_city
 from circle15.judge.findings import CHECKLIST
 from circle15.judge.limits import circle_caps
-from circle15.judge.verdict import judge_city, judge_site
+from circle15.judge.verdict import judge_site
 from circle15.policy.plan import load_plan
 from circle15.schema import Conclusion, Neighbour, Outcome
 from circle15.words import words_under

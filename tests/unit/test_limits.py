@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from circle15.judge.findings import exceeds, worst
 from circle15.judge.areas import Bid, area_column, judge_area
+from circle15.judge.findings import exceeds, worst
 from circle15.judge.limits import UNKNOWN, bears, circle_caps, judge_circle
 from circle15.policy.plan import load_plan
 from circle15.schema import Neighbour, Outcome

@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 
 import circle15.judge
+from circle15.judge.city import judge_city
 from circle15.judge.findings import CHECKLIST
-from circle15.judge.verdict import conclude, judge_city, judge_site
+from circle15.judge.lattice import conclude
+from circle15.judge.verdict import judge_site
 from circle15.policy.plan import load_plan
 from circle15.schema import Conclusion, Evidence, Finding, Force, Outcome
 from circle15.words import LANGS, words_under

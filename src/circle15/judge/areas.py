@@ -167,7 +167,7 @@ def judge_area(
         low = rule.min if rule.min is not None else rule.min_share
         found.append(_area_finding(rule, place, subject, known=known, limit=float(low or 0.0), bound="min", bid=bid))
     if (rule.min is None and rule.min_share is None) or rule.max is not None or rule.max_share is not None:
-        limit, why = _area_limit(rule, place, known, bid)
+        limit, why = _area_limit(rule, place, known)
         found.append(_area_finding(rule, place, subject, known=known, limit=limit, bound="max", bid=bid, why=why))
     return tuple(found)
 
@@ -177,31 +177,30 @@ def step_limit(steps: tuple[Step, ...], base: float) -> float:
     return next((s.max for s in steps if s.up_to is None or base <= s.up_to), math.nan) if base == base else math.nan  # noqa: PLR0124 - NaN
 
 
-def _area_limit(rule: AreaLimit, place: Mapping[str, Any], known: Known, bid: Bid | None) -> tuple[float, str]:
+def _area_limit(rule: AreaLimit, place: Mapping[str, Any], known: Known) -> tuple[float, str]:
     """Upper limit of a place, or NaN with the note that says why there is none."""
     if rule.max_by_area is not None:
-        for key in (str(place["name"]), str(place["place_id"])):
-            if key in rule.max_by_area:
-                return rule.max_by_area[key], ""
-        return math.nan, "area_not_in_plan"
+        keys = [k for k in (str(place["name"]), str(place["place_id"])) if k in rule.max_by_area]
+        return (rule.max_by_area[keys[0]], "") if keys else (math.nan, "area_not_in_plan")
     if rule.max_by_class is not None:
         given = str(place.get("class") or "")
         if not given or given == "nan":
             return math.nan, "class_missing"
-        return (rule.max_by_class[given], "") if given in rule.max_by_class else (math.nan, "class_unknown")
+        return rule.max_by_class.get(given, math.nan), "class_unknown"
+    return _figure_limit(rule, known)
+
+
+def _figure_limit(rule: AreaLimit, known: Known) -> tuple[float, str]:
     if rule.max_steps:
         return step_limit(rule.max_steps, known.base), "denominator_missing"
-    if rule.max_share is not None:
-        return rule.max_share, ""
     if rule.max_current:
         return known.today, "count_missing"
     if rule.max_indicator is not None:
         return known.indicator, "indicator_missing"
     if rule.max_rate is not None and rule.rounding is not None:
         return _rounded(rule, known.base), "denominator_missing"
-    del bid
-    limit = rule.max if rule.max is not None else rule.max_rate
-    return (math.nan, "limit_not_printed") if limit is None else (float(limit), "")
+    limit = next((v for v in (rule.max_share, rule.max, rule.max_rate) if v is not None), math.nan)
+    return float(limit), "limit_not_printed"
 
 
 def _rounded(rule: AreaLimit, base: float) -> float:

@@ -61,6 +61,8 @@ def _site_circle(rule: CircleLimit, site: Site, exceeding: frozenset[str]) -> Fi
     if rule.reach == "overlap":
         notes = (*notes, "circles_overlap") if rule.radius_m is not None else (*notes, "radius_not_printed")
         radius_m *= 2
+    if rule.at_radius == "outside":
+        radius_m -= 2 * TOLERANCE_M
     walked = rule.distance == "straight" or _walked(rule, site.near)
     if not walked:
         notes = (*notes, "walking_missing")
@@ -112,8 +114,10 @@ def _counted(
     foreign = [_foreign(row, site) for row in near.to_dict("records")]
     people = [replace(n, would_exceed=n.id in exceeding) for n in _records(near)]
     order = sorted(range(len(people)), key=lambda i: (people[i].distance_m, people[i].id))
-    pick = lambda want, away: tuple(people[i] for i in order if foreign[i] is away and (away or states[i] is want))  # noqa: E731
-    return pick(State.YES, False), pick(State.YES, True), pick(State.UNKNOWN, False)
+    counted = tuple(people[i] for i in order if not foreign[i] and states[i] is State.YES)
+    apart = tuple(people[i] for i in order if foreign[i])
+    doubtful = tuple(people[i] for i in order if not foreign[i] and states[i] is State.UNKNOWN)
+    return counted, apart, doubtful
 
 
 def _same(rule: CircleLimit, row: Mapping[Any, Any], site: Site) -> State:

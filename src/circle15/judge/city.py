@@ -64,7 +64,7 @@ def _areas_as_they_stand(
     known = places(totals, rule.per, plan)
     if not known:
         return [place_unknown(rule, subject="")]
-    found = []
+    found: list[Finding] = []
     for place in known:
         if holds_at(rule.where, place):
             told = known_of(rule, plan=plan, place=place, totals=totals, inputs=inputs, series=series)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable, Mapping
+import operator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -84,9 +85,9 @@ def attribute_state(attribute: Attribute, value: object) -> State:
 
 
 def _numbers(attribute: Attribute, value: object) -> list[State]:
-    tests = {
-        "at_least": lambda a, b: a >= b, "at_most": lambda a, b: a <= b,
-        "above": lambda a, b: a > b, "below": lambda a, b: a < b,
+    tests: dict[str, Callable[[float, float], bool]] = {
+        "at_least": operator.ge, "at_most": operator.le,
+        "above": operator.gt, "below": operator.lt,
     }  # fmt: skip
     states = []
     for key, fits in tests.items():

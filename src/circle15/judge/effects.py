@@ -5,7 +5,6 @@ Each takes a rule and a proposed site and gives one finding; what cannot be told
 
 from __future__ import annotations
 
-
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -90,7 +89,7 @@ def _suspend(rule: Suspend, site: Site) -> Finding:
     if rule.same_level and not level:
         return _of(rule, site, Outcome.NO_DATA, notes=("level_missing",), effect="suspend")
     if rule.scope == "radius":
-        return _suspend_around(rule, site, level)
+        return _suspend_around(rule, site, site.series, level)
     place = place_of(site.plan, site.row, site.totals, rule.scope)
     if place is None:
         return _of(rule, site, Outcome.NO_DATA, ground=rule.scope, notes=("place_unknown",), effect="suspend")
@@ -113,7 +112,7 @@ def suspended(rule: Suspend, series: Series, scope: Scope, *, subject: str) -> F
     )  # fmt: skip
 
 
-def _suspend_around(rule: Suspend, site: Site, level: str) -> Finding:
+def _suspend_around(rule: Suspend, site: Site, series: Series, level: str) -> Finding:
     radius_m = rule.radius_m or site.plan.circle.radius_m
     near = site.near[site.near["service"].isin(rule.services)] if "service" in site.near.columns else site.near
     if level and "level" in near.columns:
@@ -122,7 +121,7 @@ def _suspend_around(rule: Suspend, site: Site, level: str) -> Finding:
     own_m = _float(site.row.get("position_accuracy_m"), POSITION_ACCURACY_M)
     for row in near.to_dict("records"):
         scope = Scope({}, (), ((str(row["id"]), _float(row.get("beds"), math.nan)),))
-        tested = both_states(site.series, any_of=rule.any_of, all_of=rule.all_of, scope=scope)  # type: ignore[arg-type]
+        tested = both_states(series, any_of=rule.any_of, all_of=rule.all_of, scope=scope)
         slack_m = _float(row.get("position_accuracy_m"), POSITION_ACCURACY_M) + own_m
         if row["distance_m"] > radius_m + slack_m or tested.state is State.NO:
             notes += [n for n in tested.notes if n == "early_warning" and row["distance_m"] <= radius_m]
@@ -355,7 +354,7 @@ def _mix(rule: Mix, site: Site) -> Finding:
     share = (held[site.bid.level] + added) / total if total > 0 else math.nan
     if math.isnan(share):
         return _of(rule, site, Outcome.NO_DATA, ground="city", notes=("count_missing",), effect=TARGET)
-    limit = dict(rule.shares.items())[site.bid.level]  # type: ignore[index]
+    limit = dict(rule.shares.items())[site.bid.level]
     outcome = Outcome.BREACHED if exceeds(share, limit) else Outcome.MET
     return _of(
         rule, site, outcome, ground="city", ground_name=str(place["name"]), observed=share, limit=limit, unit="share",

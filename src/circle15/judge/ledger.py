@@ -129,7 +129,7 @@ def banned_until(rule: Ban, inputs: Inputs, site: Mapping[str, Any]) -> dt.date 
 
 
 def in_batch(rule: BatchLimit, inputs: Inputs, site: Mapping[str, Any]) -> float:
-    """Other applications that share the key with the site, in its batch or calendar year; NaN where that is not told."""
+    """Other applications that share the key with the site, in its batch or calendar year; NaN where not told."""
     own = text(site.get(rule.key))
     events = inputs.events
     if not own or events is None or rule.key not in events.columns:

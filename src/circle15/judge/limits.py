@@ -116,7 +116,7 @@ def circle_computable(rule: CircleLimit) -> bool:
         rule.where.zones,
         rule.where.areas,
     )
-    return plain and not any(more) and rule.radius_m is None
+    return plain and not any(more) and rule.radius_m is None and rule.at_radius == "inside"
 
 
 def circle_caps(plan: Plan, sites: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Triggers over time 触发条件: indicators by place or institution, windows of whole periods, missing periods refused."""
+"""Triggers over time 触发条件: indicators by place or institution, windows of whole periods, none may be missing."""
 
 from __future__ import annotations
 
@@ -89,10 +89,8 @@ class Series:
     def window(self, values: Mapping[Period, float], kind: str, length: int) -> list[float | None]:
         """The last `length` whole periods, oldest first; None where one is missing."""
         held = [n for k, n in values if k == kind]
-        if self.as_of is not None and kind in _PER_YEAR:
-            end = last_whole(kind, self.as_of)
-        else:
-            end = max(held, default=0)
+        told = self.as_of is not None and kind in _PER_YEAR
+        end = last_whole(kind, self.as_of) if told and self.as_of is not None else max(held, default=0)
         return [values.get((kind, n)) for n in range(end - length + 1, end + 1)]
 
     def latest(self, values: Mapping[Period, float]) -> float:

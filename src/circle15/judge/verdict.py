@@ -15,7 +15,7 @@ import pandas as pd
 
 from circle15.judge.areas import Bid, area_column, judge_area, known_of
 from circle15.judge.circles import circle_of_site, exceeding_neighbours, with_caps
-from circle15.judge.city import holds_at, judge_city, place_unknown
+from circle15.judge.city import holds_at, place_unknown
 from circle15.judge.conditions import Site, conditions, valid_on
 from circle15.judge.effects import TARGET, card, judge_effect, series_of
 from circle15.judge.findings import in_order

@@ -209,8 +209,8 @@ Triggers = Annotated[tuple[Trigger, ...], AS_TUPLE]
 class Card(Cited):
     """What every rule carries 规则卡片.
 
-    `tags` limits it to institutions that bear one of them, `applicant` to applications of these attributes, `valid_from`
-    and `valid_to` to a span of dates; `against` names cards whose words do not agree with it.
+    `tags` limits it to institutions that bear one of them, `applicant` to applications of these attributes,
+    `valid_from` and `valid_to` to a span of dates; `against` names cards whose words do not agree with it.
     """
 
     id: Id

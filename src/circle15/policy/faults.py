@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
@@ -206,7 +207,7 @@ def _card_faults(spot: Spot, card: Card, records: Sequence[tuple[Spot, BaseModel
 
 
 def _steps(spot: Spot, steps: Sequence[Step]) -> Iterator[Problem]:
-    for at, (low, high) in enumerate(zip(steps, steps[1:], strict=False), start=2):
+    for at, (low, high) in enumerate(pairwise(steps), start=2):
         if low.up_to is None or (high.up_to is not None and high.up_to <= low.up_to):
             yield spot.problem("bounds_reversed", f"max_steps.{at}.up_to", high.up_to, low=low.up_to)
 
@@ -244,6 +245,10 @@ def _references(spot: Spot, card: Card, classes: set[str], indicators: set[str])
                 yield _unknown(spot, "max_by_class", name, classes)
         if card.max_indicator is not None and card.max_indicator not in indicators:
             yield _unknown(spot, "max_indicator", card.max_indicator, indicators)
+    yield from _indicators(spot, card, indicators)
+
+
+def _indicators(spot: Spot, card: Card, indicators: set[str]) -> Iterator[Problem]:
     if isinstance(card, Direction):
         for key in ("actual", "calculated", "target"):
             name = getattr(card, key)

@@ -97,12 +97,12 @@ def agglomeration_gap(
 
 
 def fundable_cost(*, income: float, reserve_rate: float, reimbursement_rate: float) -> float:
-    """Cost that the pooled fund can cover 医保筹资可覆盖的医药费用 = income x (1 - reserve rate) / reimbursement rate."""
+    """Cost that the fund can cover 医保筹资可覆盖的医药费用 = income x (1 - reserve rate) / reimbursement rate."""
     return income * (1 - reserve_rate) / reimbursement_rate if reimbursement_rate > 0 else math.nan
 
 
 def fundable_beds_per_1000(*, cost: float, cost_per_bed: float, insured: float) -> float:
-    """Beds per 1,000 insured that the fund can bear 医保筹资可承担的千人床位数 = cost x 1000 / (cost per bed x insured)."""
+    """Beds per 1,000 insured that the fund bears 可承担的医保千人床位数 = cost x 1000 / (cost per bed x insured)."""
     below = cost_per_bed * insured
     return cost * _THOUSAND / below if below > 0 else math.nan
 

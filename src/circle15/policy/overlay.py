@@ -11,7 +11,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from circle15.errors import Problem
-from circle15.policy.cards import Density, Id, Positive, Record, Settings, Text
+from circle15.policy.cards import Density, Id, Record, Settings, Text
 from circle15.policy.faults import Spot, line_of, shape_problems
 
 PROTECTED = ("id", "kind", "clause", "quote", "catalogue", "title", "services")

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from circle15.errors import PlanError, Problem
-from circle15.policy.faults import Spot, area_problems, cross_problems, line_of, quote_problems, shape_problems
 from circle15.policy.cards import Circle, Density, Document, Fact, Group, Indicator, PlaceClass, Record
+from circle15.policy.faults import Spot, area_problems, cross_problems, line_of, quote_problems, shape_problems
 from circle15.policy.overlay import OverlayNote, lay_over
 from circle15.policy.rules import RULE_RECORDS, CircleLimit, Rule
 

@@ -40,6 +40,7 @@ class CircleLimit(Card):
     in the middle counts as one of `max`. Counted are institutions of the site's service (`like = "tag"`: those that
     bear one of `tags`; `counts_services`: those of these services), without those tagged with one of `excludes`, and
     equal to the site in every column of `same`. `reach = "overlap"` counts those whose own circle meets the site's.
+    With `at_radius = "outside"` a distance equal to the radius is far enough (a minimum spacing 间距).
     Walking distances are handed in as `walking_m` (against radius_m) or `walking_minutes` (against `minutes`).
     """
 
@@ -55,6 +56,7 @@ class CircleLimit(Card):
     distance: Literal["straight", "walking"] = "straight"
     radius_m: Positive | None = None
     minutes: Positive | None = None
+    at_radius: Literal["inside", "outside"] = "inside"
 
 
 class AreaLimit(Card):

@@ -1,0 +1,102 @@
+"""A small world drawn by hand for any plan: 1 city, 2 districts, townships, a register, and one proposed site."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import pytest
+
+from circle15.judge.inputs import Inputs
+from circle15.judge.verdict import judge_site
+
+NEAR = ["site_id", "id", "name", "distance_m", "position_accuracy_m", "service", "tags", "level"]
+
+
+class Case:
+    """Hand in what a case needs; everything else is plain."""
+
+    def __init__(self, plan, *, districts=("甲区", "乙县"), residents=100_000.0, area_km2=100.0):
+        self.plan = plan
+        self.places = [("K", "市", "city", "", "", "", 2 * residents, 2 * area_km2)]
+        self.places += [(f"D{i}", n, "district", "K", "", "", residents, area_km2) for i, n in enumerate(districts)]
+        self.places += [(f"T{i}", f"镇{i}", "township", f"D{i}", "", "", residents / 10, 10.0) for i in range(len(districts))]
+        self.near, self.register, self.districts = [], [], districts
+
+    def neighbour(self, distance_m, *, service="pharmacy", tags="", level="", **more):
+        name = f"N{len(self.near)}"
+        self.near.append({"site_id": "new", "id": name, "name": name, "distance_m": distance_m, "service": service,
+                          "position_accuracy_m": more.pop("accuracy_m", 0.0), "tags": tags, "level": level} | more)  # fmt: skip
+        return self
+
+    def institution(self, *, service="pharmacy", district=0, tags="", level="", beds=math.nan, number=1, **more):
+        for _ in range(number):
+            name = more.get("id", f"R{len(self.register)}")
+            self.register.append({"id": name, "name": name, "service": service, "tags": tags, "level": level, "beds": beds,
+                                  "stations": math.nan, "physicians": math.nan, "city_id": "K", "district_id": f"D{district}",
+                                  "township_id": f"T{district}", "community_id": f"C{district}"} | more)  # fmt: skip
+        return self
+
+    def set(self, place, **values):
+        columns = ["place_id", "name", "level", "parent", "settings", "class", "residents", "area_km2"]
+        self.places = [
+            tuple(values.get(c, v) for c, v in zip(columns, row, strict=True)) if row[0] == place else row
+            for row in self.places
+        ]
+        return self
+
+    def totals(self):
+        columns = ["place_id", "name", "level", "parent", "settings", "class", "residents", "area_km2"]
+        table = pd.DataFrame(self.places, columns=columns)
+        held = pd.DataFrame(self.register, columns=["service", "tags", "beds", "city_id", "district_id", "township_id"])
+        table["land_km2"] = table["area_km2"]
+        for service in ("inpatient", "outpatient", "pharmacy", "ltc_home", "ltc_facility"):
+            mine = held[held["service"] == service]
+            at = [mine[f"{lv}_id"].eq(i).sum() if f"{lv}_id" in mine else 0 for i, lv in zip(table["place_id"], table["level"], strict=True)]
+            table[f"n_{service}"] = at
+        table["n_dual_channel"] = 0
+        beds = held[held["service"] == "inpatient"]
+        table["beds_inpatient"] = [
+            float(beds.loc[beds[f"{lv}_id"].eq(i), "beds"].sum()) if f"{lv}_id" in beds else 0.0
+            for i, lv in zip(table["place_id"], table["level"], strict=True)
+        ]
+        return table
+
+    def judge(self, *, service="pharmacy", district=0, density=4000.0, indicators=None, events=None, as_of=None, register=True, site=None, **attributes):
+        row = {
+            "id": "new", "name": "", "service": service, "tags": attributes.pop("tags", ""), "beds": attributes.pop("beds", math.nan),
+            "level": attributes.pop("level", ""), "position_accuracy_m": 0.0, "others_within": 0, "residents_within": 5000.0,
+            "township_id": f"T{district}", "township_name": f"镇{district}", "district_id": f"D{district}",
+            "district_name": self.districts[district], "city_id": "K", "city_name": "市", "community_id": f"C{district}",
+            "density_place_per_km2": density, "density_circle_per_km2": density, "density_cell_per_km2": density,
+        } | (site or {})  # fmt: skip
+        columns = ["id", "name", "service", "tags", "level", "beds", "stations", "physicians", "city_id", "district_id", "township_id", "community_id"]
+        more = sorted({k for r in self.register for k in r} - set(columns))
+        near = pd.DataFrame(self.near, columns=[*NEAR, *sorted({k for r in self.near for k in r} - set(NEAR))])
+        own = near[near["service"] == service]
+        theirs = pd.DataFrame([row | {"id": i} for i in own["id"]], columns=list(row))
+        inputs = Inputs(
+            pd.DataFrame(self.register, columns=[*columns, *more]) if register else None,
+            None if indicators is None else pd.DataFrame(indicators, columns=["subject", "indicator", "period", "value"]),
+            None if events is None else pd.DataFrame(events),
+            as_of,
+            attributes,
+        )
+        return judge_site(
+            self.plan, site=row, neighbours=near, neighbour_measures=theirs, totals=self.totals(), inputs=inputs
+        )
+
+
+@pytest.fixture
+def case():
+    return Case
+
+
+@pytest.fixture
+def pick():
+    def one(verdict, rule_id, bound=None):
+        found = [f for f in verdict.findings if f.rule_id == rule_id and bound in {None, f.bound}]
+        assert len(found) == 1, [f.rule_id for f in verdict.findings]
+        return found[0]
+
+    return one
