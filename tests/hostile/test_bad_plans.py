@@ -172,12 +172,32 @@ def test_one_fault_is_named_with_card_field_and_line(plan_of, old, new, expected
         ("area_limit", 'per = "township"\nmax_by_class = { huge = 3 }', "unknown_id"),
         ("area_limit", 'per = "district"\nmax_by_area = {}', "empty"),
         ("area_limit", 'per = "district"\nmax_by_area = { "中宁县" = "三" }', "not_number"),
+        ("area_limit", 'per = "city"\nmax_share = 0.2', "missing_key"),
+        ("area_limit", 'per = "city"\nmax_steps = [{ up_to = 3, max = 1 }, { up_to = 2, max = 2 }]', "bounds_reversed"),
+        ("area_limit", 'per = "city"\nmax_steps = [{ max = 1 }, { up_to = 2, max = 2 }]', "bounds_reversed"),
+        ("circle_limit", 'where = { zones = ["core"] }', "unknown_id"),
+        ("circle_limit", 'against = ["nobody"]', "unknown_id"),
+        ("circle_limit", 'catalogue = ["ZW29"]', "bad_id"),
+        ("checklist", "valid_from = 2026-02-01\nvalid_to = 2026-01-01", "dates_reversed"),
+        ("validity", "start = 2026-02-01\nend = 2026-01-01", "dates_reversed"),
+        ("require", "windows = [{ start = 2026-02-01, end = 2026-01-01 }]", "dates_reversed"),
+        ("ban", "years = 0", "out_of_range"),
+        ("batch_limit", "max = 1", "missing_key"),
+        ("direction", 'actual = "a"\ncalculated = "b"', "unknown_id"),
+        ("replace", 'ratio = 0.1\nall_of = [{ indicator = "u" }]', "unknown_id"),
+        ("exempt", "lifts = []", "empty"),
     ],
 )
 def test_each_kind_refuses_what_it_does_not_know(plan_of, kind, more, fault):
     found = faults(plan_of(SMALL + RULE.format(kind=kind) + more + "\n"))
     assert {p.id for p in found} == {f"plan.{fault}"}, found
     assert {p.row for p in found} == {SMALL.count("\n") + 1}
+
+
+@pytest.mark.parametrize("formula", ["a ** 2", "import os", "f(a)", "u * 2"])
+def test_a_formula_is_plain_arithmetic(plan_of, formula):
+    card = f'[[indicator]]\nid = "u"\ntitle = "t"\nunit = "share"\nformula = "{formula}"\n'
+    assert only(plan_of(SMALL + card)).id == "plan.bad_formula"
 
 
 def test_all_faults_at_once(plan_of):

@@ -20,7 +20,9 @@ class Case:
         self.plan = plan
         self.places = [("K", "市", "city", "", "", "", 2 * residents, 2 * area_km2)]
         self.places += [(f"D{i}", n, "district", "K", "", "", residents, area_km2) for i, n in enumerate(districts)]
-        self.places += [(f"T{i}", f"镇{i}", "township", f"D{i}", "", "", residents / 10, 10.0) for i in range(len(districts))]
+        self.places += [
+            (f"T{i}", f"镇{i}", "township", f"D{i}", "", "", residents / 10, 10.0) for i in range(len(districts))
+        ]
         self.near, self.register, self.districts = [], [], districts
 
     def neighbour(self, distance_m, *, service="pharmacy", tags="", level="", **more):
@@ -52,7 +54,10 @@ class Case:
         table["land_km2"] = table["area_km2"]
         for service in ("inpatient", "outpatient", "pharmacy", "ltc_home", "ltc_facility"):
             mine = held[held["service"] == service]
-            at = [mine[f"{lv}_id"].eq(i).sum() if f"{lv}_id" in mine else 0 for i, lv in zip(table["place_id"], table["level"], strict=True)]
+            at = [
+                mine[f"{lv}_id"].eq(i).sum() if f"{lv}_id" in mine else 0
+                for i, lv in zip(table["place_id"], table["level"], strict=True)
+            ]
             table[f"n_{service}"] = at
         table["n_dual_channel"] = 0
         beds = held[held["service"] == "inpatient"]
@@ -62,7 +67,19 @@ class Case:
         ]
         return table
 
-    def judge(self, *, service="pharmacy", district=0, density=4000.0, indicators=None, events=None, as_of=None, register=True, site=None, **attributes):
+    def judge(
+        self,
+        *,
+        service="pharmacy",
+        district=0,
+        density=4000.0,
+        indicators=None,
+        events=None,
+        as_of=None,
+        register=True,
+        site=None,
+        **attributes,
+    ):
         row = {
             "id": "new", "name": "", "service": service, "tags": attributes.pop("tags", ""), "beds": attributes.pop("beds", math.nan),
             "level": attributes.pop("level", ""), "position_accuracy_m": 0.0, "others_within": 0, "residents_within": 5000.0,
@@ -70,14 +87,29 @@ class Case:
             "district_name": self.districts[district], "city_id": "K", "city_name": "市", "community_id": f"C{district}",
             "density_place_per_km2": density, "density_circle_per_km2": density, "density_cell_per_km2": density,
         } | (site or {})  # fmt: skip
-        columns = ["id", "name", "service", "tags", "level", "beds", "stations", "physicians", "city_id", "district_id", "township_id", "community_id"]
+        columns = [
+            "id",
+            "name",
+            "service",
+            "tags",
+            "level",
+            "beds",
+            "stations",
+            "physicians",
+            "city_id",
+            "district_id",
+            "township_id",
+            "community_id",
+        ]
         more = sorted({k for r in self.register for k in r} - set(columns))
         near = pd.DataFrame(self.near, columns=[*NEAR, *sorted({k for r in self.near for k in r} - set(NEAR))])
         own = near[near["service"] == service]
         theirs = pd.DataFrame([row | {"id": i} for i in own["id"]], columns=list(row))
         inputs = Inputs(
             pd.DataFrame(self.register, columns=[*columns, *more]) if register else None,
-            None if indicators is None else pd.DataFrame(indicators, columns=["subject", "indicator", "period", "value"]),
+            None
+            if indicators is None
+            else pd.DataFrame(indicators, columns=["subject", "indicator", "period", "value"]),
             None if events is None else pd.DataFrame(events),
             as_of,
             attributes,

@@ -29,7 +29,8 @@ def test_plain_arithmetic():
 
 
 @pytest.mark.parametrize(
-    "bad", ["a ** 2", "__import__('os')", "a.b", "a[0]", "1 if a else 2", "lambda: 1", "'x'", "True", "a b", "", "(" * 300]
+    "bad",
+    ["a ** 2", "__import__('os')", "a.b", "a[0]", "1 if a else 2", "lambda: 1", "'x'", "True", "a b", "", "(" * 300],
 )
 def test_anything_else_is_refused(bad):
     with pytest.raises(ValueError, match=r".*"):
@@ -47,23 +48,33 @@ def test_shenyang_fundable_beds_by_hand():
 
 def test_the_plan_prints_the_same_formulas():
     formulas = {i.id: i.formula for i in load_plan("shenyang").indicators if i.formula}
-    figures = {"fund_income": 9e9, "surplus_rate": 0.1, "reimbursement_rate": 0.6, "cost_per_bed": 150_000.0, "insured": 9e6}
+    figures = {
+        "fund_income": 9e9,
+        "surplus_rate": 0.1,
+        "reimbursement_rate": 0.6,
+        "cost_per_bed": 150_000.0,
+        "insured": 9e6,
+    }
     cost = reckon(formulas["fundable_cost"], figures)
     assert reckon(formulas["fundable_beds_per_1000"], figures | {"fundable_cost": cost}) == pytest.approx(10)
     place = {"n_outpatient": 30.0, "area_km2": 10.0, "residents": 1000.0}
     city = {"city_n_outpatient": 60.0, "city_area_km2": 100.0, "city_residents": 5000.0}
     told = reckon(formulas["agglomeration_gap"], place | city)
-    assert told == pytest.approx(agglomeration_gap(resources=30, people=1000, area_km2=10, all_resources=60, all_people=5000, all_area_km2=100))
+    assert told == pytest.approx(
+        agglomeration_gap(resources=30, people=1000, area_km2=10, all_resources=60, all_people=5000, all_area_km2=100)
+    )
 
 
 def test_lhasa_2020():
     # Tibet 2020: PAD 9.41, beds HRAD 2.48, printed difference -6.93
-    gap = agglomeration_gap(resources=2.48, people=9.41, area_km2=1, all_resources=100, all_people=100, all_area_km2=100)
+    gap = agglomeration_gap(
+        resources=2.48, people=9.41, area_km2=1, all_resources=100, all_people=100, all_area_km2=100
+    )
     assert round(gap, 2) == -6.93
 
 
 @given(*[st.floats(0.1, 1e6)] * 4, st.floats(0.1, 1e4), st.floats(0.1, 1e4))
-def test_the_sign_needs_no_area(resources, people, all_resources, all_people, area_km2, other_km2):
+def test_the_sign_needs_no_area(resources, people, all_resources, all_people, area_km2, other_km2):  # noqa: PLR0917 - one column each
     known = {"resources": resources, "people": people, "all_resources": all_resources, "all_people": all_people}
     one = agglomeration_gap(**known, area_km2=area_km2, all_area_km2=other_km2)
     more, fair = resources * all_people, people * all_resources

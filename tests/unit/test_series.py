@@ -66,7 +66,9 @@ def test_three_months(values, state, early):
 
 @pytest.mark.parametrize(("periods", "state"), [(2, State.YES), (4, State.NO)])
 def test_two_and_four_quarters(periods, state):
-    rows = [("H1", "use", f"{y}Q{q}", v) for y, q, v in [(2025, 2, 0.9), (2025, 3, 0.6), (2025, 4, 0.6), (2026, 1, 0.5)]]
+    rows = [
+        ("H1", "use", f"{y}Q{q}", v) for y, q, v in [(2025, 2, 0.9), (2025, 3, 0.6), (2025, 4, 0.6), (2026, 1, 0.5)]
+    ]
     assert series(*rows).test(low(periods=periods, period="quarter"), scope()).state is state
 
 

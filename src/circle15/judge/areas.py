@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from circle15.judge.findings import checklist_card, exceeds, finding
@@ -115,7 +116,8 @@ def count(
     services, tags, levels, excludes = what
     held = register[inside(register, place) & register["service"].isin(services)]
     marks = held["tags"].fillna("").astype(str).str.split(";").map(set)
-    held = held[[(not tags or not m.isdisjoint(tags)) and m.isdisjoint(excludes) for m in marks]]
+    keep = [(not tags or not m.isdisjoint(tags)) and m.isdisjoint(excludes) for m in marks]
+    held = held[np.array(keep, dtype=bool)]
     notes: tuple[str, ...] = ()
     sure = held
     if levels:
