@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -224,103 +225,24 @@ def _site(
     sites: str | None,
     **given: Any,  # noqa: ANN401
 ) -> None:
+    from circle15.cli_site import Into, judge_one, judge_table
     from circle15.write.sheet import check_suffix
 
     keys = ("lon", "lat", "datum", "accuracy_m", "service", "name", "attributes")
     asked = {k: given.pop(k) for k in keys}
+    into = Into(as_json, out, sheet, _tell_written)
+    load = partial(_load, lang, given)
     if sheet is not None:
         check_suffix(Path(sheet))
     if sites is not None:
         if asked["lon"] is not None or asked["lat"] is not None:
             raise UsageError(Problem("use.site_twice", value=sites))
-        _sites(lang, sites, asked, (as_json, out, sheet), given)
+        judge_table(lang, sites, asked, into, load)
         return
     missing = [f"--{k}" for k in ("lon", "lat", "datum") if asked[k] is None]
     if missing:
         raise UsageError(Problem("use.site_missing", params={"missing": ", ".join([*missing, "--sites"])}))
-    _one_site(lang, asked, (as_json, out, sheet), given)
-
-
-def _one_site(
-    lang: Lang, asked: dict[str, Any], into: tuple[bool, str | None, str | None], inputs: dict[str, Any]
-) -> None:
-    from circle15.study import judge_proposed, provenance
-    from circle15.write.report import verdict_record, write_verdict
-    from circle15.write.sheet import write_sheet
-    from circle15.write.summary import verdict_lines
-
-    as_json, out, sheet = into
-    said = _attributes(asked["attributes"]) | ({"name": asked["name"]} if asked["name"] else {})
-    where = {"lon": asked["lon"], "lat": asked["lat"], "datum": asked["datum"], "service": asked["service"]}
-    where["position_accuracy_m"] = asked["accuracy_m"]
-    plan, city = _load(lang, inputs)
-    verdict = judge_proposed(plan, city, attributes=said, **where)
-    record = provenance(plan, city, options=where | ({"attributes": said} if said else {}))
-    if as_json:
-        click.echo(verdict_record(verdict, record, lang=lang), nl=False)
-    else:
-        click.echo("\n".join(verdict_lines(verdict, lang=lang)))
-    written = [write_verdict(Path(out), verdict, record, lang=lang)] if out is not None else []
-    if sheet is not None:
-        written.append(write_sheet(Path(sheet), verdict, record, lang=lang))
-    if written:
-        _tell_written(written, lang, aside=as_json)
-
-
-def _sites(
-    lang: Lang, file: str, asked: dict[str, Any], into: tuple[bool, str | None, str | None], inputs: dict[str, Any]
-) -> None:
-    """Judge a table of sites one by one; a sheet each where asked."""
-    from circle15.read.sites import read_sites
-    from circle15.study import judge_proposed, provenance
-    from circle15.write.files import write_text
-    from circle15.write.report import marks_of
-    from circle15.write.sheet import write_sheet
-    from circle15.write.verdicts import sheet_path, verdict_line, verdicts_record, write_verdicts
-
-    as_json, out, sheet = into
-    sites, source, warnings = read_sites(file, datum=asked["datum"], service=asked["service"])
-    plan, city = _load(lang, inputs)
-    for problem in warnings:
-        click.echo(word_problem(problem, lang), err=True)
-    verdicts = [
-        judge_proposed(
-            plan, city, lon=s.lon, lat=s.lat, datum=s.datum, service=s.service,
-            position_accuracy_m=s.position_accuracy_m, attributes=_attributes(asked["attributes"]) | dict(s.attributes),
-        )
-        for s in sites
-    ]  # fmt: skip
-    record = provenance(plan, city, options={"sites": {"file": source.file, "sha256": source.sha256}})
-    rows, written = [s.row for s in sites], []
-    whole = verdicts_record(verdicts, record, lang=lang)
-    if as_json:
-        click.echo(whole, nl=False)
-    else:
-        click.echo("\n".join(verdict_line(v, row, lang=lang) for v, row in zip(verdicts, rows, strict=True)))
-    if out is not None and out.lower().endswith(".xlsx"):
-        marks = marks_of(simulated=city.simulated, lang=lang)
-        written.append(write_verdicts(Path(out), verdicts, rows, marks=marks, lang=lang))
-    elif out is not None:
-        written.append(write_text(Path(out), whole))
-    if sheet is not None:
-        named = [sheet_path(Path(sheet), s.row, s.name) for s in sites]
-        written += [write_sheet(p, v, record, lang=lang) for p, v in zip(named, verdicts, strict=True)]
-    if written:
-        _tell_written(written, lang, aside=as_json)
-
-
-def _attributes(given: Sequence[str]) -> dict[str, object]:
-    """KEY=VALUE pairs; what reads as a number is one."""
-    found: dict[str, object] = {}
-    for pair in given:
-        key, sign, value = pair.partition("=")
-        if not sign or not key.strip():
-            raise UsageError(Problem("use.attribute", value=pair))
-        try:
-            found[key.strip()] = float(value)
-        except ValueError:
-            found[key.strip()] = value.strip()
-    return found
+    judge_one(lang, asked, into, load)
 
 
 def _gaps(*, lang: Lang, service: str, min_residents: float, out: str, **inputs: Any) -> None:  # noqa: ANN401

@@ -64,7 +64,7 @@ def read_sites(
         An unknown datum or service among the options.
     """
     if datum is not None and datum not in DATUMS:
-        raise UsageError(Problem("datum_unknown", value=str(datum), params={"known": ", ".join(DATUMS)}))
+        raise UsageError(Problem("unknown_datum", value=str(datum), params={"known": ", ".join(DATUMS)}))
     file = checked_path(path, kinds=(*EXCEL, *CSV))
     # degrees stay as given here: each row is brought to WGS 84 by its own datum when it is judged
     reading = read_institutions(file, datum="wgs84", service=service, encoding=encoding)

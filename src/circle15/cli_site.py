@@ -1,0 +1,99 @@
+"""The command `site`: one proposed site or a table of them, as text, JSON, workbook and verdict sheets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from circle15.errors import Problem, UsageError
+from circle15.policy.plan import Plan
+from circle15.read.sites import read_sites
+from circle15.schema import City
+from circle15.study import judge_proposed, provenance
+from circle15.words import Lang, word_problem
+from circle15.write.files import write_text
+from circle15.write.report import marks_of, verdict_record, write_verdict
+from circle15.write.sheet import write_sheet
+from circle15.write.summary import verdict_lines
+from circle15.write.verdicts import sheet_path, verdict_line, verdicts_record, write_verdicts
+
+Load = Callable[[], tuple[Plan, City]]
+
+
+@dataclass(frozen=True)
+class Into:
+    """Where a verdict goes: JSON on stdout, a file, a sheet; `tell` names the files written."""
+
+    as_json: bool
+    out: str | None
+    sheet: str | None
+    tell: Callable[..., None]
+
+
+def judge_one(lang: Lang, asked: dict[str, Any], into: Into, load: Load) -> None:
+    """Judge one proposed site and write what was asked for."""
+    said = _attributes(asked["attributes"]) | ({"name": asked["name"]} if asked["name"] else {})
+    where = {"lon": asked["lon"], "lat": asked["lat"], "datum": asked["datum"], "service": asked["service"]}
+    where["position_accuracy_m"] = asked["accuracy_m"]
+    plan, city = load()
+    verdict = judge_proposed(plan, city, attributes=said, **where)
+    record = provenance(plan, city, options=where | ({"attributes": said} if said else {}))
+    if into.as_json:
+        click.echo(verdict_record(verdict, record, lang=lang), nl=False)
+    else:
+        click.echo("\n".join(verdict_lines(verdict, lang=lang)))
+    written = [write_verdict(Path(into.out), verdict, record, lang=lang)] if into.out is not None else []
+    if into.sheet is not None:
+        written.append(write_sheet(Path(into.sheet), verdict, record, lang=lang))
+    if written:
+        into.tell(written, lang, aside=into.as_json)
+
+
+def judge_table(lang: Lang, file: str, asked: dict[str, Any], into: Into, load: Load) -> None:
+    """Judge a table of sites one by one; a sheet each where asked."""
+    sites, source, warnings = read_sites(file, datum=asked["datum"], service=asked["service"])
+    plan, city = load()
+    for problem in warnings:
+        click.echo(word_problem(problem, lang), err=True)
+    verdicts = [
+        judge_proposed(
+            plan, city, lon=s.lon, lat=s.lat, datum=s.datum, service=s.service,
+            position_accuracy_m=s.position_accuracy_m, attributes=_attributes(asked["attributes"]) | dict(s.attributes),
+        )
+        for s in sites
+    ]  # fmt: skip
+    record = provenance(plan, city, options={"sites": {"file": source.file, "sha256": source.sha256}})
+    rows, written = [s.row for s in sites], []
+    whole = verdicts_record(verdicts, record, lang=lang)
+    if into.as_json:
+        click.echo(whole, nl=False)
+    else:
+        click.echo("\n".join(verdict_line(v, row, lang=lang) for v, row in zip(verdicts, rows, strict=True)))
+    if into.out is not None and into.out.lower().endswith(".xlsx"):
+        marks = marks_of(simulated=city.simulated, lang=lang)
+        written.append(write_verdicts(Path(into.out), verdicts, rows, marks=marks, lang=lang))
+    elif into.out is not None:
+        written.append(write_text(Path(into.out), whole))
+    if into.sheet is not None:
+        named = [sheet_path(Path(into.sheet), s.row, s.name) for s in sites]
+        written += [write_sheet(p, v, record, lang=lang) for p, v in zip(named, verdicts, strict=True)]
+    if written:
+        into.tell(written, lang, aside=into.as_json)
+
+
+def _attributes(given: Sequence[str]) -> dict[str, object]:
+    """KEY=VALUE pairs; what reads as a number is one."""
+    found: dict[str, object] = {}
+    for pair in given:
+        key, sign, value = pair.partition("=")
+        if not sign or not key.strip():
+            raise UsageError(Problem("use.attribute", value=pair))
+        try:
+            found[key.strip()] = float(value)
+        except ValueError:
+            found[key.strip()] = value.strip()
+    return found
