@@ -63,7 +63,7 @@ def _site_circle(rule: CircleLimit, site: Site, exceeding: frozenset[str]) -> Fi
         radius_m *= 2
     if rule.at_radius == "outside":
         radius_m -= 2 * TOLERANCE_M
-    walked = rule.distance == "straight" or _walked(rule, site.near)
+    walked = rule.distance == "straight" or _walked(rule, site.near, (*counted, *doubtful))
     if not walked:
         notes = (*notes, "walking_missing")
     elif rule.distance == "walking":
@@ -85,16 +85,30 @@ def _most(rule: CircleLimit, site: Site) -> tuple[int | None, tuple[str, ...]]:
     return (None, ("count_missing",)) if np.isnan(limit) else (int(limit), ())
 
 
-def _walked(rule: CircleLimit, near: pd.DataFrame) -> bool:
-    """Whether walking distances (or times) of all neighbours are told and the plan says how far is near."""
-    column, bound = ("walking_minutes", rule.minutes) if rule.minutes is not None else ("walking_m", rule.radius_m)
-    return bound is not None and column in near.columns and not near[column].isna().any()
+def _walked(rule: CircleLimit, near: pd.DataFrame, counted: Sequence[Neighbour]) -> bool:
+    """Whether walking distances (or times) are told of all neighbours that could lie within them.
+
+    Nobody walks a shorter way than the straight line, so that one beyond `radius_m` needs no walking distance.
+    """
+    if rule.minutes is None:
+        if rule.radius_m is None:
+            return False
+        counted = [n for n in counted if n.distance_m <= rule.radius_m + TOLERANCE_M]
+        if not counted:
+            return True
+    column = "walking_m" if rule.minutes is None else "walking_minutes"
+    if column not in near.columns:
+        return False
+    told = set(near.loc[near[column].notna(), "id"].astype(str))
+    return all(n.id in told for n in counted)
 
 
 def _by_walking(
     rule: CircleLimit, found: Sequence[Neighbour], near: pd.DataFrame, radius_m: float
 ) -> tuple[Neighbour, ...]:
     column, bound = ("walking_minutes", rule.minutes) if rule.minutes is not None else ("walking_m", radius_m)
+    if column not in near.columns:
+        return ()
     far = dict(zip(near["id"].astype(str), near[column].astype(float), strict=True))
     return tuple(n for n in found if far[n.id] <= float(bound or 0.0) + TOLERANCE_M)
 
