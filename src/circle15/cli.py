@@ -96,6 +96,8 @@ def build_app(lang: Lang) -> click.Group:
         option("--lon", key="lon", type=float),
         option("--lat", key="lat", type=float),
         option("--datum", key="site_datum", type=click.Choice(DATUMS)),
+        option("--as-of", "as_of", key="as_of", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD"),
+        option("--overlay", key="overlay", metavar="FILE.toml"),
         option("--sites", key="sites", metavar="FILE.xlsx|FILE.csv"),
         option("--name", key="name", default=""),
         option("--attribute", "attributes", key="attribute", metavar="KEY=VALUE", multiple=True),
@@ -228,7 +230,7 @@ def _site(
     from circle15.cli_site import Into, judge_one, judge_table
     from circle15.write.sheet import check_suffix
 
-    keys = ("lon", "lat", "datum", "accuracy_m", "service", "name", "attributes")
+    keys = ("lon", "lat", "datum", "accuracy_m", "service", "name", "attributes", "as_of")
     asked = {k: given.pop(k) for k in keys}
     into = Into(as_json, out, sheet, _tell_written)
     load = partial(_load, lang, given)
@@ -305,8 +307,9 @@ def _load(lang: Lang, inputs: dict[str, Any]) -> tuple[Plan, City]:
     from circle15.policy.plan import load_plan
     from circle15.read.city import read_city
 
+    overlay = inputs.pop("overlay", None)
     files = _city_files(inputs)
-    plan = load_plan(files.plan)
+    plan = load_plan(files.plan, overlay=overlay)
     city, warnings = read_city(files)
     shown = 8
     for problem in warnings[:shown]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,8 +41,10 @@ def judge_one(lang: Lang, asked: dict[str, Any], into: Into, load: Load) -> None
     where = {"lon": asked["lon"], "lat": asked["lat"], "datum": asked["datum"], "service": asked["service"]}
     where["position_accuracy_m"] = asked["accuracy_m"]
     plan, city = load()
-    verdict = judge_proposed(plan, city, attributes=said, **where)
-    record = provenance(plan, city, options=where | ({"attributes": said} if said else {}))
+    day = _day(asked)
+    verdict = judge_proposed(plan, city, attributes=said, as_of=day, **where)
+    stated = {k: v for k, v in (("attributes", said), ("as_of", day and day.isoformat())) if v}
+    record = provenance(plan, city, options=where | stated)
     if into.as_json:
         click.echo(verdict_record(verdict, record, lang=lang), nl=False)
     else:
@@ -63,6 +66,7 @@ def judge_table(lang: Lang, file: str, asked: dict[str, Any], into: Into, load: 
         judge_proposed(
             plan, city, lon=s.lon, lat=s.lat, datum=s.datum, service=s.service,
             position_accuracy_m=s.position_accuracy_m, attributes=_attributes(asked["attributes"]) | dict(s.attributes),
+            as_of=_day(asked),
         )
         for s in sites
     ]  # fmt: skip
@@ -83,6 +87,10 @@ def judge_table(lang: Lang, file: str, asked: dict[str, Any], into: Into, load: 
         written += [write_sheet(p, v, record, lang=lang) for p, v in zip(named, verdicts, strict=True)]
     if written:
         into.tell(written, lang, aside=into.as_json)
+
+
+def _day(asked: dict[str, Any]) -> dt.date | None:
+    return asked["as_of"].date() if asked["as_of"] is not None else None
 
 
 def _attributes(given: Sequence[str]) -> dict[str, object]:

@@ -157,6 +157,9 @@ def test_docx_sets_the_east_asian_font_and_repeats_headers(tmp_path):
         body = package.read("word/document.xml").decode()
     assert body.count('w:eastAsia="SimSun"') > 20
     assert "w:tblHeader" in body
+    # Word refuses properties out of order
+    assert not re.search(r"<w:vAlign[^>]*/><w:shd", body)
+    assert not re.search(r"<w:tblLook[^>]*/><w:tblCellMar", body)
     assert not re.search(r'w:eastAsia="(?!SimSun|SimHei)', body)
 
 

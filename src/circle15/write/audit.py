@@ -27,14 +27,14 @@ AUDIT: tuple[Column, ...] = (
     Column("audit.verdict", "word", 10, "audit.verdict"),
     Column("audit.finding", "word", 16, "audit.finding"),
     Column("audit.figure_id", "text", 8),
-    Column("audit.title", "text", 30),
+    Column("audit.title", "text", 24),
     Column("audit.clause", "text", 12),
     Column("audit.printed", "text", 16),
-    Column("audit.arithmetic", "text", 46),
+    Column("audit.arithmetic", "text", 41),
     Column("audit.difference", "text", 14),
-    Column("audit.readings", "text", 60),
-    Column("audit.quote", "text", 60),
-    Column("audit.notes", "text", 30),
+    Column("audit.readings", "text", 48),
+    Column("audit.quote", "text", 41),
+    Column("audit.notes", "text", 20),
 )
 
 
