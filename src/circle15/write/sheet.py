@@ -224,7 +224,7 @@ def _tests(tests: Sequence[Finding], say: _Words) -> list[Grid]:
         )  # fmt: skip
     strong = frozenset(at for at, f in enumerate(tests) if f.outcome is Outcome.BREACHED)
     heads = say.headings("no", "clause", "rule", "ground", "observed", "limit", "force", "outcome", "remark")
-    return [Grid(tuple(rows), (8, 26, 46, 19, 15, 19, 15, 16, 30), heads, strong)] if rows else []
+    return [Grid(tuple(rows), (8, 30, 46, 18, 14, 18, 14, 15, 33), heads, strong)] if rows else []
 
 
 def _collisions(verdict: Verdict, say: _Words) -> list[Grid]:
