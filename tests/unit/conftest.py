@@ -9,8 +9,27 @@ import pytest
 
 from circle15.judge.inputs import Inputs
 from circle15.judge.verdict import judge_site
+from circle15.schema import Outcome
+from circle15.words import words_under
 
 NEAR = ["site_id", "id", "name", "distance_m", "position_accuracy_m", "service", "tags", "level"]
+
+
+def assert_worded(verdict):
+    """Every id that a verdict shows has a sentence, and every finding cites."""
+    worded = {
+        k: set(words_under(f"judge.{k}", "zh")) for k in ("note", "effect", "ground", "unit", "collision", "conclusion")
+    }
+    assert verdict.conclusion.value in worded["conclusion"]
+    assert {c.kind for c in verdict.collisions} <= worded["collision"]
+    for f in verdict.findings:
+        assert set(f.evidence.notes) <= worded["note"], f.rule_id
+        assert f.effect in worded["effect"] | {""}, f.rule_id
+        assert f.ground in worded["ground"]
+        assert f.unit in worded["unit"] | {""}
+        assert f.clause
+        assert f.quote
+        assert f.outcome is not Outcome.NO_DATA or f.evidence.notes, f.rule_id
 
 
 class Case:
@@ -114,9 +133,11 @@ class Case:
             as_of,
             attributes,
         )
-        return judge_site(
+        verdict = judge_site(
             self.plan, site=row, neighbours=near, neighbour_measures=theirs, totals=self.totals(), inputs=inputs
         )
+        assert_worded(verdict)
+        return verdict
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from importlib.resources import files
 import pytest
 
 from circle15.judge.effects import _JUDGES
-from circle15.policy.plan import load_plan, rule_catalogue, shipped_plans
+from circle15.policy.plan import carried_rules, load_plan, rule_catalogue, shipped_plans
 from circle15.policy.rules import RULE_RECORDS, AreaLimit, Checklist, CircleLimit, Exit
 from circle15.schema import Force
 
@@ -64,3 +64,23 @@ def test_every_kind_is_computed_or_a_card():
     limits = {CircleLimit, AreaLimit}
     cards = {Checklist, Exit}  # an exit is tested on institutions of the register, not on a site
     assert set(RULE_RECORDS) == limits | cards | set(_JUDGES)
+
+
+def test_the_table_of_cards_holds_every_row():
+    table = carried_rules()
+    assert {c.id for c in table} == {row.id for row in rule_catalogue()}
+    assert all(c.computed is (c.kind != "checklist") for c in table)
+    computed = {c.id for c in table if c.computed}
+    assert {
+        "ZW-29",
+        "ZW-09",
+        "ZW-39",
+        "ZW-53",
+        "SH-07",
+        "WH-09",
+        "SY-07",
+        "SY-09",
+        "LZ-04",
+        "LZ-22",
+        "LZ-27",
+    } <= computed

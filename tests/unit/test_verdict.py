@@ -204,6 +204,7 @@ def test_an_empty_township_is_told_beside_an_exhausted_city():
     assert finding(given.findings, "pharmacy.city").outcome is Outcome.BREACHED
     assert given.conclusion is Conclusion.CASE_BY_CASE
     (both,) = given.collisions
+    assert given.decided_by == ("pharmacy.township.min", "pharmacy.city")
     assert (both.kind, both.rules) == ("minimum_against_cap", ("pharmacy.township.min", "pharmacy.city"))
     assert [c[:1] for c in both.clauses] == ["三", "三"]
     assert verdict(proposed("V", 50.0), city=517, township=1).conclusion is Conclusion.REFUSE
@@ -249,8 +250,10 @@ def test_no_city_outline_districts_stand_for_it():
     assert (city.outcome, city.observed) == (Outcome.MET, 360)
 
 
-def one(outcome, force, *, ground="circle", bound="max"):
-    return Finding("r", "t", outcome, force, "c", "q", "s", ground, "g", 1.0, 1.0, "institutions", bound, Evidence())
+def one(outcome, force, *, ground="circle", bound="max", **more):
+    return Finding(
+        "r", "t", outcome, force, "c", "q", "s", ground, "g", 1.0, 1.0, "institutions", bound, Evidence(), **more
+    )
 
 
 @pytest.mark.parametrize(
@@ -266,6 +269,18 @@ def one(outcome, force, *, ground="circle", bound="max"):
         ([one(Outcome.NO_DATA, Force.PRINCIPLE)], Conclusion.REVIEW),
         ([one(Outcome.REVIEW, Force.MUST, ground=CHECKLIST)], Conclusion.ADMIT),
         ([one(Outcome.BREACHED, Force.MUST, bound="min")], Conclusion.ADMIT),
+        ([one(Outcome.REVIEW, Force.MUST, effect="case_by_case")], Conclusion.CASE_BY_CASE),
+        ([one(Outcome.BREACHED, Force.MUST, effect="collision")], Conclusion.CASE_BY_CASE),
+        ([one(Outcome.REVIEW, Force.MUST, effect="case_by_case"), one(Outcome.NO_DATA, Force.MUST)], Conclusion.REVIEW),
+        ([one(Outcome.BREACHED, Force.MUST, effect="target")], Conclusion.ADMIT),
+        ([one(Outcome.REVIEW, Force.MUST, effect="warn")], Conclusion.ADMIT),
+        ([one(Outcome.BREACHED, Force.MUST, lifted_by=("x",))], Conclusion.ADMIT),
+        ([one(Outcome.MET, Force.MUST, effect="priority")], Conclusion.PRIORITY),
+        ([one(Outcome.MET, Force.MUST, effect="admit_all")], Conclusion.ADMIT_ALL),
+        (
+            [one(Outcome.MET, Force.MUST, effect="admit_all"), one(Outcome.BREACHED, Force.PRINCIPLE)],
+            Conclusion.REFUSE_IN_PRINCIPLE,
+        ),
     ],
 )
 def test_the_worst_wins(findings, conclusion):

@@ -36,7 +36,11 @@ def conclude(findings: Iterable[Finding]) -> Conclusion:
 
 def deciding_rules(findings: Iterable[Finding]) -> tuple[str, ...]:
     """Ids of the rules on which the conclusion rests, in order."""
-    return tuple(dict.fromkeys(f.rule_id for f in _weigh(findings)[1]))
+    every = list(findings)
+    conclusion, deciding = _weigh(every)
+    if conclusion is Conclusion.CASE_BY_CASE and any(f.effect == COLLISION for f in deciding):
+        deciding = [f for f in every if f.bound == "min" and not _FILLS.isdisjoint(f.evidence.notes)] + deciding
+    return tuple(dict.fromkeys(f.rule_id for f in deciding))
 
 
 def _weigh(findings: Iterable[Finding]) -> tuple[Conclusion, list[Finding]]:

@@ -188,8 +188,13 @@ def _deciding(verdict: Verdict, lang: Lang) -> str:
         Conclusion.REFUSE: (Outcome.BREACHED,),
         Conclusion.REFUSE_IN_PRINCIPLE: (Outcome.BREACHED,),
         Conclusion.REVIEW: (Outcome.REVIEW, Outcome.NO_DATA),
-    }[verdict.conclusion]
-    titles = dict.fromkeys(f.title for f in verdict.findings if f.outcome in wanted and f.observed is not None)
+    }.get(verdict.conclusion, ())
+    named = verdict.decided_by
+    titles = dict.fromkeys(
+        f.title
+        for f in verdict.findings
+        if (f.rule_id in named if named else f.outcome in wanted and f.observed is not None)
+    )
     return word("summary.join", lang).join(titles)
 
 
