@@ -7,7 +7,8 @@ from importlib.resources import files
 import pytest
 
 from circle15.judge.effects import _JUDGES
-from circle15.policy.plan import carried_rules, load_plan, rule_catalogue, shipped_plans
+from circle15.policy.catalogue import carried_rules
+from circle15.policy.plan import load_plan, rule_catalogue, shipped_plans
 from circle15.policy.rules import RULE_RECORDS, AreaLimit, Checklist, CircleLimit, Exit
 from circle15.schema import Force
 

@@ -9,11 +9,11 @@ import pandas as pd
 
 from circle15.judge.areas import area_column, judge_area, known_of
 from circle15.judge.circles import circle_findings, grouped, with_caps
-from circle15.judge.effects import series_of, suspended
+from circle15.judge.effects import suspended
 from circle15.judge.findings import checklist_card, finding, in_order
 from circle15.judge.inputs import Inputs, Scope, inside, places, scope_of, text
 from circle15.judge.limits import circle_computable
-from circle15.judge.series import Series, State, both_states
+from circle15.judge.series import Series, State, both_states, series_of
 from circle15.policy.cards import Card, Where
 from circle15.policy.rules import AreaLimit, CircleLimit, Exit, Suspend
 from circle15.schema import Finding, Outcome
@@ -41,7 +41,7 @@ def judge_city(
     rows = with_caps(plan, sites, totals)
     near = grouped(neighbours)
     given = inputs or Inputs()
-    series = series_of(plan, given)
+    series = series_of(plan.indicators, given)
     found: list[Finding] = []
     for rule in rules:
         if isinstance(rule, CircleLimit) and circle_computable(rule) and rule.max is not None:

@@ -22,7 +22,7 @@ from circle15.judge.conditions import (
     words_of,
 )
 from circle15.judge.findings import checklist_card, exceeds, finding
-from circle15.judge.inputs import Inputs, Scope, place_of, scope_of, text
+from circle15.judge.inputs import Scope, place_of, scope_of, text
 from circle15.judge.ledger import banned_until, in_batch, swap
 from circle15.judge.series import Series, State, Tested, both_states
 from circle15.policy.cards import Card, Where
@@ -392,10 +392,3 @@ def _float(value: object, default: float) -> float:
     except (TypeError, ValueError):
         return default
     return default if math.isnan(number) else number
-
-
-def series_of(site_plan: Any, inputs: Inputs) -> Series | None:  # noqa: ANN401 - the plan
-    """The indicators as series; None where no table was handed in."""
-    if inputs.indicators is None:
-        return None
-    return Series(inputs.indicators, site_plan.indicators, as_of=inputs.as_of)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from circle15.judge.inputs import Scope, text
+from circle15.judge.inputs import Inputs, Scope, text
 from circle15.policy.formula import names_in, reckon
 
 if TYPE_CHECKING:
@@ -200,6 +200,13 @@ class Series:
         if None in hits:
             return Tested(State.UNKNOWN, ("periods_missing", *notes), figures)
         return Tested(State.YES if all(hits) else State.NO, notes, figures)
+
+
+def series_of(indicators: Iterable[Indicator], inputs: Inputs) -> Series | None:
+    """The indicators as series; None where no table was handed in."""
+    if inputs.indicators is None:
+        return None
+    return Series(inputs.indicators, indicators, as_of=inputs.as_of)
 
 
 def both_states(series: Series, *, any_of: Sequence[Trigger], all_of: Sequence[Trigger], scope: Scope) -> Tested:

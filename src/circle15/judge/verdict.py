@@ -17,11 +17,11 @@ from circle15.judge.areas import Bid, area_column, judge_area, known_of
 from circle15.judge.circles import circle_of_site, exceeding_neighbours, with_caps
 from circle15.judge.city import holds_at, place_unknown
 from circle15.judge.conditions import Site, conditions, valid_on
-from circle15.judge.effects import TARGET, card, judge_effect, series_of
+from circle15.judge.effects import TARGET, card, judge_effect
 from circle15.judge.findings import in_order
 from circle15.judge.inputs import Inputs, place_of, text
 from circle15.judge.lattice import collide, conclude, deciding_rules, lift
-from circle15.judge.series import State
+from circle15.judge.series import State, series_of
 from circle15.policy.cards import Card, Where
 from circle15.policy.rules import AreaLimit, CircleLimit, Exempt
 from circle15.schema import Finding, Outcome, Verdict
@@ -70,7 +70,7 @@ def judge_site(
     if "site_id" in neighbours.columns:
         near = neighbours[neighbours["site_id"].astype(str) == subject]
     capped = {str(k): v for k, v in row.iloc[0].items()}
-    series = series_of(plan, given)
+    series = series_of(plan.indicators, given)
     around = Site(plan, capped, bid, totals, near, given, series, text(capped.get("density_class")))
     exceeding = exceeding_neighbours(plan, neighbours, neighbour_measures, totals)
     rules = [r for r in plan.rules if service in r.services]
