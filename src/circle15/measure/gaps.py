@@ -276,10 +276,15 @@ def _outline(ground: _Ground, members: Ints) -> BaseGeometry:
     if ground.points:
         spots = [circle_outline(ground.lon[i], ground.lat[i], POINTS_TOGETHER_M / 2) for i in members]
         return shapely.union_all(spots)
-    cells = shapely.transform(ground.cells.geometry[members], lambda degrees: degrees.round(OUTLINE_DECIMALS))
-    outline = shapely.coverage_union_all(cells)
+    cells = ground.cells.geometry[members]
+    try:
+        outline = shapely.coverage_union_all(shapely.transform(cells, lambda degrees: degrees.round(OUTLINE_DECIMALS)))
+    except shapely.GEOSException:
+        outline = None
     # cells of a grid share their corners; areas may overlap or meet in mid-edge, which takes the slow way
-    return outline if shapely.is_valid(outline) else shapely.union_all(cells, grid_size=10.0**-OUTLINE_DECIMALS)
+    if outline is None or not shapely.is_valid(outline):
+        outline = shapely.union_all(cells, grid_size=10.0**-OUTLINE_DECIMALS)
+    return outline
 
 
 def _table(rows: pd.DataFrame, outlines: list[BaseGeometry]) -> gpd.GeoDataFrame:
