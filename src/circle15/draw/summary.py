@@ -28,7 +28,7 @@ def place_findings(assessment: Assessment, place_id: str, ground: str) -> list[F
 def count_cap(findings: list[Finding], service: str, institutions: int) -> Finding | None:
     """The finding that caps how many institutions of the service a district may have, if the plan has one.
 
-    The rule named `<service>.district` where there is one, else a rule of the service that counted all its institutions.
+    The rule named `<service>.district` where there is one, else one that counted all its institutions.
     """
     mine = [f for f in findings if f.bound == "max" and f.limit is not None and f.rule_id.split(".")[0] == service]
     exact = [f for f in mine if f.rule_id == f"{service}.district"]

@@ -34,7 +34,9 @@
 
   C15.home = function (map) {
     const [w, s, e, n] = C15.data.bounds;
-    map.fitBounds([[s, w], [n, e]], { padding: [18, 18], animate: false });
+    const legend = document.getElementById("legend"), size = map.getSize();
+    const beside = legend && size.x > 700 ? legend.offsetWidth + 24 : 18;
+    map.fitBounds([[s, w], [n, e]], { paddingTopLeft: [54, 30], paddingBottomRight: [beside, 24], animate: false });
   };
 
   /* Paper is another size than the screen: the map is sized and drawn anew before the dialogue opens. */

@@ -4,12 +4,12 @@
   const CIRCLE_POINTS = 128;
 
   C15.prepare = function (data) {
-    const xs = C15.undelta(data.sites.x), ys = C15.undelta(data.sites.y);
-    data.site = xs.map((x, n) => {
-      const one = { n, lon: x / 1e6, lat: ys[n] / 1e6, service: data.services[data.sites.service[n]] };
+    data.site = data.sites.id.map((id, n) => {
+      const one = { n };
+      for (const name of Object.keys(data.sites)) one[name] = data.sites[name][n];
+      one.service = data.services[one.service];
       one.u = C15.u(one.lon);
       one.v = C15.v(one.lat);
-      for (const name of Object.keys(data.sites)) if (!["x", "y", "service"].includes(name)) one[name] = data.sites[name][n];
       one.findings = data.site_findings[n];
       return one;
     });
@@ -78,14 +78,14 @@
     for (const site of sites) C15.trace(union, view, C15.circleOf(site));
     const colour = C15.MARKS[service].colour;
     ctx.save();
-    ctx.lineWidth = 3;
+    ctx.lineWidth = 3.4;
     ctx.strokeStyle = colour;
     ctx.stroke(union);
     ctx.globalCompositeOperation = "destination-out";
     ctx.fillStyle = "#000000";
     ctx.fill(union);
     ctx.globalCompositeOperation = "destination-over";
-    ctx.globalAlpha = 0.2;
+    ctx.globalAlpha = 0.15;
     ctx.fillStyle = colour;
     ctx.fill(union);
     ctx.restore();
@@ -118,7 +118,7 @@
 
   function drawBorders(ctx, view) {
     const { show, service } = C15.state, data = C15.data;
-    if (show.townships) line(ctx, view, data.townships, 1, "rgba(43, 51, 64, 0.55)", [5, 3]);
+    if (show.townships) line(ctx, view, data.townships, 0.9, "rgba(43, 51, 64, 0.5)");
     if (show.without && data.summary[service]) {
       const lacking = data.summary[service].without.map((id) => data.placeById.get(id)).filter(Boolean);
       ctx.save();
@@ -232,6 +232,7 @@
         ctx.stroke();
         ctx.fillStyle = C15.GAP;
         ctx.fill();
+        place(x - r, y - r, 2 * r, 2 * r);
       }
       const top = detailed ? y - r - 21 : y - 9;
       if (!place(x - w / 2, top, w, 17)) continue;
