@@ -324,7 +324,7 @@ def test_unknown_options_are_wrong_use(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "a.csv", [HEADER, *ROWS])
     with pytest.raises(UsageError) as caught:
         read_institutions(path, datum="gps", service="shop", services={"x": "vet"})  # type: ignore[arg-type]
-    assert [p.id for p in caught.value.problems] == ["datum_unknown", "service_option", "service_option"]
+    assert [p.id for p in caught.value.problems] == ["unknown_datum", "service_option", "service_option"]
 
 
 def test_many_faults_are_cut_to_a_count(tmp_path: Path) -> None:

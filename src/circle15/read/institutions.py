@@ -119,7 +119,7 @@ def read_institutions(
 def _check_options(datum: str, service: str | None, services: Mapping[str, str | None] | None) -> None:
     problems = []
     if datum not in DATUMS:
-        problems.append(Problem("datum_unknown", value=str(datum), params={"known": ", ".join(DATUMS)}))
+        problems.append(Problem("unknown_datum", value=str(datum), params={"known": ", ".join(DATUMS)}))
     problems.extend(
         Problem("service_option", value=str(given), params={"known": ", ".join(SERVICES)})
         for given in (service, *(services or {}).values())
