@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -32,7 +32,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: choose the language, run the command, word every fault, set the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     lang = _asked_lang(given)
-    os.environ["CIRCLE15_LANG"] = lang
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
@@ -63,7 +62,7 @@ def _asked_lang(arguments: Sequence[str]) -> Lang:
         if argument == "--lang" and at + 1 < len(arguments):
             value = arguments[at + 1]
         if value in LANGS:
-            return cast("Lang", value)
+            return value
     return default_lang()
 
 

@@ -83,7 +83,7 @@ def test_the_same_run_gives_the_same_bytes(capsys, toy_city, tmp_path):
         assert run(capsys, "gaps", toy_city, "--out", tmp_path / name)[0] == 0
         assert run(capsys, "map", toy_city, "--out", tmp_path / name)[0] == 0
     first = sorted((tmp_path / "a").iterdir())
-    assert len(first) == 5 + 5 + 3
+    assert len(first) == 5 + 5 + 4
     assert [p.name for p in first if p.read_bytes() != (tmp_path / "b" / p.name).read_bytes()] == []
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -36,7 +36,7 @@ def gap_lines(gaps: pd.DataFrame, *, lang: Lang) -> list[str]:
     return lines + [_gap_line(gap, lang) for gap in gaps.nsmallest(WORST_GAPS, "rank").to_dict("records")]
 
 
-def _gap_line(gap: Mapping[str, Any], lang: Lang) -> str:
+def _gap_line(gap: Mapping[Hashable, Any], lang: Lang) -> str:
     return word(
         "summary.gap",
         lang,
@@ -161,14 +161,14 @@ def _coverage_lines(assessment: Assessment, service: str, lang: Lang) -> list[st
         word(
             "summary.coverage",
             lang,
-            name=r.name,
-            share="–" if pd.isna(r.share) else f"{r.share:.2%}",
-            covered=f"{r.covered:,.0f}",
-            residents=f"{r.residents:,.0f}",
-            uncovered=f"{r.depth_0:,.0f}",
-            n=r.institutions,
+            name=r["name"],
+            share="–" if pd.isna(r["share"]) else f"{r['share']:.2%}",
+            covered=f"{r['covered']:,.0f}",
+            residents=f"{r['residents']:,.0f}",
+            uncovered=f"{r['depth_0']:,.0f}",
+            n=r["institutions"],
         )
-        for r in rows.itertuples(index=False)
+        for r in rows.to_dict("records")
     ]
 
 
