@@ -141,6 +141,12 @@ def test_title_rows_notes_and_blank_rows_keep_excel_row_numbers(tmp_path: Path) 
     assert [(p.id, p.row) for p in reading.warnings] == [("row_note", 7)]
 
 
+def test_a_row_without_coordinates_is_a_fault_not_a_note(tmp_path: Path) -> None:
+    rows = [HEADER, ROWS[0], ["合计"], ["", "有名无点"], ROWS[1], ["P64050200009"]]
+    found = problems_of(lambda: read_institutions(write_xlsx(tmp_path / "a.xlsx", {"药店": rows}), datum="wgs84"))
+    assert [row for problem, row, _, _ in found if problem == "coordinate_missing"] == [3, 4, 6]
+
+
 def test_sheet_names_tell_the_service_and_hidden_sheets_are_left_out(tmp_path: Path) -> None:
     header = ["医保编码", "机构名称", "经度", "纬度"]
     sheets = {

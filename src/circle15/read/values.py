@@ -43,6 +43,8 @@ def texts(column: Column) -> list[str]:
 
 
 def _text(cell: object) -> str:
+    if isinstance(cell, str):
+        return cell.strip()
     if is_blank(cell):
         return ""
     if isinstance(cell, float) and cell.is_integer():
@@ -57,7 +59,9 @@ def numbers(column: Column, faults: Faults, *, minimum: float | None = None) -> 
     """
     fast = _all_floats(column.cells)
     found = np.array([_number(c) for c in column.cells], dtype=np.float64) if fast is None else fast
-    given = np.array([not is_blank(c) for c in column.cells], dtype=bool)
+    given = np.zeros(len(found), dtype=bool)
+    for i in positions_of(np.isnan(found)):
+        given[i] = not is_blank(column.cells[i])
     unread = given & np.isnan(found)
     for i in positions_of(unread):
         word = "number_not_finite" if _is_nan_word(column.cells[i]) else "number_text"
