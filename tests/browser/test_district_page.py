@@ -53,7 +53,7 @@ def test_hostile_names_are_shown_and_never_run(watched, drawn_city):
     for button in page.query_selector_all(".gaps button, .places button, .tabs button"):
         if button.is_visible() and button.is_enabled():
             button.evaluate("b => b.click()")
-    page.evaluate("C15.data.site.slice(0, 40).forEach((s) => C15.selectSite(C15.map, s, true))")
+    page.evaluate("C15.data.site.slice(0, 12).forEach((s) => C15.selectSite(C15.map, s, true))")
     page.wait_for_timeout(100)
     assert page.evaluate("window.hit") is None
     assert watched.complaints == []
@@ -94,6 +94,7 @@ def test_keyboard_search_opens_an_institution_with_its_finding(watched, html, as
     assert site["name"] in card
     assert site["id"] in card
     assert "不符合" in card
+    assert "{" not in page.inner_text("body")
     assert "同一服务圈内定点零售药店原则上不超过3家" in card
     assert f"{site.others_within + 1} 家（含本机构），上限 {site.circle_limit:.0f} 家" in card
     page.keyboard.press("Escape")
@@ -203,3 +204,41 @@ def test_english_page(watched, assessment):
     assert page.evaluate("document.documentElement.lang") == "en"
     assert "Residents outside" in page.inner_text("#panel")
     assert page.inner_text("#ribbon") == "Simulated data"
+
+
+def test_no_slot_of_a_sentence_is_left_open(watched, html, assessment):
+    page = watched.open(html)
+    for service in assessment.services:
+        page.click(f"#tab-{service}")
+        page.evaluate("(s) => C15.selectSite(C15.map, C15.data.site.find((one) => one.service === s), true)", service)
+        assert "{" not in page.inner_text("body")
+    page.evaluate("C15.map.closePopup(); C15.selectGround(C15.map, L.latLng(37.45, 105.17), C15.cells)")
+    card = page.inner_text(".leaflet-popup .card >> nth=-1")  # the one before is still fading out
+    assert "800 米内定点零售药店" in card
+    assert "{" not in card
+
+
+def test_printing_fits_the_district_to_the_paper_and_back(watched, html):
+    page = watched.open(html)
+    before = page.evaluate("[C15.map.getZoom(), C15.map.getSize().x]")
+    page.emulate_media(media="print")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("C15.isHome(C15.map)")
+    assert page.evaluate("C15.map.getSize().x") != before[1]
+    page.emulate_media(media="screen")
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate("[C15.map.getZoom(), C15.map.getSize().x]") == before
+
+
+def test_a_click_on_the_map_opens_the_institution_under_it(watched, html):
+    page = watched.open(html)
+    spot = page.evaluate("""() => {
+      const s = C15.data.site.find((one) => one.service === 'pharmacy' && one.inside && C15.neighbours(one).length === 0);
+      C15.map.setView([s.lat, s.lon], 15, { animate: false });
+      const box = C15.map.getContainer().getBoundingClientRect(), at = C15.map.latLngToContainerPoint([s.lat, s.lon]);
+      return [box.x + at.x, box.y + at.y, s.name];
+    }""")
+    page.mouse.click(spot[0] + 3, spot[1] - 2)
+    assert spot[2] in page.inner_text(".leaflet-popup .card")
+    page.click(".leaflet-popup-close-button")
+    assert page.evaluate("C15.state.selected") is None

@@ -83,7 +83,7 @@ def _districts(
         spot = shapely.point_on_surface(shape)
         names.append(
             f'<text x="{spot.x:.1f}" y="{spot.y - 3:.1f}" class="place">{escape(shown(place.name))}</text>'
-            f'<text x="{spot.x:.1f}" y="{spot.y + 17:.1f}" class="figure">{percent(share)}</text>'
+            f'<text x="{spot.x:.1f}" y="{spot.y + 19:.1f}" class="figure">{percent(share)}</text>'
         )
     return "".join(shapes), "".join(names)
 

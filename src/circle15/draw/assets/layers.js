@@ -70,24 +70,49 @@
     if (show.gaps) drawGaps(ctx, view, service);
   }
 
-  /* One shape: outlines, the inside rubbed out of them, then the fill below as a single path, so overlaps do not darken. */
+  /* A circle with as many of its points as its size on the screen needs (0.1 px), grown by some pixels. */
+  function traceCircle(ctx, view, site, grow) {
+    const flat = C15.circleOf(site), x0 = view.x(site.u), y0 = view.y(site.v);
+    const radius = Math.abs(view.y(flat[1]) - y0) || 1, factor = ((radius + grow) / radius) * view.scale;
+    const needed = Math.PI * Math.sqrt(radius / 0.2);
+    let step = 1;
+    while (step < 8 && CIRCLE_POINTS / (2 * step) >= needed) step *= 2;
+    for (let n = 0; n < CIRCLE_POINTS; n += step) {
+      const x = x0 + (flat[2 * n] - site.u) * factor, y = y0 + (flat[2 * n + 1] - site.v) * factor;
+      if (n) ctx.lineTo(x, y); else ctx.moveTo(x, y);
+    }
+    ctx.closePath();
+  }
+
+  let mask = null;
+  function fillCircles(ctx, view, sites, grow) {
+    for (const site of sites) {
+      ctx.beginPath();
+      traceCircle(ctx, view, site, grow);
+      ctx.fill();
+    }
+  }
+
+  /* One shape: wide circles, their inside rubbed out (a rim is left), then the inside once and translucent, so that
+     overlaps do not darken. Circle by circle: a single path of hundreds is many times slower. */
   function drawCoverage(ctx, view, service) {
     const sites = C15.data.site.filter((s) => s.service === service && near(view, s));
     if (!sites.length) return;
-    const union = new Path2D();
-    for (const site of sites) C15.trace(union, view, C15.circleOf(site));
-    const colour = C15.MARKS[service].colour;
+    mask = mask || document.createElement("canvas");
+    mask.width = ctx.canvas.width;
+    mask.height = ctx.canvas.height;
+    const pen = mask.getContext("2d");
+    pen.setTransform(view.ratio, 0, 0, view.ratio, 0, 0);
+    pen.fillStyle = ctx.fillStyle = C15.MARKS[service].colour;
+    fillCircles(pen, view, sites, 0);
+    fillCircles(ctx, view, sites, 1.6);
     ctx.save();
-    ctx.lineWidth = 3.4;
-    ctx.strokeStyle = colour;
-    ctx.stroke(union);
+    ctx.setTransform(1, 0, 0, 1, 0, 0);
     ctx.globalCompositeOperation = "destination-out";
-    ctx.fillStyle = "#000000";
-    ctx.fill(union);
+    ctx.drawImage(mask, 0, 0);
     ctx.globalCompositeOperation = "destination-over";
     ctx.globalAlpha = 0.15;
-    ctx.fillStyle = colour;
-    ctx.fill(union);
+    ctx.drawImage(mask, 0, 0);
     ctx.restore();
   }
 
@@ -138,13 +163,14 @@
 
   function drawOver(ctx, view, service) {
     const over = C15.data.site.filter((s) => s.service === service && s.over_cap && near(view, s));
-    ctx.lineWidth = 1.1;
-    ctx.setLineDash([4, 3]);
+    const crowded = over.length > 60;
+    ctx.lineWidth = crowded ? 0.9 : 1.1;
+    ctx.setLineDash(crowded ? [] : [4, 3]); // dashes of hundreds of circles are slow to draw and not seen
     ctx.strokeStyle = C15.OVER;
     for (const site of over) {
-      ctx.globalAlpha = (site.inside ? 1 : 0.4) * (over.length > 60 ? 0.5 : 0.9);
+      ctx.globalAlpha = (site.inside ? 1 : 0.4) * (crowded ? 0.45 : 0.9);
       ctx.beginPath();
-      C15.trace(ctx, view, C15.circleOf(site));
+      traceCircle(ctx, view, site, 0);
       ctx.stroke();
     }
     ctx.setLineDash([]);
