@@ -6,7 +6,7 @@
 
   C15.buildLegend = function (box) {
     const body = el("div", { cls: "legend-body" });
-    box.append(el("details", { open: true }, [el("summary", { text: word("legend.title") }), body]));
+    box.append(el("details", { open: window.innerWidth > 860 }, [el("summary", { text: word("legend.title") }), body]));
     if (C15.data.city.simulated) box.prepend(el("p", { cls: "stamp simulated", text: word("simulated") }));
     C15.fillLegend = () => body.replaceChildren(bases(), classes(), overlays(), institutions());
   };
