@@ -307,3 +307,14 @@ def test_every_word_of_the_pages_stands_in_both_languages():
         assert not missing
     zh, en = ({k for k in catalogue(lang) if k.startswith("map.")} for lang in ("zh", "en"))
     assert zh == en
+
+
+def test_a_gap_across_the_border_is_drawn_on_both_sides_and_listed_on_one(assessment):
+    border = drawn_city.WEST + 3 * drawn_city.STEP
+    across = box(border - 0.004, 37.42, border + 0.01, 37.43)
+    gaps = assessment.gaps.set_geometry([across, *assessment.gaps.geometry.iloc[1:]]).assign(district_id="640503")
+    both = replace(assessment, gaps=gaps)
+    here, there = (values_of(draw_district(both, d))["gaps"] for d in (DISTRICT, "640503"))
+    assert [g["own"] for g in here if g["gap_id"] == "G001"] == [False]
+    assert [g["own"] for g in there if g["gap_id"] == "G001"] == [True]
+    assert summary.service_summary(both, DISTRICT, "pharmacy")["gaps"] == 0

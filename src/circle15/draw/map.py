@@ -75,6 +75,13 @@ def join_scripts(names: tuple[str, ...]) -> str:
     return "\n".join(read_asset(name) for name in names)
 
 
+def page_words(lang: Lang) -> dict[str, str]:
+    """Words of the page; units and density classes that have none of their own are worded as in verdicts."""
+    units = {f"unit.{k}": f" {v}" for k, v in words_under("judge.unit", lang).items()}
+    classes = {f"class.{k}": v for k, v in words_under("judge.density_class", lang).items()}
+    return units | classes | words_under("map", lang)
+
+
 def _map_id(place_id: str) -> str:
     """A name safe in scripts for a place id that may be anything."""
     return hashlib.sha256(place_id.encode("utf-8", "replace")).hexdigest()[:12]
@@ -84,7 +91,7 @@ def _heading(assessment: Assessment, lang: Lang) -> dict[str, Any]:
     plan = payload.plan_summary(assessment)
     return {
         "lang": lang,
-        "words": words_under("map", lang),
+        "words": page_words(lang),
         "city": {"name": shown(assessment.city.name), "simulated": assessment.city.simulated},
         "plan": {
             "id": str(plan.get("id", assessment.plan_id)),

@@ -239,9 +239,13 @@ def place_rows(assessment: Assessment, district: District) -> list[dict[str, Any
 
 
 def gap_rows(assessment: Assessment, district: District) -> list[dict[str, Any]]:
-    """Gaps of the district in rank order, with outline and candidate point."""
+    """Gaps of the district and those that reach into it, in rank order, with outline and candidate point.
+
+    `own` marks the district's own: a patch across the border belongs to the district that holds most of its residents.
+    """
     gaps = assessment.gaps
-    mine = gaps[gaps["district_id"] == district.id].sort_values(["service", "rank"], kind="stable")
+    reaching = shapely.area(shapely.intersection(gaps.geometry.to_numpy(), district.outline)) > 0
+    mine = gaps[(gaps["district_id"] == district.id) | reaching].sort_values(["service", "rank"], kind="stable")
     words = ("gap_id", "service", "township_name", "nearest_id", "nearest_name")
     measures = {
         "rank": 0, "residents": 0, "area_km2": 3, "density_per_km2": 0, "cells": 0, "nearest_m": 0,
@@ -254,6 +258,7 @@ def gap_rows(assessment: Assessment, district: District) -> list[dict[str, Any]]
         point = np.array([gap.get("candidate_lon"), gap.get("candidate_lat")], dtype=np.float64)
         rows.append(
             {
+                "own": gap["district_id"] == district.id,
                 **{w: shown(gap.get(w)) for w in words},
                 **{m: number(gap.get(m), d) for m, d in measures.items()},
                 "candidate": microdegrees(point).tolist() if np.isfinite(point).all() else None,

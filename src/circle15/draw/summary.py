@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from circle15.schema import Assessment, Finding
 
-_COUNT_UNITS = {"", "institution", "institutions", "count", "家", "所", "个"}
+_COUNT_UNITS = {"", "institutions"}
 
 
 def district_ids(assessment: Assessment) -> list[str]:

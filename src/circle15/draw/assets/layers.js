@@ -183,7 +183,7 @@
       ctx.beginPath();
       gap.flat.forEach((ring) => C15.trace(ctx, view, ring));
       const chosen = C15.state.selected && C15.state.selected.gap === gap;
-      ctx.globalAlpha = 0.75;
+      ctx.globalAlpha = 0.5;
       ctx.fillStyle = C15.hatch(ctx, C15.GAP);
       ctx.fill("evenodd");
       ctx.globalAlpha = 1;
@@ -246,7 +246,7 @@
     ctx.textAlign = "center";
     ctx.textBaseline = "middle";
     for (const gap of C15.data.gaps) {
-      if (gap.service !== C15.state.service || !gap.candidate) continue;
+      if (gap.service !== C15.state.service || !gap.candidate || !gap.own) continue;
       const x = view.x(C15.u(gap.candidate[0] / 1e6)), y = view.y(C15.v(gap.candidate[1] / 1e6));
       const text = String(gap.rank), w = Math.max(17, ctx.measureText(text).width + 9);
       const detailed = view.zoom >= 12.5;

@@ -98,7 +98,7 @@
   }
 
   function gapList(map, sum, service) {
-    const gaps = C15.data.gaps.filter((g) => g.service === service);
+    const gaps = C15.data.gaps.filter((g) => g.service === service && g.own);
     const title = el("h2", { text: word("gap.heading", { count: gaps.length }) });
     if (!gaps.length) return [title, el("p", { cls: "quiet", text: word("gap.none") })];
     const item = (gap) => el("li", {}, [el("button", { type: "button", on: { click: () => C15.selectGap(map, gap) } }, [
