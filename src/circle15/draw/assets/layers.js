@@ -245,8 +245,9 @@
     ctx.font = "600 11px " + C15.FONT;
     ctx.textAlign = "center";
     ctx.textBaseline = "middle";
-    for (const gap of C15.data.gaps) {
-      if (gap.service !== C15.state.service || !gap.candidate || !gap.own) continue;
+    const gaps = C15.data.gaps.filter((g) => g.service === C15.state.service && g.candidate && g.own);
+    const most = view.zoom < 10.5 ? 8 : view.zoom < 11.5 ? 16 : view.zoom < 12.5 ? 40 : gaps.length; // in rank order
+    for (const gap of gaps.slice(0, most)) {
       const x = view.x(C15.u(gap.candidate[0] / 1e6)), y = view.y(C15.v(gap.candidate[1] / 1e6));
       const text = String(gap.rank), w = Math.max(17, ctx.measureText(text).width + 9);
       const detailed = view.zoom >= 12.5;
