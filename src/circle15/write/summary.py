@@ -91,7 +91,7 @@ def finding_lines(finding: Finding, *, lang: Lang) -> list[str]:
             lang,
             outcome=word(f"judge.outcome.{finding.outcome}", lang),
             title=finding.title,
-            ground=finding.ground_name,
+            ground=finding.ground_name or word(f"judge.ground.{finding.ground}", lang),
             force=word(f"judge.force.{finding.force}", lang),
             figures=observed + limit,
         ),
