@@ -143,7 +143,7 @@ def judge_proposed(
     if service not in SERVICES:
         problems.append(Problem("use.unknown_service", value=str(service), params={"known": ", ".join(SERVICES)}))
     if datum not in DATUMS:
-        problems.append(Problem("use.unknown_datum", value=str(datum), params={"known": ", ".join(DATUMS)}))
+        problems.append(Problem("unknown_datum", value=str(datum), params={"known": ", ".join(DATUMS)}))
     if not (-180 <= lon <= 180 and -90 <= lat <= 90):  # noqa: PLR2004 - degrees
         problems.append(Problem("use.site_out_of_range", value=f"{lon}, {lat}"))
     if not 0 <= position_accuracy_m < float("inf"):

@@ -10,6 +10,7 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 import rasterio
+import shapely
 from python_calamine import CalamineWorkbook
 
 from circle15.policy.plan import load_plan
@@ -63,8 +64,8 @@ def test_grid_is_100_m_and_adds_up(sample_city, city):
         assert grid.nodata is not None
         assert "模拟数据" in grid.tags()["TIFFTAG_IMAGEDESCRIPTION"]
     cells = city.population.cells
-    centres = gpd.GeoDataFrame(cells[["residents"]], geometry=cells.geometry.centroid.set_crs(None), crs=None).set_crs(
-        "EPSG:4326"
+    centres = gpd.GeoDataFrame(
+        cells[["residents"]], geometry=shapely.centroid(cells.geometry.to_numpy()), crs="EPSG:4326"
     )
     whole = city.places[city.places["level"] == "city"].geometry.iloc[0]
     assert centres[centres.within(whole)]["residents"].sum() == pytest.approx(1_089_300, abs=1)
