@@ -17,7 +17,7 @@ import click
 from circle15 import __version__
 from circle15.cli_words import LocalCommand, LocalGroup, StepBar, word_usage
 from circle15.errors import Circle15Error, Problem, UsageError
-from circle15.schema import DATUMS, SERVICES
+from circle15.schema import DATUMS, PLACE_LEVELS, SERVICES
 from circle15.words import LANGS, Lang, default_lang, word, word_error, word_problem
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def build_app(lang: Lang) -> click.Group:
         option("--population", key="population", metavar="FILE"),
         option("--register-datum", key="register_datum", type=click.Choice(DATUMS)),
         option("--plan", key="plan", metavar="ID|FILE"),
+        option("--scale-to", key="scale_to", type=click.Choice(PLACE_LEVELS)),
         option("--lang", key="lang", type=click.Choice(LANGS)),
     ]
     out = option("--out", key="out", metavar="DIR", default="maps", show_default=True)

@@ -142,7 +142,7 @@ def _total(assessment: Assessment, service: str, rows: list[dict[str, Any]]) -> 
         "uncovered": add("uncovered"),
         "institutions": institutions,
         "cap": cap.limit if cap else None,
-        "over_cap": add("over_cap"),
+        "over_cap": add("over_cap") if any(r["with_limit"] for r in rows) else None,
         "without": [i for r in rows for i in r["without"]],
         "gaps": add("gaps"),
     }

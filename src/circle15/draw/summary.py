@@ -43,7 +43,8 @@ def service_summary(assessment: Assessment, district_id: str, service: str) -> d
     -------
     dict
         residents, covered, uncovered, share (0..1 or None), depth (people under 0, 1, 2, 3+ circles), institutions,
-        cap and cap_outcome (None where the plan has none), over_cap (circles), with_limit (circles that a cap applies
+        cap and cap_outcome (None where the plan has none), over_cap (circles;
+        None where no cap applies), with_limit (circles that a cap applies
         to), without (ids of townships that have no institution), townships, gaps and gap_residents.
     """
     cover = _coverage_row(assessment, district_id, service)
@@ -55,6 +56,7 @@ def service_summary(assessment: Assessment, district_id: str, service: str) -> d
     lacking = townships[townships[column].fillna(0) == 0] if column in townships else townships.iloc[:0]
     gaps = assessment.gaps
     patches = gaps[(gaps["district_id"] == district_id) & (gaps["service"] == service)]
+    with_limit = int(mine["circle_limit"].notna().sum()) if "circle_limit" in mine else 0
     residents, covered = cover.get("residents"), cover.get("covered")
     return {
         "residents": number(residents, 0),
@@ -65,8 +67,8 @@ def service_summary(assessment: Assessment, district_id: str, service: str) -> d
         "institutions": len(mine),
         "cap": number(cap.limit) if cap else None,
         "cap_outcome": str(cap.outcome) if cap else None,
-        "over_cap": int(mine["over_cap"].fillna(value=False).astype(bool).sum()) if "over_cap" in mine else 0,
-        "with_limit": int(mine["circle_limit"].notna().sum()) if "circle_limit" in mine else 0,
+        "over_cap": int(mine["over_cap"].fillna(value=False).astype(bool).sum()) if with_limit else None,
+        "with_limit": with_limit,
         "without": [str(v) for v in lacking["place_id"]],
         "townships": len(townships),
         "gaps": len(patches),

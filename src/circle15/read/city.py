@@ -143,10 +143,12 @@ def load_city(
     population: str | os.PathLike[str] | None = None,
     register_datum: Datum | None = None,
     plan: str | None = None,
+    scale_to: PlaceLevel | None = None,
 ) -> CityFiles:
     """Read a city file; unknown keys, missing keys and wrong values are all named in one InputError.
 
-    The options overrule the file: another register (with its datum), other outlines, other residents, another plan.
+    The options overrule the file: another register (with its datum), other outlines, other residents, another plan,
+    another level to whose official totals the residents are scaled.
     """
     file = checked_path(path, kinds=(".toml",))
     try:
@@ -166,9 +168,10 @@ def load_city(
     except ValidationError as fault:
         raise InputError([*inner, *(_config_problem(file, error) for error in fault.errors())]) from fault
     raise_errors(inner)
-    return _overruled(
+    config = _overruled(
         config, institutions=institutions, places=places, population=population, datum=register_datum, plan=plan
     )
+    return config if scale_to is None else _scaled_to(config, scale_to)
 
 
 def city_files(
@@ -178,6 +181,7 @@ def city_files(
     population: str | os.PathLike[str],
     register_datum: Datum,
     plan: str = "",
+    scale_to: PlaceLevel | None = None,
 ) -> CityFiles:
     """Make a city of single files, without a city file.
 
@@ -188,9 +192,13 @@ def city_files(
         city=CityPart(name=register.parent.name or register.stem, plan=plan),
         institutions=InstitutionsPart(file=str(register), datum=register_datum),
         places=tuple(PlacesPart(file=str(Path(p).absolute())) for p in places),
-        population=PopulationPart(file=str(Path(population).absolute())),
+        population=PopulationPart(file=str(Path(population).absolute()), scale_to=scale_to),
         assume_wgs84=True,
     )
+
+
+def _scaled_to(config: CityFiles, level: PlaceLevel) -> CityFiles:
+    return config.model_copy(update={"population": config.population.model_copy(update={"scale_to": level})})
 
 
 def _overruled(
