@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import pyogrio
 import xlsxwriter
+from shapely import Point
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -143,11 +144,10 @@ def write_sites(ground: Ground, rows: list[Institution], path: Path) -> None:
     """Three proposed pharmacies: a saturated street, a township without any, and one at the edge of a circle."""
     street = ground.townships.query("kind == 'street'").iloc[0]
     empty = ground.townships.query("pharmacies == 0").iloc[0]
-    edge = next(r for r in rows if r.service == "零售药店" and r.address.startswith("香岩乡"))
     points = [
         ("街道拟新增药店", (street["x"], street["y"])),
         ("空白乡镇拟新增药店", (empty["x"], empty["y"])),
-        ("圈边拟新增药店", (edge.xy[0] + 797.0, edge.xy[1])),
+        ("圈边拟新增药店", edge_of_a_circle(ground, rows)),
     ]
     with path.open("w", encoding="utf-8-sig", newline="") as out:
         writer = csv.writer(out)
@@ -155,6 +155,24 @@ def write_sites(ground: Ground, rows: list[Institution], path: Path) -> None:
         for name, (x, y) in points:
             lon, lat = TO_DEGREES.transform(x, y)
             writer.writerow([f"{name}（模拟）", "pharmacy", f"{lon:.6f}", f"{lat:.6f}", "wgs84"])
+
+
+def edge_of_a_circle(ground: Ground, rows: list[Institution]) -> tuple[float, float]:
+    """A point in a street where the pharmacies within 790 m fill no cap, but one more stands at 790 to 810 m."""
+    pharmacies = np.array([r.xy for r in rows if r.service == "零售药店"])
+    streets = ground.townships.query("kind == 'street'").to_crs("EPSG:4544")
+    for _, home in streets.iterrows():
+        west, south, east, north = home.geometry.bounds
+        x, y = (a.ravel() for a in np.meshgrid(np.arange(west, east, 50.0), np.arange(south, north, 50.0)))
+        apart = np.hypot(x[:, None] - pharmacies[:, 0], y[:, None] - pharmacies[:, 1])
+        near, edge = (apart < 790).sum(axis=1), ((apart >= 796) & (apart <= 804)).sum(axis=1)
+        beyond = (apart < 830).sum(axis=1) - near - edge
+        full = 2 if home["residents"] / (home.geometry.area / 1e6) >= 3000 else 1
+        for k in np.flatnonzero((edge == 1) & (beyond == 0) & (near == full)):
+            if home.geometry.contains(Point(x[k], y[k])):
+                return float(x[k]), float(y[k])
+    message = "no street has such a point"
+    raise LookupError(message)
 
 
 def main() -> None:

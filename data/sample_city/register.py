@@ -9,10 +9,12 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import numpy as np
+from shapely import Point
 
 from circle15.project.datum import from_wgs84
-from sample_city.ground import TO_DEGREES
+from sample_city.ground import DEGREES, PLANE, TO_DEGREES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -132,7 +134,9 @@ class Register:
             self.homes[at] = self.grid.centres(rows, columns), odds / odds.sum()
         centres, odds = self.homes[at]
         k = int(self.rng.choice(len(odds), p=odds))
-        return np.asarray(centres[k] + self.rng.uniform(-SPREAD_M, SPREAD_M, 2) * 0.7)
+        point = np.asarray(centres[k] + self.rng.uniform(-SPREAD_M, SPREAD_M, 2) * 0.7)
+        inside = self.ground.townships.geometry.iloc[at].contains(Point(TO_DEGREES.transform(*point)))
+        return point if inside else np.asarray(centres[k])
 
     def _one_of(self, words: str) -> str:
         return str(self.rng.choice(self.facts["words"][words]))
@@ -180,8 +184,14 @@ class Register:
         pharmacies[40].since = "2021年3月5日"
         pharmacies[41].since = "20220716"
         pharmacies[43].since = ""
-        west, _, _, _ = self.ground.townships.to_crs("EPSG:4544").total_bounds
-        clinics[7].xy = np.array([west - 600.0, clinics[7].xy[1]])  # beyond the border
+        home_care = next(r for r in self.rows if r.service == "居家护理")
+        home_care.xy = self._beyond_the_border(home_care.xy)
+
+    def _beyond_the_border(self, xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The point 400 m outside the city that lies nearest to a point inside."""
+        city = gpd.GeoSeries([self.ground.city], crs=DEGREES).to_crs(PLANE).iloc[0]
+        edge = city.buffer(400.0).exterior
+        return np.array(edge.interpolate(edge.project(Point(xy))).coords[0])
 
 
 def gcj02(xy: NDArray[np.float64]) -> tuple[float, float]:

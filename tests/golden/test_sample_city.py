@@ -115,16 +115,16 @@ def test_dense_cores_over_cap_circles_and_empty_townships(result):
 
 def test_one_institution_stands_beyond_the_border(result):
     outside = result.sites[result.sites["district_id"] == ""]
-    assert outside["service"].tolist() == ["outpatient"]
+    assert outside["service"].tolist() == ["ltc_home"]
 
 
 def test_whole_city_figures(result):
     """Golden: the figures that the README and the demo print; a change here must be explained."""
     shares = result.coverage.query("service == 'pharmacy'").set_index("name")["share"]
-    assert shares["中卫市"] == pytest.approx(0.538251, abs=5e-6)
-    assert shares["沙坡头区"] == pytest.approx(0.624872, abs=5e-6)
-    assert shares["中宁县"] == pytest.approx(0.529813, abs=5e-6)
-    assert shares["海原县"] == pytest.approx(0.443520, abs=5e-6)
+    assert shares["中卫市"] == pytest.approx(0.538249, abs=5e-6)
+    assert shares["沙坡头区"] == pytest.approx(0.624956, abs=5e-6)
+    assert shares["中宁县"] == pytest.approx(0.529709, abs=5e-6)
+    assert shares["海原县"] == pytest.approx(0.443521, abs=5e-6)
     depth = result.coverage[["depth_0", "depth_1", "depth_2", "depth_3"]].sum(axis=1)
     assert (depth - result.coverage["residents"]).abs().max() < 1e-6
     assert (result.coverage["covered"] + result.coverage["depth_0"] - result.coverage["residents"]).abs().max() < 1e-6
@@ -139,6 +139,24 @@ def test_gaps_add_up_to_the_uncovered(city, result):
     assert gaps["residents"].round(6).is_monotonic_decreasing
     best = gaps.iloc[0]
     assert best["candidate_new_residents"] > 0
+
+
+def test_districts_hold_what_the_plan_counts(result):
+    districts = result.totals.query("level == 'district'").set_index("name")
+    assert districts["n_dual_channel"].to_dict() == {"沙坡头区": 3, "中宁县": 2, "海原县": 2}
+    assert districts["n_pharmacy"].to_dict() == {"沙坡头区": 200, "中宁县": 165, "海原县": 152}
+    assert districts["n_outpatient"].sum() == 108
+    assert districts["beds_inpatient"].sum() == 3614
+
+
+def test_the_site_at_the_edge_of_a_circle_asks_for_a_check(sample_city, city):
+    row = pd.read_csv(sample_city.parent / "proposed_sites.csv").iloc[2]
+    verdict = judge_proposed(
+        load_plan("zhongwei"), city, lon=row["经度"], lat=row["纬度"], datum=row["坐标系"], service=row["服务类型"]
+    )
+    circle = next(f for f in verdict.findings if f.ground == "circle" and f.limit is not None)
+    assert circle.outcome == "review"
+    assert abs(circle.evidence.borderline[0].distance_m - 800) < 10
 
 
 @pytest.mark.parametrize(
