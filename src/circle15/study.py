@@ -58,6 +58,7 @@ def assess(
         `sites` has the register's columns and the measures of each institution's circle.
     """
     chosen = _services(city, services)
+    _check_least(gap_min_residents)
     check_places(plan, city.places)
     radius_m = plan.circle.radius_m
     tell = _steps(progress, 5 + len(chosen))
@@ -113,6 +114,7 @@ def find_service_gaps(
 ) -> gpd.GeoDataFrame:
     """Patches of residents farther than the plan's radius from every institution of the service, ranked 服务空白."""
     _services(city, [service], must_hold=False)
+    _check_least(min_residents)
     return find_gaps(
         city.population,
         city.institutions,
@@ -202,6 +204,11 @@ def _worst_accuracy_m(city: City) -> float:
     """Largest position accuracy in the register: how far beyond the radius a neighbour may still matter."""
     worst = city.institutions["position_accuracy_m"].max()
     return float(worst) if worst == worst else 0.0  # noqa: PLR0124 - NaN where the register is empty
+
+
+def _check_least(min_residents: float) -> None:
+    if not 0 <= min_residents < float("inf"):
+        raise UsageError(Problem("use.min_residents", value=str(min_residents)))
 
 
 def _services(city: City, services: Iterable[str] | None, *, must_hold: bool = True) -> list[str]:

@@ -101,8 +101,8 @@ def find_gaps(
     population
         Cells, areas or points with residents, read block by block; patches run on across blocks.
     institutions, places
-        Tables as in `schema`, EPSG:4326. Only cells whose centre lies in a district are looked at; all where `places`
-        has no district.
+        Tables as in `schema`, EPSG:4326. Only cells whose centre lies in a district are looked at; in a city where
+        `places` has no district; all where it has neither.
     radius_m
         Radius of the service circle; its edge belongs to it.
     service
@@ -143,6 +143,7 @@ def _uncovered(
     radius_m: float,
 ) -> _Ground:
     districts = places[places["level"] == "district"]
+    inside = districts if len(districts) else places[places["level"] == "city"]
     widest_m = radius_m / PARTS_PER_RADIUS if population.kind == "area" else PART_M
     geometry: list[object] = []
     numbers: list[Floats] = []
@@ -151,8 +152,8 @@ def _uncovered(
         cells = pack_cells(block.cells, widest_m=widest_m)
         share = 1.0 - depth_fractions(cells, *centres, radius_m=radius_m, depths=1)[:, 0]
         keep = (share > LEAST_SHARE) & (cells.residents > 0)
-        if len(districts):
-            keep[keep] = locate(cells.lon[keep], cells.lat[keep], districts) >= 0
+        if len(inside):
+            keep[keep] = locate(cells.lon[keep], cells.lat[keep], inside) >= 0
         geometry.extend(cells.geometry[keep])
         numbers.append(np.column_stack([share, cells.residents, cells.row + read])[keep])
         read += len(block.cells)

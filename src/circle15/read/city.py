@@ -30,6 +30,7 @@ from circle15.read.institutions import read_institutions
 from circle15.read.places import PlaceFile, read_place_files
 from circle15.read.population import MARGIN_M, read_population
 from circle15.read.scaling import scale_population
+from circle15.read.values import seen
 from circle15.schema import POSITION_ACCURACY_M, City, Datum, PlaceLevel, Population, PopulationBlocks, Service
 
 
@@ -274,7 +275,7 @@ def gather(config: CityFiles) -> tuple[CityReading | None, tuple[Problem, ...]]:
     city = City(
         institutions=held.institutions.table, population=population, places=held.places.table,
         sources=(*held.institutions.sources, *held.places.sources, *held.population.sources),
-        name=config.city.name, simulated=config.city.simulated,
+        name=seen(config.city.name) or config.file, simulated=config.city.simulated,
     )  # fmt: skip
     warnings = tuple(p for p in held.problems if p.severity == "warning")
     return CityReading(city, warnings, scaling), tuple(held.problems)
