@@ -9,9 +9,9 @@ OUT ?= maps/zhongwei
 .PHONY: demo test sample clean
 
 demo: $(READY) sample
-	$(BIN)/circle15 assess data/zhongwei/city.toml --out $(OUT)
 	$(BIN)/circle15 map data/zhongwei/city.toml --out $(OUT)
 	$(BIN)/circle15 gaps data/zhongwei/city.toml --service pharmacy --out $(OUT)
+	$(BIN)/circle15 assess data/zhongwei/city.toml --out $(OUT)
 
 test: $(READY) sample
 	$(BIN)/ruff check .

@@ -30,12 +30,12 @@ datum = "wgs84"
 file = "population.geojson"
 """
 
-# Two districts side by side, one township each. At 37.5° N 0.01° is 884 m east and 1,110 m north.
+# Three districts side by side, one township each. At 37.5° N 0.01° is 884 m east and 1,110 m north.
 #
-#   105.00            105.05            105.10
-#     |  沙坡头区 / 甲街道  |  中宁县 / 乙乡     |   37.50 … 37.53
-#     |  3 pharmacies in   |  1 pharmacy       |
-#     |  one 0.002° cluster|                   |
+#   105.00               105.05            105.10          105.12
+#     | 沙坡头区 / 甲街道     | 中宁县 / 乙乡     | 海原县 / 丙乡    |  37.50 … 37.53
+#     | 3 pharmacies within  | 1 pharmacy      | none           |
+#     | 300 m; 5,100/km²     | 510/km²         | 510/km²        |
 REGISTER = """\
 医保编码,机构名称,机构类型,地址,经度,纬度,是否双通道,定点起始日期,定点终止日期
 P64050200001,甲一药房,零售药店,甲街1号,105.0200,37.5150,是,2020-01-01,
@@ -58,27 +58,27 @@ def write_toy_city(folder):
     """Write the hand-drawn city into a folder; returns its city.toml."""
     (folder / "city.toml").write_text(CITY_TOML, encoding="utf-8")
     (folder / "register.csv").write_text(REGISTER, encoding="utf-8")
-    west, east = box(105.00, 37.50, 105.05, 37.53), box(105.05, 37.50, 105.10, 37.53)
+    west, east, far = (box(x0, 37.50, x1, 37.53) for x0, x1 in ((105.00, 105.05), (105.05, 105.10), (105.10, 105.12)))
     places = gpd.GeoDataFrame(
         {
-            "编码": ["640500", "640502", "640521", "640502001", "640521100"],
-            "名称": ["中卫市", "沙坡头区", "中宁县", "甲街道", "乙乡"],
-            "级别": ["city", "district", "district", "township", "township"],
-            "上级": ["", "640500", "640500", "640502", "640521"],
-            "标识": ["", "", "", "subdistrict", ""],
-            "人口等级": ["", "", "", "", "township_small"],
+            "编码": ["640500", "640502", "640521", "640522", "640502001", "640521200", "640522200"],
+            "名称": ["中卫市", "沙坡头区", "中宁县", "海原县", "甲街道", "乙乡", "丙乡"],
+            "级别": ["city", "district", "district", "district", "township", "township", "township"],
+            "上级": ["", "640500", "640500", "640500", "640502", "640521", "640522"],
+            "标识": ["", "", "", "", "subdistrict", "", ""],
+            "人口等级": ["", "", "", "", "", "township_small", "township_small"],
         },
-        geometry=[box(105.00, 37.50, 105.10, 37.53), west, east, west, east],
+        geometry=[box(105.00, 37.50, 105.12, 37.53), west, east, far, west, east, far],
         crs="EPSG:4326",
     )
     places.to_file(folder / "places.geojson", driver="GeoJSON")
     cells = [
         box(105.0 + i * 0.002, 37.5 + j * 0.002, 105.002 + i * 0.002, 37.502 + j * 0.002)
-        for i in range(50)
+        for i in range(60)
         for j in range(15)
     ]
     # 0.002° x 0.002° is 0.0392 km²: 200 residents in the west make 5,100/km², 20 in the east 510/km²
-    residents = [200.0 if i < 25 else 20.0 for i in range(50) for j in range(15)]
+    residents = [200.0 if i < 25 else 20.0 for i in range(60) for j in range(15)]
     gpd.GeoDataFrame({"residents": residents}, geometry=cells, crs="EPSG:4326").to_file(
         folder / "population.geojson", driver="GeoJSON"
     )

@@ -11,14 +11,14 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from circle15 import __version__
 from circle15.cli_words import LocalCommand, LocalGroup, StepBar, word_usage
 from circle15.errors import Circle15Error, Problem, UsageError
-from circle15.schema import DATUMS, SERVICES
+from circle15.schema import DATUMS, PLACE_LEVELS, SERVICES
 from circle15.words import LANGS, Lang, default_lang, word, word_error, word_problem
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: choose the language, run the command, word every fault, set the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     lang = _asked_lang(given)
-    os.environ["CIRCLE15_LANG"] = lang
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
@@ -64,7 +63,7 @@ def _asked_lang(arguments: Sequence[str]) -> Lang:
         if argument == "--lang" and at + 1 < len(arguments):
             value = arguments[at + 1]
         if value in LANGS:
-            return cast("Lang", value)
+            return value
     return default_lang()
 
 
@@ -84,6 +83,7 @@ def build_app(lang: Lang) -> click.Group:
         option("--population", key="population", metavar="FILE"),
         option("--register-datum", key="register_datum", type=click.Choice(DATUMS)),
         option("--plan", key="plan", metavar="ID|FILE"),
+        option("--scale-to", key="scale_to", type=click.Choice(PLACE_LEVELS)),
         option("--lang", key="lang", type=click.Choice(LANGS)),
     ]
     out = option("--out", key="out", metavar="DIR", default="maps", show_default=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import time
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Self
 
 import click
@@ -34,7 +36,7 @@ class _Local:
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         """Click's help option with our words."""
-        found = super().get_help_option(ctx)  # type: ignore[misc]
+        found: click.Option | None = super().get_help_option(ctx)  # type: ignore[misc]
         if found is not None:
             found.help = word("cli.option.help", self.lang)
         return found
@@ -43,21 +45,20 @@ class _Local:
 class LocalCommand(_Local, click.Command):
     """A command with its help in one language."""
 
-    def __init__(self, *args: Any, lang: Lang, **kwargs: Any) -> None:  # noqa: ANN401 - handed on to click
+    def __init__(self, name: str, *, lang: Lang, **more: Any) -> None:  # noqa: ANN401 - handed on to click
         self.lang = lang
-        super().__init__(*args, options_metavar=word("cli.metavar.options", lang), **kwargs)
+        more["options_metavar"] = word("cli.metavar.options", lang)
+        super().__init__(name, **more)
 
 
 class LocalGroup(_Local, click.Group):
     """A group that lists its commands in the order of the work, with its help in one language."""
 
-    def __init__(self, *args: Any, lang: Lang, **kwargs: Any) -> None:  # noqa: ANN401 - handed on to click
+    def __init__(self, name: str, *, lang: Lang, **more: Any) -> None:  # noqa: ANN401 - handed on to click
         self.lang = lang
-        metavars = {
-            "options_metavar": word("cli.metavar.options", lang),
-            "subcommand_metavar": word("cli.metavar.command", lang),
-        }
-        super().__init__(*args, **metavars, **kwargs)
+        more["options_metavar"] = word("cli.metavar.options", lang)
+        more["subcommand_metavar"] = word("cli.metavar.command", lang)
+        super().__init__(name, **more)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Commands as they were added, not by alphabet."""
@@ -92,25 +93,40 @@ def _name(parameter: click.Parameter | None) -> str:
 
 
 class StepBar:
-    """Steps of long work on stderr with the time left; silent where nobody watches the first seconds of it."""
+    """Steps of long work on stderr with the time left; Ctrl-C is never lost.
+
+    An interrupt that falls into a compiler's callback is swallowed there; it is noted and raised at the next step.
+    """
 
     def __init__(self, lang: Lang) -> None:
         self.lang = lang
+        self._interrupted = False
+        self._before: Any = None
         self._start = time.monotonic()
         self._wide = 0
 
     def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._interrupt)
         return self
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        self._interrupted = True
+        signal.default_int_handler(number, frame)
 
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
         if self._wide:
             sys.stderr.write("\r" + " " * self._wide + "\r")
             sys.stderr.flush()
 
     def show(self, step: str, done: int, total: int) -> None:
         """Tell which step begins; in a terminal one line is rewritten, in a log each step is a line."""
+        if self._interrupted:
+            raise KeyboardInterrupt
         spent = time.monotonic() - self._start
         left = (
             word("cli.step.left", self.lang, seconds=f"{spent / done * (total - done):.0f}")

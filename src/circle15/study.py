@@ -70,6 +70,7 @@ def assess(
     """
     city = replace(city, institutions=standing_on(city.institutions, as_of))
     chosen = _services(city, services)
+    _check_least(gap_min_residents)
     check_places(plan, city.places)
     city = replace(city, places=mark_places(plan, city.places))
     radius_m = plan.circle.radius_m
@@ -127,6 +128,7 @@ def find_service_gaps(
 ) -> gpd.GeoDataFrame:
     """Patches of residents farther than the plan's radius from every institution of the service, ranked 服务空白."""
     _services(city, [service], must_hold=False)
+    _check_least(min_residents)
     return find_gaps(
         city.population,
         city.institutions,
@@ -165,7 +167,7 @@ def judge_proposed(
     if service not in SERVICES:
         problems.append(Problem("use.unknown_service", value=str(service), params={"known": ", ".join(SERVICES)}))
     if datum not in DATUMS:
-        problems.append(Problem("use.unknown_datum", value=str(datum), params={"known": ", ".join(DATUMS)}))
+        problems.append(Problem("unknown_datum", value=str(datum), params={"known": ", ".join(DATUMS)}))
     if not (-180 <= lon <= 180 and -90 <= lat <= 90):  # noqa: PLR2004 - degrees
         problems.append(Problem("use.site_out_of_range", value=f"{lon}, {lat}"))
     if not 0 <= position_accuracy_m < float("inf"):
@@ -250,6 +252,11 @@ def _worst_accuracy_m(city: City) -> float:
     """Largest position accuracy in the register: how far beyond the radius a neighbour may still matter."""
     worst = city.institutions["position_accuracy_m"].max()
     return float(worst) if worst == worst else 0.0  # noqa: PLR0124 - NaN where the register is empty
+
+
+def _check_least(min_residents: float) -> None:
+    if not 0 <= min_residents < float("inf"):
+        raise UsageError(Problem("use.min_residents", value=str(min_residents)))
 
 
 def _services(city: City, services: Iterable[str] | None, *, must_hold: bool = True) -> list[str]:

@@ -31,7 +31,13 @@ HOSTILE = (
 
 
 def make_assessment(
-    *, institutions: int = 160, cells_across: int = 60, turn_deg: float = 0.0, seed: int = 15, hostile: bool = False, simulated: bool = True
+    *,
+    institutions: int = 160,
+    cells_across: int = 60,
+    turn_deg: float = 0.0,
+    seed: int = 15,
+    hostile: bool = False,
+    simulated: bool = True,
 ) -> Assessment:
     """Build an assessment by hand: tables have the columns of the study, figures are plausible, not measured."""
     rng = np.random.default_rng(seed)
@@ -44,11 +50,11 @@ def make_assessment(
         register, population, places, (Source("institutions", "机构名册.xlsx", "ab" * 32, "gcj02"),),
         HOSTILE[0] if hostile else "中卫市（样例）", simulated,
     )  # fmt: skip
-    findings = (*_site_findings(sites, hostile=hostile), *_place_findings(places, totals))
+    findings = (*_site_findings(sites, hostile=hostile), *_place_findings(totals))
     return Assessment(
         city=city, plan_id="zhongwei", plan_title="中卫市医疗保障定点医药服务资源配置规划（2026年—2030年）",
         radius_m=RADIUS_M, services=SERVICES, sites=sites, findings=findings, coverage=coverage, totals=totals,
-        gaps=_gaps(places, hostile=hostile),
+        gaps=_gaps(hostile=hostile),
         provenance={"plan": {"id": "zhongwei", "title": "中卫市医疗保障定点医药服务资源配置规划（2026年—2030年）",
                              "version": "9f3c" * 16, "radius_m": RADIUS_M, "dense_per_km2": 3000.0}},
     )  # fmt: skip
@@ -59,12 +65,29 @@ def _places(*, hostile: bool) -> gpd.GeoDataFrame:
     for d, name in enumerate(("沙坡头区", "中宁县")):
         west = WEST + d * 3 * STEP
         district = f"64050{d + 2}"
-        rows.append((district, name, "district", "640500", np.nan, "", box(west, SOUTH, west + 3 * STEP, SOUTH + 2 * STEP)))
+        rows.append(
+            (district, name, "district", "640500", np.nan, "", box(west, SOUTH, west + 3 * STEP, SOUTH + 2 * STEP))
+        )
         for t, township in enumerate(TOWNSHIPS):
             x, y = west + (t % 3) * STEP, SOUTH + (t // 3) * STEP
-            rows.append((f"{district}{t:03d}", f"{township}{'' if d == 0 else '东'}", "township", district, 30000.0, "", box(x, y, x + STEP, y + STEP)))
+            rows.append(
+                (
+                    f"{district}{t:03d}",
+                    f"{township}{'' if d == 0 else '东'}",
+                    "township",
+                    district,
+                    30000.0,
+                    "",
+                    box(x, y, x + STEP, y + STEP),
+                )
+            )
     rows.append(("640500", "中卫市", "city", "", np.nan, "", box(WEST, SOUTH, WEST + 6 * STEP, SOUTH + 2 * STEP)))
-    places = gpd.GeoDataFrame(rows, columns=["id", "name", "level", "parent", "residents", "settings", "geometry"], geometry="geometry", crs=CRS)
+    places = gpd.GeoDataFrame(
+        rows,
+        columns=["id", "name", "level", "parent", "residents", "settings", "geometry"],
+        geometry="geometry",
+        crs=CRS,
+    )
     places["class"] = ""
     if hostile:
         places["name"] = [HOSTILE[n % len(HOSTILE)] for n in range(len(places))]
@@ -85,7 +108,10 @@ def _population(rng: np.random.Generator, across: int, turn_deg: float) -> Popul
     if turn_deg:
         centre = shapely.centroid(cells)
         angle = np.radians(turn_deg)
-        corners = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]) @ [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
+        corners = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]) @ [
+            [np.cos(angle), np.sin(angle)],
+            [-np.sin(angle), np.cos(angle)],
+        ]
         xy = np.stack([shapely.get_x(centre), shapely.get_y(centre)], axis=1)[:, None, :] + corners[None] * [dx, dy]
         cells = shapely.polygons(xy)
     frame = gpd.GeoDataFrame({"residents": residents[keep]}, geometry=cells, crs=CRS)
@@ -96,11 +122,16 @@ def _sites(rng: np.random.Generator, count: int, places: gpd.GeoDataFrame, *, ho
     service = np.array(rng.choice(SERVICES, count, p=[0.12, 0.2, 0.52, 0.08, 0.08]), dtype=object)
     near_core = rng.random(count) < 0.6
     lon = np.where(near_core, rng.normal(WEST + 0.07, 0.016, count), rng.uniform(WEST, WEST + 6 * STEP, count))
-    lat = np.where(near_core, rng.normal(SOUTH + 0.05, 0.013, count), rng.uniform(SOUTH + 0.052, SOUTH + 2 * STEP, count))
+    lat = np.where(
+        near_core, rng.normal(SOUTH + 0.05, 0.013, count), rng.uniform(SOUTH + 0.052, SOUTH + 2 * STEP, count)
+    )
     townships = places[places["level"] == "township"]
     points = [Point(a, b) for a, b in zip(lon, lat, strict=True)]
     home = [next((t for t in townships.itertuples() if t.geometry.covers(p)), None) for p in points]
-    names = [HOSTILE[n % len(HOSTILE)] if hostile else f"{('康民', '百姓', '国药', '仁和')[n % 4]}大药房{n:03d}店" for n in range(count)]
+    names = [
+        HOSTILE[n % len(HOSTILE)] if hostile else f"{('康民', '百姓', '国药', '仁和')[n % 4]}大药房{n:03d}店"
+        for n in range(count)
+    ]
     table = gpd.GeoDataFrame(
         {
             "id": [f"{'P' if s == 'pharmacy' else 'H'}640502{n:05d}" for n, s in enumerate(service)],
@@ -143,9 +174,35 @@ def _coverage(rng: np.random.Generator, places: gpd.GeoDataFrame, sites: gpd.Geo
             share = float(rng.uniform(0.3, 0.9))
             residents = 30000.0 if place.level == "township" else 180000.0
             depth = residents * np.array([1 - share, share * 0.3, share * 0.25, share * 0.45])
-            rows.append((place.id, place.name, place.level, place.parent, service, residents, residents * share, share, *depth,
-                         int((sites["service"] == service).sum())))
-    columns = ["place_id", "name", "level", "parent", "service", "residents", "covered", "share", "depth_0", "depth_1", "depth_2", "depth_3", "institutions"]
+            rows.append(
+                (
+                    place.id,
+                    place.name,
+                    place.level,
+                    place.parent,
+                    service,
+                    residents,
+                    residents * share,
+                    share,
+                    *depth,
+                    int((sites["service"] == service).sum()),
+                )
+            )
+    columns = [
+        "place_id",
+        "name",
+        "level",
+        "parent",
+        "service",
+        "residents",
+        "covered",
+        "share",
+        "depth_0",
+        "depth_1",
+        "depth_2",
+        "depth_3",
+        "institutions",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -155,8 +212,18 @@ def _totals(places: gpd.GeoDataFrame, sites: gpd.GeoDataFrame) -> pd.DataFrame:
         column = {"township": "township_id", "district": "district_id", "city": "city_id"}[place.level]
         mine = sites[sites[column] == place.id]
         counts = {f"n_{s}": int((mine["service"] == s).sum()) for s in SERVICES}
-        rows.append({"place_id": place.id, "name": place.name, "level": place.level, "parent": place.parent, "residents": 30000.0,
-                     "land_km2": 24.5, "density_per_km2": [180.0, 3402.0, 900.0, 2100.0, 60.0, 420.0][n % 6], **counts})
+        rows.append(
+            {
+                "place_id": place.id,
+                "name": place.name,
+                "level": place.level,
+                "parent": place.parent,
+                "residents": 30000.0,
+                "land_km2": 24.5,
+                "density_per_km2": [180.0, 3402.0, 900.0, 2100.0, 60.0, 420.0][n % 6],
+                **counts,
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -172,7 +239,7 @@ def _site_findings(sites: gpd.GeoDataFrame, *, hostile: bool) -> list[Finding]:
     return found
 
 
-def _place_findings(places: gpd.GeoDataFrame, totals: pd.DataFrame) -> list[Finding]:
+def _place_findings(totals: pd.DataFrame) -> list[Finding]:
     found = []
     for row in totals.itertuples():
         if row.level == "city":
@@ -190,11 +257,20 @@ def _place_findings(places: gpd.GeoDataFrame, totals: pd.DataFrame) -> list[Find
     return found
 
 
-def _gaps(places: gpd.GeoDataFrame, *, hostile: bool) -> gpd.GeoDataFrame:
+def _gaps(*, hostile: bool) -> gpd.GeoDataFrame:
     rows = []
-    spots = [(0.012, 0.012, 0.014), (0.06, 0.008, 0.009), (0.12, 0.02, 0.011), (0.02, 0.034, 0.006), (0.17, 0.02, 0.01), (0.25, 0.03, 0.012)]
+    spots = [
+        (0.012, 0.012, 0.014),
+        (0.06, 0.008, 0.009),
+        (0.12, 0.02, 0.011),
+        (0.02, 0.034, 0.006),
+        (0.17, 0.02, 0.01),
+        (0.25, 0.03, 0.012),
+    ]
     for n, (x, y, size) in enumerate(spots, start=1):
-        shape = box(WEST + x, SOUTH + y, WEST + x + size, SOUTH + y + size).union(box(WEST + x + size, SOUTH + y, WEST + x + 1.5 * size, SOUTH + y + size / 2))
+        shape = box(WEST + x, SOUTH + y, WEST + x + size, SOUTH + y + size).union(
+            box(WEST + x + size, SOUTH + y, WEST + x + 1.5 * size, SOUTH + y + size / 2)
+        )
         first = x < 3 * STEP
         rows.append({
             "rank": n, "gap_id": f"G{n:03d}", "service": "pharmacy", "residents": 4200.0 / n, "area_km2": 1.84, "density_per_km2": 2280.0 / n, "cells": 40,

@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TEXT = {".py", ".toml", ".md", ".js", ".css", ".txt", ".yml", ".cfg", ""}
 # spelt in pieces, so that this file does not hold what it looks for
 HOSTS = re.compile(
-    "|".join(["pypi" + r"\.org", "python" + "hosted", "npm" + r"js\.(org|com)", "deb" + r"ian\.org", "cdn\\."]),
+    "|".join(["pypi" + r"\.org", "python" + "hosted", "npm" + r"js\.(org|com)", "deb" + r"ian\.org"]),
     re.IGNORECASE,
 )
 

@@ -15,4 +15,6 @@ def test_notebook_runs(path, sample_city):
     assert sample_city.exists()
     book = nbformat.read(path, as_version=4)
     assert not [c for c in book.cells if c.cell_type == "code" and c.outputs], "outputs are not committed"
-    NotebookClient(book, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}).execute()
+    NotebookClient(
+        book, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
+    ).execute()

@@ -74,6 +74,15 @@ def test_every_problem_has_a_fault_and_a_remedy(problem_id):
         assert catalogue(lang)[f"problems.{problem_id}.remedy"].strip()
 
 
+@pytest.mark.parametrize("lang", LANGS)
+def test_faults_and_remedies_are_whole_sentences(lang):
+    sentences = {
+        k: v for k, v in catalogue(lang).items() if k.startswith("problems.") and k.endswith((".fault", ".remedy"))
+    }
+    assert sentences
+    assert [k for k, v in sentences.items() if v.strip()[-1] not in "。.！!？?"] == []
+
+
 def test_literal_message_ids_exist():
     pattern = re.compile(r"""\bword\(\s*"([\w.\-]+)"[,)]""")
     used = {m for p in SOURCES for m in pattern.findall(p.read_text(encoding="utf-8"))}

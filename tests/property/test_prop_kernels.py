@@ -103,3 +103,18 @@ def test_the_order_of_discs_does_not_matter(ring, places, random):
 def test_a_disc_twice_is_a_disc_at_two_depths(ring, place):
     single = discs(one(ring), [place])[0]
     assert np.allclose(depths(one(ring), [place, place], 3), [single, single, 0], rtol=1e-12, atol=1e-9)
+
+
+lattice = st.tuples(st.integers(-20, 20), st.integers(-20, 20)).map(lambda p: (80.0 * p[0], 80.0 * p[1]))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(lattice, min_size=2, max_size=12), st.integers(1, 20), st.integers(1, 20))
+def test_touching_and_meeting_circles_on_a_lattice(places, columns, rows):
+    # 800 = 10 x 80 and 480² + 640² = 800²: circles pass through corners, touch sides and meet in threes
+    side, up = 80.0 * columns, 80.0 * rows
+    ring = np.array([[0.0, 0.0], [side, 0.0], [side, up], [0.0, up]])
+    found = depths(one(ring), places, len(places) + 1)
+    assert math.isclose(found.sum(), discs(one(ring), places).sum(), rel_tol=1e-10, abs_tol=1e-5)
+    assert found[-1] <= 1e-5
+    assert (np.diff(found) <= 1e-5).all()

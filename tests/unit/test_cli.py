@@ -83,7 +83,7 @@ def test_the_same_run_gives_the_same_bytes(capsys, toy_city, tmp_path):
         assert run(capsys, "gaps", toy_city, "--out", tmp_path / name)[0] == 0
         assert run(capsys, "map", toy_city, "--out", tmp_path / name)[0] == 0
     first = sorted((tmp_path / "a").iterdir())
-    assert len(first) == 5 + 5 + 3
+    assert len(first) == 5 + 5 + 4
     assert [p.name for p in first if p.read_bytes() != (tmp_path / "b" / p.name).read_bytes()] == []
 
 
@@ -142,6 +142,16 @@ def test_options_instead_of_a_city_file(capsys, toy_city, tmp_path):
     )  # fmt: skip
     assert code == 0, err
     assert "服务空白" in out
+
+
+def test_scaling_tells_before_and_after(capsys, toy_city, tmp_path):
+    places = gpd.read_file(toy_city.parent / "places.geojson")
+    places["常住人口"] = [160_000, 150_000, 7_500, 3_000, 150_000, 7_500, 3_000]
+    places.to_file(toy_city.parent / "places.geojson", driver="GeoJSON")
+    code, out, err = run(capsys, "assess", toy_city, "--scale-to", "district", "--out", tmp_path / "out")
+    assert code == 0, err
+    assert "75000 → 150000" in err.replace(",", "")  # 375 cells of 200 in the west
+    assert "/ 150,000 人" in out
 
 
 def test_check_data_finds_nothing_wrong_and_says_so(capsys, toy_city):

@@ -165,3 +165,19 @@ def test_an_institution_without_a_position_covers_nothing():
     row = measure(population(grid(), [1] * 1200), register, places(shapely.box(105, 37, 106, 38))).iloc[0]
     assert row.institutions == 1
     assert row.depth_2 == 0
+
+
+def test_nobody_and_nowhere():
+    register, world = pharmacies((105.01, 37.51)), places(shapely.box(105, 37, 106, 38))
+    row = measure(population([], []), register, world).iloc[0]
+    assert (row.residents, row.covered, row.institutions) == (0, 0, 1)
+    assert measure(population(grid(), [1] * 1200), register, world.iloc[:0]).empty
+
+
+def test_three_hundred_pharmacies_over_one_wide_area():
+    rng = np.random.default_rng(3)
+    register = pharmacies(*zip(105 + rng.random(300) * 0.03, 37.5 + rng.random(300) * 0.03, strict=True))
+    area = shapely.box(105, 37.5, 105.03, 37.53)
+    row = measure(population([area], [9000], "area"), register, places(area)).iloc[0]
+    assert row.depth_3 > 8900
+    assert row[["depth_0", "depth_1", "depth_2", "depth_3"]].sum() == pytest.approx(9000)

@@ -141,6 +141,12 @@ def test_title_rows_notes_and_blank_rows_keep_excel_row_numbers(tmp_path: Path) 
     assert [(p.id, p.row) for p in reading.warnings] == [("row_note", 7)]
 
 
+def test_a_row_without_coordinates_is_a_fault_not_a_note(tmp_path: Path) -> None:
+    rows = [HEADER, ROWS[0], ["合计"], ["", "有名无点"], ROWS[1], ["P64050200009"]]
+    found = problems_of(lambda: read_institutions(write_xlsx(tmp_path / "a.xlsx", {"药店": rows}), datum="wgs84"))
+    assert [row for problem, row, _, _ in found if problem == "coordinate_missing"] == [3, 4, 6]
+
+
 def test_sheet_names_tell_the_service_and_hidden_sheets_are_left_out(tmp_path: Path) -> None:
     header = ["医保编码", "机构名称", "经度", "纬度"]
     sheets = {
@@ -324,7 +330,7 @@ def test_unknown_options_are_wrong_use(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "a.csv", [HEADER, *ROWS])
     with pytest.raises(UsageError) as caught:
         read_institutions(path, datum="gps", service="shop", services={"x": "vet"})  # type: ignore[arg-type]
-    assert [p.id for p in caught.value.problems] == ["datum_unknown", "service_option", "service_option"]
+    assert [p.id for p in caught.value.problems] == ["unknown_datum", "service_option", "service_option"]
 
 
 def test_many_faults_are_cut_to_a_count(tmp_path: Path) -> None:

@@ -6,10 +6,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import numpy as np
-import shapely
-
-from circle15.draw.pack import number
+from circle15.draw.overview import draw_overview, percent, shade_key
+from circle15.draw.pack import number, shown
 from circle15.draw.page import assemble_page, fill, read_asset
 from circle15.draw.summary import count_cap, district_ids, place_findings, service_summary
 from circle15.words import word
@@ -23,9 +21,6 @@ if TYPE_CHECKING:
     from circle15.words import Lang
 
 WORST_GAPS = 3
-_MAP_WIDTH = 560.0
-_SHADES = ("#f3ece4", "#f1cfae", "#e8a673", "#cf7440", "#9c4a1a")
-_SHARE_BREAKS = (0.2, 0.4, 0.6, 0.8)
 
 
 def draw_index(assessment: Assessment, *, lang: Lang = "zh", pages: Mapping[str, str]) -> str:
@@ -43,7 +38,7 @@ def draw_index(assessment: Assessment, *, lang: Lang = "zh", pages: Mapping[str,
     """
     first = "pharmacy" if "pharmacy" in assessment.services else assessment.services[0]
     services = [first, *(s for s in assessment.services if s != first)]
-    city = assessment.city.name
+    city = shown(assessment.city.name)
     title = word("map.index_title", lang, city=city)
     simulated = word("map.simulated", lang) if assessment.city.simulated else ""
     slots = {
@@ -54,13 +49,20 @@ def draw_index(assessment: Assessment, *, lang: Lang = "zh", pages: Mapping[str,
         "overview": word("map.index.overview", lang),
         "overview_note": word("map.index.overview_note", lang, service=word(f"map.service.{first}", lang)),
         "worst": word("map.index.worst", lang),
-        "foot_plan": word("map.foot.plan", lang, title=assessment.plan_title, version=_plan_version(assessment)),
+        "foot_plan": word("map.foot.plan", lang, title=shown(assessment.plan_title), version=_plan_version(assessment)),
         "foot_method": word("map.foot.method", lang, radius=_count(assessment.radius_m)),
     }
     body = fill(read_asset("index.html"), slots)
     parts = {
         "<!--tables-->": "\n".join(_table(assessment, s, lang, pages) for s in services),
-        "<!--overview-->": _overview(assessment, first, lang, pages),
+        "<!--overview-->": draw_overview(
+            assessment,
+            first,
+            worst=_worst_rows(assessment, first),
+            label=word("map.index.overview", lang),
+            links={i: link for i in pages if (link := _link(pages, i))},
+        ),
+        "<!--key-->": shade_key(),
         "<!--worst-list-->": _worst(assessment, first, lang, pages),
     }
     for mark, html in parts.items():
@@ -79,10 +81,6 @@ def _plan_version(assessment: Assessment) -> str:
 
 def _count(value: float | None) -> str:
     return "—" if value is None else f"{value:,.0f}"
-
-
-def _percent(share: float | None) -> str:
-    return "—" if share is None else f"{100.0 * share:.1f}%"
 
 
 def _link(pages: Mapping[str, str], district_id: str) -> str | None:
@@ -105,22 +103,25 @@ def _table(assessment: Assessment, service: str, lang: Lang, pages: Mapping[str,
 
 
 def _row(name: str, link: str | None, figures: dict[str, Any], lang: Lang) -> str:
-    shown = escape(name)
+    label = escape(shown(name))
     if link:
-        shown = f'<a href="{link}">{shown}</a>'
+        label = f'<a href="{link}">{label}</a>'
     cap = word("map.index.no_cap", lang) if figures["cap"] is None else _count(figures["cap"])
     breached = figures["cap"] is not None and figures["institutions"] > figures["cap"]
     share = figures["share"] or 0.0
-    bar = f'<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect width="100" height="8" class="empty"/><rect width="{100 * share:.1f}" height="8"/></svg>'  # noqa: E501
+    bar = (
+        '<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
+        f'<rect width="100" height="8" class="empty"/><rect width="{100 * share:.1f}" height="8"/></svg>'
+    )
     cells = [
-        f'<td class="share">{_percent(figures["share"])}{bar}</td>',
+        f'<td class="share">{percent(figures["share"])}{bar}</td>',
         f"<td>{_count(figures['uncovered'])}</td>",
         f'<td class="{"bad" if breached else ""}">{_count(figures["institutions"])} / {escape(cap)}</td>',
         f'<td class="{"bad" if figures["over_cap"] else ""}">{_count(figures["over_cap"])}</td>',
         f'<td class="{"warn" if figures["without"] else ""}">{_count(len(figures["without"]))}</td>',
         f"<td>{_count(figures['gaps'])}</td>",
     ]
-    return f'<tr><th scope="row">{shown}</th>{"".join(cells)}</tr>'
+    return f'<tr><th scope="row">{label}</th>{"".join(cells)}</tr>'
 
 
 def _total(assessment: Assessment, service: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -141,7 +142,7 @@ def _total(assessment: Assessment, service: str, rows: list[dict[str, Any]]) -> 
         "uncovered": add("uncovered"),
         "institutions": institutions,
         "cap": cap.limit if cap else None,
-        "over_cap": add("over_cap"),
+        "over_cap": add("over_cap") if any(r["with_limit"] for r in rows) else None,
         "without": [i for r in rows for i in r["without"]],
         "gaps": add("gaps"),
     }
@@ -158,86 +159,25 @@ def _glyph(service: str) -> str:
     return f'<svg viewBox="0 0 16 16" width="15" height="15" aria-hidden="true">{shapes.get(service, "")}</svg>'
 
 
-def _overview(assessment: Assessment, service: str, lang: Lang, pages: Mapping[str, str]) -> str:
-    """Districts as an SVG map, shaded by share covered, each a link to its page."""
-    places = assessment.city.places
-    districts = places[places["level"] == "district"]
-    if districts.empty:
-        return ""
-    west, south, east, north = districts.total_bounds
-    narrow = float(np.cos(np.radians((south + north) / 2)))
-    scale = _MAP_WIDTH / ((east - west) * narrow)
-    height = (north - south) * scale
-
-    def flat(xy: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
-        return np.column_stack([(xy[:, 0] - west) * narrow * scale, (north - xy[:, 1]) * scale])
-
-    shapes, labels = [], []
-    for place in districts.itertuples():
-        shape = shapely.transform(place.geometry, flat).simplify(0.4)
-        figures = service_summary(assessment, place.id, service)
-        spot = shapely.point_on_surface(shape)
-        shade = _SHADES[int(np.digitize(figures["share"] or 0.0, _SHARE_BREAKS))]
-        link = _link(pages, place.id)
-        path = f'<path d="{_svg_path(shape)}" fill="{shade}"/>'
-        shapes.append(f'<a href="{link}">{path}</a>' if link else path)
-        labels.append(
-            f'<text x="{spot.x:.1f}" y="{spot.y - 3:.1f}" class="place">{escape(str(place.name))}</text>'
-            f'<text x="{spot.x:.1f}" y="{spot.y + 16:.1f}" class="figure">{_percent(figures["share"])}</text>'
-        )
-    dots = _dots(assessment, service, flat)
-    worst = _worst_rows(assessment, service)
-    badges = []
-    for n, (_, gap) in enumerate(worst.iterrows(), start=1):
-        point = np.array([[gap["candidate_lon"], gap["candidate_lat"]]], dtype=float)
-        if np.isfinite(point).all():
-            x, y = flat(point)[0]
-            badges.append(
-                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="10" class="badge"/><text x="{x:.1f}" y="{y + 4.2:.1f}" class="rank">{n}</text>'
-            )
-    label = escape(word("map.index.overview", lang))
-    return (
-        f'<svg class="overview" viewBox="-8 -8 {_MAP_WIDTH + 16:.0f} {height + 16:.0f}" role="img" aria-label="{label}">'
-        f"{''.join(shapes)}{dots}<g class=\"labels\">{''.join(labels)}</g>{''.join(badges)}</svg>"
-    )
-
-
-def _dots(assessment: Assessment, service: str, flat: Any) -> str:  # noqa: ANN401 - a local function of arrays
-    sites = assessment.sites[assessment.sites["service"] == service]
-    if sites.empty:
-        return ""
-    xy = np.unique(np.round(flat(shapely.get_coordinates(sites.geometry.to_numpy())), 0), axis=0)
-    return f'<path class="dots" d="{"".join(f"M{x:.0f} {y:.0f}h0" for x, y in xy)}"/>'
-
-
-def _svg_path(shape: shapely.Geometry) -> str:
-    parts = []
-    for polygon in shapely.get_parts(shape):
-        for ring in shapely.get_rings(polygon):
-            points = " ".join(f"{x:.1f} {y:.1f}" for x, y in shapely.get_coordinates(ring)[:-1])
-            parts.append(f"M{points}Z")
-    return "".join(parts)
-
-
 def _worst_rows(assessment: Assessment, service: str) -> pd.DataFrame:
     gaps = assessment.gaps
     mine = gaps[gaps["service"] == service]
-    return mine.sort_values(["residents", "gap_id"], ascending=[False, True], kind="stable").head(WORST_GAPS)
+    worst: pd.DataFrame = mine.sort_values(["residents", "gap_id"], ascending=[False, True], kind="stable").head(
+        WORST_GAPS
+    )
+    return worst
 
 
 def _worst(assessment: Assessment, service: str, lang: Lang, pages: Mapping[str, str]) -> str:
     items = []
-    for _, gap in _worst_rows(assessment, service).iterrows():
-        line = word(
-            "map.index.worst_line", lang,
-            district=gap["district_name"], township=gap["township_name"], residents=_count(number(gap["residents"], 0)),
-        )  # fmt: skip
-        metres = number(gap["nearest_m"])
-        more = "" if metres is None else word(
-            "map.index.worst_nearest", lang,
-            nearest=gap["nearest_name"], km=f"{metres / 1000:.1f}", new=_count(number(gap["candidate_new_residents"], 0)),
-        )  # fmt: skip
+    for gap in _worst_rows(assessment, service).to_dict("records"):
+        people, new = (_count(number(gap[k], 0)) for k in ("residents", "candidate_new_residents"))
+        district, township, nearest = (shown(gap[k]) for k in ("district_name", "township_name", "nearest_name"))
+        line = word("map.index.worst_line", lang, district=district, township=township, residents=people)
+        metres, more = number(gap["nearest_m"]), ""
+        if metres is not None:
+            more = word("map.index.worst_nearest", lang, nearest=nearest, km=f"{metres / 1000:.1f}", new=new)
         link = _link(pages, str(gap["district_id"]))
-        shown = f'<a href="{link}">{escape(line)}</a>' if link else escape(line)
-        items.append(f"<li><b>{shown}</b><small>{escape(more)}</small></li>")
+        label = f'<a href="{link}">{escape(line)}</a>' if link else escape(line)
+        items.append(f"<li><b>{label}</b><small>{escape(more)}</small></li>")
     return "<ol>" + "".join(items) + "</ol>" if items else f"<p>{escape(word('map.index.worst_none', lang))}</p>"

@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from circle15.draw import payload
-from circle15.draw.pack import number, pack_arrays, pack_json
+from circle15.draw.pack import number, pack_arrays, pack_json, shown
 from circle15.draw.page import assemble_page, build_shell, fill, read_asset
 from circle15.draw.summary import place_findings, service_summary
 from circle15.schema import SERVICES
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from circle15.schema import Assessment
     from circle15.words import Lang
 
-SCRIPTS = ("unpack.js", "geodesy.js", "canvas.js", "cells.js", "marks.js", "layers.js", "select.js", "panel.js", "legend.js", "search.js", "district.js")
+SCRIPTS = (
+    "unpack.js", "geodesy.js", "canvas.js", "cells.js", "marks.js", "layers.js", "select.js", "panel.js", "legend.js",
+    "search.js", "district.js",
+)  # fmt: skip
 
 
 def draw_district(assessment: Assessment, district_id: str, *, lang: Lang = "zh") -> str:
@@ -72,6 +75,13 @@ def join_scripts(names: tuple[str, ...]) -> str:
     return "\n".join(read_asset(name) for name in names)
 
 
+def page_words(lang: Lang) -> dict[str, str]:
+    """Words of the page; units and density classes that have none of their own are worded as in verdicts."""
+    units = {f"unit.{k}": f" {v}" for k, v in words_under("judge.unit", lang).items()}
+    classes = {f"class.{k}": v for k, v in words_under("judge.density_class", lang).items()}
+    return units | classes | words_under("map", lang)
+
+
 def _map_id(place_id: str) -> str:
     """A name safe in scripts for a place id that may be anything."""
     return hashlib.sha256(place_id.encode("utf-8", "replace")).hexdigest()[:12]
@@ -81,15 +91,15 @@ def _heading(assessment: Assessment, lang: Lang) -> dict[str, Any]:
     plan = payload.plan_summary(assessment)
     return {
         "lang": lang,
-        "words": words_under("map", lang),
-        "city": {"name": assessment.city.name, "simulated": assessment.city.simulated},
+        "words": page_words(lang),
+        "city": {"name": shown(assessment.city.name), "simulated": assessment.city.simulated},
         "plan": {
             "id": str(plan.get("id", assessment.plan_id)),
-            "title": str(plan.get("title", assessment.plan_title)),
+            "title": shown(plan.get("title", assessment.plan_title)),
             "version": str(plan.get("version", ""))[:12],
             "approval": str(plan.get("approval", "")),
         },
-        "sources": [{"role": s.role, "file": s.file, "sha256": s.sha256[:12]} for s in assessment.city.sources],
+        "sources": [{"role": s.role, "file": shown(s.file), "sha256": s.sha256[:12]} for s in assessment.city.sources],
         "radius_m": number(assessment.radius_m, 3),
         "dense": number(payload.dense_threshold(assessment), 3),
     }

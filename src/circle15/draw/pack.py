@@ -33,7 +33,9 @@ def pack_bytes(raw: bytes) -> str:
 
 def pack_json(value: Mapping[str, object]) -> str:
     """JSON, gzip, base64. NaN and infinity must have become None before (`number`)."""
-    return pack_bytes(json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace"))
+    return pack_bytes(
+        json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
+    )
 
 
 def pack_arrays(arrays: Iterable[IntArray]) -> str:
@@ -104,6 +106,19 @@ def ring_lists(geometry: shapely.Geometry) -> list[list[int]]:
         moved = moved[np.append(True, np.any(moved[1:] != 0, axis=1))] if len(moved) else moved
         coded.append(moved.ravel().tolist())
     return coded
+
+
+_UNSEEN = dict.fromkeys((*range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x061C), "\ufffd")
+_UNSEEN |= dict.fromkeys((*range(0x20), 0x7F, *range(0x80, 0xA0), 0x2028, 0x2029), " ")
+
+
+def shown(value: object) -> str:
+    """Foreign text as people may see it: marks that reorder a line become U+FFFD, control characters spaces.
+
+    Missing values (None, NaN) become "". Nothing is escaped here: pages take text as text.
+    """
+    missing = value is None or value != value  # noqa: PLR0124 - NaN of whatever kind
+    return "" if missing else str(value).translate(_UNSEEN).encode("utf-8", "replace").decode("utf-8")
 
 
 def number(value: object, digits: int = 1) -> float | int | None:

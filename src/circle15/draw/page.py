@@ -16,6 +16,7 @@ from functools import cache
 from html import escape
 from importlib.metadata import distribution
 from importlib.resources import files
+from typing import Any
 
 import folium
 from branca.element import JavascriptLink, Link
@@ -56,10 +57,17 @@ def build_shell(*, map_id: str, bounds: Sequence[float]) -> Shell:
     built = folium.Map(location=[(south + north) / 2, (west + east) / 2], tiles=None, zoom_control=False, zoom_start=11)
     built._id = map_id  # noqa: SLF001 - folium has no public way to make two runs alike
     # without a tile layer folium drops max_zoom
-    built.options |= {"max_zoom": 19, "min_zoom": 5, "zoom_snap": 0.25, "zoom_delta": 0.5, "wheel_px_per_zoom_level": 90}
-    figure = built.get_root()
+    built.options |= {
+        "max_zoom": 19,
+        "min_zoom": 5,
+        "zoom_snap": 0.25,
+        "zoom_delta": 0.5,
+        "wheel_px_per_zoom_level": 90,
+    }
+    figure: Any = built.get_root()
     figure.render()
-    scripts, styles = [], []
+    scripts: list[str] = []
+    styles: list[str] = []
     for part in figure.header._children.values():  # noqa: SLF001 - the only way to see what folium links
         if isinstance(part, Link):
             code = inline_asset(part.url)
@@ -80,7 +88,9 @@ def inline_asset(url: str) -> str | None:
     """
     name = url.rsplit("/", 1)[-1].split("?", 1)[0].lower()
     if name in {"leaflet.js", "leaflet.css"}:
-        return _with_images(_leaflet_file(name).decode("utf-8"))
+        # browsers read CRLF as LF before they compare hashes; a source map would be one more file to ask for
+        text = _leaflet_file(name).decode("utf-8").replace("\r\n", "\n")
+        return _with_images(re.sub(r"//# sourceMappingURL=\S+", "", text))
     if any(word in url.lower() for word in _NOT_NEEDED):
         return None
     message = f"folium links an asset that no installed package holds: {url}"
@@ -127,7 +137,14 @@ def _hashes(texts: Sequence[str]) -> str:
 
 
 def assemble_page(
-    *, shell: Shell | None, lang: Lang, title: str, body: str, styles: Sequence[str], scripts: Sequence[str], data: Mapping[str, str]
+    *,
+    shell: Shell | None,
+    lang: Lang,
+    title: str,
+    body: str,
+    styles: Sequence[str],
+    scripts: Sequence[str],
+    data: Mapping[str, str],
 ) -> str:
     """One HTML document: policy, styles, body, data blocks, scripts, in this order.
 
@@ -164,5 +181,3 @@ def assemble_page(
             "",
         ]
     )
-
-

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from circle15.draw.pack import delta, microdegrees, number, numbers, polygon_arrays, ring_lists
+from circle15.draw.pack import delta, microdegrees, number, numbers, polygon_arrays, ring_lists, shown
 from circle15.project.metric import local_xy
 from circle15.words import catalogue
 
@@ -71,7 +71,7 @@ def find_district(assessment: Assessment, district_id: str) -> District:
     row = rows.iloc[0]
     outline = shapely.make_valid(row.geometry)
     around = _buffer_m(outline, CONTEXT_RADII * assessment.radius_m)
-    return District(district_id, str(row["name"]), outline, around)
+    return District(district_id, shown(row["name"]), outline, around)
 
 
 def _buffer_m(outline: BaseGeometry, metres: float) -> BaseGeometry:
@@ -82,7 +82,9 @@ def _buffer_m(outline: BaseGeometry, metres: float) -> BaseGeometry:
     return shapely.transform(flat.buffer(metres, quad_segs=8), lambda xy: xy / [x_m, y_m])
 
 
-def district_cells(assessment: Assessment, district: District, breaks: Sequence[float]) -> tuple[list[Any], dict[str, Any]]:
+def district_cells(
+    assessment: Assessment, district: District, breaks: Sequence[float]
+) -> tuple[list[Any], dict[str, Any]]:
     """Population cells that touch the district's ground: packed arrays, and residents by density class.
 
     Cells whose centre lies in the district count in the legend; the others are drawn under the veil.
@@ -97,7 +99,10 @@ def district_cells(assessment: Assessment, district: District, breaks: Sequence[
     classes = np.digitize(density, np.asarray(breaks) * (1.0 - _TIE))
     classes[~np.isfinite(density)] = -1
     counted = [
-        {"cells": int((inside & (classes == n)).sum()), "residents": number(residents[inside & (classes == n)].sum(), 0)}
+        {
+            "cells": int((inside & (classes == n)).sum()),
+            "residents": number(residents[inside & (classes == n)].sum(), 0),
+        }
         for n in range(len(breaks) + 1)
     ]
     arrays = [
@@ -152,13 +157,14 @@ def site_columns(sites: gpd.GeoDataFrame, services: Sequence[str]) -> dict[str, 
     }  # fmt: skip
     columns: dict[str, list[Any]] = {
         "service": [services.index(s) for s in sites["service"]],
-        "x": delta(microdegrees(sites.geometry.x)).tolist(),
-        "y": delta(microdegrees(sites.geometry.y)).tolist(),
+        # a micrometre: the page counts neighbours itself and must count those of the study
+        "lon": [round(float(v), 11) for v in sites.geometry.x],
+        "lat": [round(float(v), 11) for v in sites.geometry.y],
         "inside": [int(v) for v in sites["inside"]],
         "over_cap": [int(bool(v)) if pd.notna(v) else 0 for v in _column(sites, "over_cap", default=False)],
     }
     for name in words:
-        columns[name] = ["" if pd.isna(v) else str(v) for v in _column(sites, name, default="")]
+        columns[name] = [shown(v) for v in _column(sites, name, default="")]
     for name, digits in measures.items():
         columns[name] = numbers(_column(sites, name, default=math.nan), digits)
     return columns
@@ -175,19 +181,20 @@ def finding_rules(findings: Sequence[Finding]) -> tuple[list[dict[str, str]], di
     for f in findings:
         if rule_key(f) not in place:
             place[rule_key(f)] = len(rules)
-            rules.append({"id": f.rule_id, "title": f.title, "force": str(f.force), "clause": f.clause, "quote": f.quote})
+            words = {"id": f.rule_id, "title": f.title, "force": f.force, "clause": f.clause, "quote": f.quote}
+            rules.append({k: shown(v) for k, v in words.items()})
     return rules, place
 
 
 def rule_key(finding: Finding) -> str:
     """What tells one rule from another in a list of findings."""
-    return "\x1f".join((finding.rule_id, finding.title, finding.clause, finding.quote))
+    return repr((finding.rule_id, finding.title, finding.clause, finding.quote))
 
 
 def finding_row(finding: Finding, rule: int, lang: Lang) -> dict[str, Any]:
     """One finding without its rule's words."""
     known = catalogue(lang)
-    notes = [known[key] for note in finding.evidence.notes if (key := f"judge.note.{note}") in known and "{" not in known[key]]
+    notes = (known.get(f"judge.note.{note}", "") for note in finding.evidence.notes)
     return {
         "rule": rule,
         "outcome": str(finding.outcome),
@@ -196,10 +203,12 @@ def finding_row(finding: Finding, rule: int, lang: Lang) -> dict[str, Any]:
         "unit": finding.unit,
         "bound": finding.bound,
         "ground": finding.ground,
-        "ground_name": finding.ground_name,
+        "ground_name": shown(finding.ground_name),
         "subject": finding.subject,
-        "borderline": [{"name": n.name, "distance_m": number(n.distance_m)} for n in finding.evidence.borderline],
-        "notes": notes,
+        "borderline": [
+            {"name": shown(n.name), "distance_m": number(n.distance_m)} for n in finding.evidence.borderline
+        ],
+        "notes": [n for n in notes if n and "{" not in n],
     }
 
 
@@ -214,10 +223,10 @@ def place_rows(assessment: Assessment, district: District) -> list[dict[str, Any
         spot = shapely.point_on_surface(place.geometry)
         rows.append(
             {
-                "id": place.id,
-                "name": place.name,
+                "id": str(place.id),
+                "name": shown(place.name),
                 "level": place.level,
-                "own": bool(place.id == district.id or place.parent == district.id),
+                "own": district.id in {place.id, place.parent},
                 "spot": microdegrees([spot.x, spot.y]).tolist(),
                 "rings": ring_lists(place.geometry),
                 "residents": number(total.get("residents"), 0),
@@ -230,9 +239,13 @@ def place_rows(assessment: Assessment, district: District) -> list[dict[str, Any
 
 
 def gap_rows(assessment: Assessment, district: District) -> list[dict[str, Any]]:
-    """Gaps of the district in rank order, with outline and candidate point."""
+    """Gaps of the district and those that reach into it, in rank order, with outline and candidate point.
+
+    `own` marks the district's own: a patch across the border belongs to the district that holds most of its residents.
+    """
     gaps = assessment.gaps
-    mine = gaps[gaps["district_id"] == district.id].sort_values(["service", "rank"], kind="stable")
+    reaching = shapely.area(shapely.intersection(gaps.geometry.to_numpy(), district.outline)) > 0
+    mine = gaps[(gaps["district_id"] == district.id) | reaching].sort_values(["service", "rank"], kind="stable")
     words = ("gap_id", "service", "township_name", "nearest_id", "nearest_name")
     measures = {
         "rank": 0, "residents": 0, "area_km2": 3, "density_per_km2": 0, "cells": 0, "nearest_m": 0,
@@ -241,14 +254,16 @@ def gap_rows(assessment: Assessment, district: District) -> list[dict[str, Any]]
     rows = []
     for position, gap in enumerate(mine.to_dict("records")):
         outline = mine.geometry.iloc[position]
-        point = [gap.get("candidate_lon"), gap.get("candidate_lat")]
+        drawn = outline is not None and not outline.is_empty
+        point = np.array([gap.get("candidate_lon"), gap.get("candidate_lat")], dtype=np.float64)
         rows.append(
             {
-                **{w: "" if pd.isna(gap.get(w)) else str(gap.get(w)) for w in words},
+                "own": gap["district_id"] == district.id,
+                **{w: shown(gap.get(w)) for w in words},
                 **{m: number(gap.get(m), d) for m, d in measures.items()},
-                "candidate": microdegrees(point).tolist() if np.isfinite(np.asarray(point, dtype=float)).all() else None,
-                "rings": ring_lists(outline) if outline is not None and not outline.is_empty else [],
-                "bounds": [number(v, 6) for v in outline.bounds] if outline is not None and not outline.is_empty else None,
+                "candidate": microdegrees(point).tolist() if np.isfinite(point).all() else None,
+                "rings": ring_lists(outline) if drawn else [],
+                "bounds": [number(v, 6) for v in outline.bounds] if drawn else None,
             }
         )
     return rows

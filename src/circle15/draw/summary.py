@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from circle15.schema import Assessment, Finding
 
-_COUNT_UNITS = {"", "institution", "institutions", "count", "家", "所", "个"}
+_COUNT_UNITS = {"", "institutions"}
 
 
 def district_ids(assessment: Assessment) -> list[str]:
@@ -28,7 +28,7 @@ def place_findings(assessment: Assessment, place_id: str, ground: str) -> list[F
 def count_cap(findings: list[Finding], service: str, institutions: int) -> Finding | None:
     """The finding that caps how many institutions of the service a district may have, if the plan has one.
 
-    The rule named `<service>.district` where there is one, else a rule of the service that counted all its institutions.
+    The rule named `<service>.district` where there is one, else one that counted all its institutions.
     """
     mine = [f for f in findings if f.bound == "max" and f.limit is not None and f.rule_id.split(".")[0] == service]
     exact = [f for f in mine if f.rule_id == f"{service}.district"]
@@ -43,7 +43,8 @@ def service_summary(assessment: Assessment, district_id: str, service: str) -> d
     -------
     dict
         residents, covered, uncovered, share (0..1 or None), depth (people under 0, 1, 2, 3+ circles), institutions,
-        cap and cap_outcome (None where the plan has none), over_cap (circles), with_limit (circles that a cap applies
+        cap and cap_outcome (None where the plan has none), over_cap (circles;
+        None where no cap applies), with_limit (circles that a cap applies
         to), without (ids of townships that have no institution), townships, gaps and gap_residents.
     """
     cover = _coverage_row(assessment, district_id, service)
@@ -55,6 +56,7 @@ def service_summary(assessment: Assessment, district_id: str, service: str) -> d
     lacking = townships[townships[column].fillna(0) == 0] if column in townships else townships.iloc[:0]
     gaps = assessment.gaps
     patches = gaps[(gaps["district_id"] == district_id) & (gaps["service"] == service)]
+    with_limit = int(mine["circle_limit"].notna().sum()) if "circle_limit" in mine else 0
     residents, covered = cover.get("residents"), cover.get("covered")
     return {
         "residents": number(residents, 0),
@@ -65,8 +67,8 @@ def service_summary(assessment: Assessment, district_id: str, service: str) -> d
         "institutions": len(mine),
         "cap": number(cap.limit) if cap else None,
         "cap_outcome": str(cap.outcome) if cap else None,
-        "over_cap": int(mine["over_cap"].fillna(value=False).astype(bool).sum()) if "over_cap" in mine else 0,
-        "with_limit": int(mine["circle_limit"].notna().sum()) if "circle_limit" in mine else 0,
+        "over_cap": int(mine["over_cap"].fillna(value=False).astype(bool).sum()) if with_limit else None,
+        "with_limit": with_limit,
         "without": [str(v) for v in lacking["place_id"]],
         "townships": len(townships),
         "gaps": len(patches),

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from circle15.measure.cells import CellArrays, depth_fractions, pack_geometries, row_areas_m2, row_shares
+from circle15.measure.cells import depth_fractions, pack_geometries, row_areas_m2, row_shares
 from circle15.measure.pieces import Pieces, meet_places
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
     from circle15.measure.kernels import Floats, Ints
+    from circle15.measure.pieces import Geometries
     from circle15.schema import Population, PopulationBlocks
 
 DEPTHS = 3
@@ -76,15 +77,16 @@ def count_standing(
     return {s: np.bincount(inside.place[service == s], minlength=len(places)) for s in services}
 
 
-def piece_residents(cells: CellArrays, pieces: Pieces, residents: Floats) -> Floats:
-    """Residents (m,) on each piece: those of the cell by the piece's share of its area.
+def piece_residents(geometries: Geometries, pieces: Pieces, residents: Floats) -> Floats:
+    """Residents (m,) on each piece: those of its cell by the piece's share of the cell's area.
 
-    `cells` are the packed cells that `pieces` were cut from, `residents` (n,) their people.
+    `pieces` were cut from the cells `geometries` (n,) with `residents` (n,).
     """
     cut = ~pieces.whole
     people = residents[pieces.cell].astype(float)
-    own = row_areas_m2(pack_geometries(pieces.geometry[cut]), int(cut.sum()))
-    people[cut] *= own / row_areas_m2(cells, len(residents))[pieces.cell[cut]]
+    astride, of = np.unique(pieces.cell[cut], return_inverse=True)
+    whole_m2 = row_areas_m2(pack_geometries(geometries[astride]), len(astride))[of]
+    people[cut] *= row_areas_m2(pack_geometries(pieces.geometry[cut]), int(cut.sum())) / whole_m2
     return people
 
 
@@ -103,7 +105,7 @@ def _block_people(
     cells = pack_geometries(geometries)
     cut = ~pieces.whole
     parts = pack_geometries(pieces.geometry[cut])
-    weight = piece_residents(cells, pieces, residents)
+    weight = piece_residents(geometries, pieces, residents)
     people = np.zeros((len(places), len(centres), DEPTHS + 1))
     for s, (lon, lat) in enumerate(centres):
         at_least = np.ones((len(weight), DEPTHS + 2))

@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from circle15.measure.cells import pack_geometries
 from circle15.measure.circles import lonlat
 from circle15.measure.coverage import piece_residents
-from circle15.measure.pieces import Pieces, locate, meet_places, polygons_only
+from circle15.measure.pieces import locate, meet_places, polygons_only
 from circle15.project.metric import areas_m2
 
 if TYPE_CHECKING:
@@ -81,10 +80,7 @@ def residents_of(places: gpd.GeoDataFrame, block: Population) -> FloatArray:
     geometries = np.asarray(block.cells.geometry.array, dtype=object)
     residents = block.cells["residents"].to_numpy(dtype=np.float64)
     pieces = meet_places(geometries, places)
-    people, cut = residents[pieces.cell], ~pieces.whole
-    astride, cell = np.unique(pieces.cell[cut], return_inverse=True)
-    parts = Pieces(cell, pieces.place[cut], pieces.whole[cut], pieces.geometry[cut])
-    people[cut] = piece_residents(pack_geometries(geometries[astride]), parts, residents[astride])
+    people = piece_residents(geometries, pieces, residents)
     return np.bincount(pieces.place, weights=people, minlength=len(places)).astype(np.float64)
 
 

@@ -101,8 +101,8 @@ def find_gaps(
     population
         Cells, areas or points with residents, read block by block; patches run on across blocks.
     institutions, places
-        Tables as in `schema`, EPSG:4326. Only cells whose centre lies in a district are looked at; all where `places`
-        has no district.
+        Tables as in `schema`, EPSG:4326. Only cells whose centre lies in a district are looked at; in a city where
+        `places` has no district; all where it has neither.
     radius_m
         Radius of the service circle; its edge belongs to it.
     service
@@ -143,6 +143,7 @@ def _uncovered(
     radius_m: float,
 ) -> _Ground:
     districts = places[places["level"] == "district"]
+    inside = districts if len(districts) else places[places["level"] == "city"]
     widest_m = radius_m / PARTS_PER_RADIUS if population.kind == "area" else PART_M
     geometry: list[object] = []
     numbers: list[Floats] = []
@@ -151,8 +152,8 @@ def _uncovered(
         cells = pack_cells(block.cells, widest_m=widest_m)
         share = 1.0 - depth_fractions(cells, *centres, radius_m=radius_m, depths=1)[:, 0]
         keep = (share > LEAST_SHARE) & (cells.residents > 0)
-        if len(districts):
-            keep[keep] = locate(cells.lon[keep], cells.lat[keep], districts) >= 0
+        if len(inside):
+            keep[keep] = locate(cells.lon[keep], cells.lat[keep], inside) >= 0
         geometry.extend(cells.geometry[keep])
         numbers.append(np.column_stack([share, cells.residents, cells.row + read])[keep])
         read += len(block.cells)
@@ -276,10 +277,15 @@ def _outline(ground: _Ground, members: Ints) -> BaseGeometry:
     if ground.points:
         spots = [circle_outline(ground.lon[i], ground.lat[i], POINTS_TOGETHER_M / 2) for i in members]
         return shapely.union_all(spots)
-    cells = shapely.transform(ground.cells.geometry[members], lambda degrees: degrees.round(OUTLINE_DECIMALS))
-    outline = shapely.coverage_union_all(cells)
+    cells = ground.cells.geometry[members]
+    try:
+        outline = shapely.coverage_union_all(shapely.transform(cells, lambda degrees: degrees.round(OUTLINE_DECIMALS)))
+    except shapely.GEOSException:
+        outline = None
     # cells of a grid share their corners; areas may overlap or meet in mid-edge, which takes the slow way
-    return outline if shapely.is_valid(outline) else shapely.union_all(cells, grid_size=10.0**-OUTLINE_DECIMALS)
+    if outline is None or not shapely.is_valid(outline):
+        outline = shapely.union_all(cells, grid_size=10.0**-OUTLINE_DECIMALS)
+    return outline
 
 
 def _table(rows: pd.DataFrame, outlines: list[BaseGeometry]) -> gpd.GeoDataFrame:

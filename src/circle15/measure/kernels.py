@@ -361,8 +361,8 @@ def depth_areas(
 
     Returns
     -------
-    (q, depths) m²: column k holds the area under at least k + 1 discs, never rising from column to column but for
-    rounding. Cells without rings (points) give 0.
+    (q, depths) m²: column k holds the area under at least k + 1 discs, exact to 1e-9 of the cell's area also where
+    circles touch, meet in threes or all but coincide. Cells without rings (points) give 0.
     """
     out = np.zeros((len(cell), depths))
     asked = (_ints(cell), _ints(pair_start))

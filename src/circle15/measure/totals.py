@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from circle15.measure.cells import pack_geometries
 from circle15.measure.coverage import count_standing, piece_residents
 from circle15.measure.pieces import meet_places, polygons_only
 from circle15.project.metric import areas_m2
@@ -105,7 +104,7 @@ def _ground(places: gpd.GeoDataFrame, population: Population | PopulationBlocks)
     for block in population.blocks():
         geometries = np.asarray(block.cells.geometry.array, dtype=object)
         pieces = meet_places(geometries, places)
-        people = piece_residents(pack_geometries(geometries), pieces, block.cells["residents"].to_numpy(float))
+        people = piece_residents(geometries, pieces, block.cells["residents"].to_numpy(float))
         residents += np.bincount(pieces.place, people, minlength=len(places))
         land += np.nan if block.land is None else _shared_km2(places, block.land)
     return residents, land

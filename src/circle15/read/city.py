@@ -30,6 +30,7 @@ from circle15.read.institutions import read_institutions
 from circle15.read.places import PlaceFile, read_place_files
 from circle15.read.population import MARGIN_M, read_population
 from circle15.read.scaling import scale_population
+from circle15.read.values import seen
 from circle15.schema import POSITION_ACCURACY_M, City, Datum, PlaceLevel, Population, PopulationBlocks, Service
 
 
@@ -143,10 +144,12 @@ def load_city(
     population: str | os.PathLike[str] | None = None,
     register_datum: Datum | None = None,
     plan: str | None = None,
+    scale_to: PlaceLevel | None = None,
 ) -> CityFiles:
     """Read a city file; unknown keys, missing keys and wrong values are all named in one InputError.
 
-    The options overrule the file: another register (with its datum), other outlines, other residents, another plan.
+    The options overrule the file: another register (with its datum), other outlines, other residents, another plan,
+    another level to whose official totals the residents are scaled.
     """
     file = checked_path(path, kinds=(".toml",))
     try:
@@ -166,9 +169,10 @@ def load_city(
     except ValidationError as fault:
         raise InputError([*inner, *(_config_problem(file, error) for error in fault.errors())]) from fault
     raise_errors(inner)
-    return _overruled(
+    config = _overruled(
         config, institutions=institutions, places=places, population=population, datum=register_datum, plan=plan
     )
+    return config if scale_to is None else _scaled_to(config, scale_to)
 
 
 def city_files(
@@ -178,6 +182,7 @@ def city_files(
     population: str | os.PathLike[str],
     register_datum: Datum,
     plan: str = "",
+    scale_to: PlaceLevel | None = None,
 ) -> CityFiles:
     """Make a city of single files, without a city file.
 
@@ -188,9 +193,13 @@ def city_files(
         city=CityPart(name=register.parent.name or register.stem, plan=plan),
         institutions=InstitutionsPart(file=str(register), datum=register_datum),
         places=tuple(PlacesPart(file=str(Path(p).absolute())) for p in places),
-        population=PopulationPart(file=str(Path(population).absolute())),
+        population=PopulationPart(file=str(Path(population).absolute()), scale_to=scale_to),
         assume_wgs84=True,
     )
+
+
+def _scaled_to(config: CityFiles, level: PlaceLevel) -> CityFiles:
+    return config.model_copy(update={"population": config.population.model_copy(update={"scale_to": level})})
 
 
 def _overruled(
@@ -266,7 +275,7 @@ def gather(config: CityFiles) -> tuple[CityReading | None, tuple[Problem, ...]]:
     city = City(
         institutions=held.institutions.table, population=population, places=held.places.table,
         sources=(*held.institutions.sources, *held.places.sources, *held.population.sources),
-        name=config.city.name, simulated=config.city.simulated,
+        name=seen(config.city.name) or config.file, simulated=config.city.simulated,
     )  # fmt: skip
     warnings = tuple(p for p in held.problems if p.severity == "warning")
     return CityReading(city, warnings, scaling), tuple(held.problems)

@@ -39,6 +39,7 @@ _LOOKS: tuple[tuple[bytes, str], ...] = (
     (b"<?xml", "XML"), (b"<html", "HTML"), (b"<!doctype", "HTML"), (b"<table", "HTML"), (b"{", "JSON"),
 )  # fmt: skip
 _HEAD = 512
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _TEXT = (*CSV, ".geojson", ".json", ".toml")
 _COMPANIONS = (".dbf", ".shx", ".prj", ".cpg")
 
@@ -105,6 +106,8 @@ def _head(file: Path) -> bytes:
 def _is_binary(head: bytes, suffix: str) -> bool:
     if suffix in {".geojson", ".json"}:
         return not head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
+    if head.startswith(_UTF16):
+        return False
     lowered = head.lstrip().lower()
     return b"\x00" in head or lowered.startswith((_ZIP.lower(), b"<html", b"<!doctype", b"<table", b"%pdf"))
 

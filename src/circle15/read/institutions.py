@@ -119,7 +119,7 @@ def read_institutions(
 def _check_options(datum: str, service: str | None, services: Mapping[str, str | None] | None) -> None:
     problems = []
     if datum not in DATUMS:
-        problems.append(Problem("datum_unknown", value=str(datum), params={"known": ", ".join(DATUMS)}))
+        problems.append(Problem("unknown_datum", value=str(datum), params={"known": ", ".join(DATUMS)}))
     problems.extend(
         Problem("service_option", value=str(given), params={"known": ", ".join(SERVICES)})
         for given in (service, *(services or {}).values())
@@ -204,10 +204,10 @@ def _positions(
 ) -> Positions:
     x = numbers(_column(raw, matched["lon"]), faults)
     y = numbers(_column(raw, matched["lat"]), faults)
-    for i in positions_of(
-        [is_blank(a) or is_blank(b) for a, b in zip(raw.frame[matched["lon"]], raw.frame[matched["lat"]], strict=True)]
-    ):
-        faults.error("coordinate_missing", sheet=raw.sheet, row=raw.rows[i])
+    cells = [raw.frame[matched[name]].tolist() for name in ("lon", "lat")]
+    for i in positions_of(np.isnan(x) | np.isnan(y)):
+        if is_blank(cells[0][i]) or is_blank(cells[1][i]):
+            faults.error("coordinate_missing", sheet=raw.sheet, row=raw.rows[i])
     system = None if crs is None else known_crs(file, crs)
     if system is not None and not system.is_geographic:
         lon, lat = transform_points(file, x, y, system)
@@ -328,13 +328,15 @@ def _flags(
     if name not in matched:
         return found
     for i, word in enumerate(texts(_column(raw, matched[name]))):
-        known = meaning("flag", word) if word else None
-        if word and known is None and (name not in _FLAGS or meaning("tag", word) != name):
+        if not word:
+            continue
+        known = meaning("flag", word)
+        if known is None and (name not in _FLAGS or meaning("tag", word) != name):
             faults.error(
                 "flag_unknown", sheet=raw.sheet, row=raw.rows[i], column=matched[name], value=word,
                 known=spellings("flag"),
             )  # fmt: skip
-        elif word:
+        else:
             found[i] = known != "no"
     return found
 
@@ -343,6 +345,8 @@ def _check_ids(table: gpd.GeoDataFrame, faults: Faults) -> None:
     """Every row whose id stands in an earlier row already is an error, naming that row."""
     ids = table["id"]
     repeated = ids.duplicated().to_numpy() & (ids != "").to_numpy()
+    if not repeated.any():
+        return
     first = dict(zip(ids[::-1], zip(table["_sheet"][::-1], table["source_row"][::-1], strict=True), strict=True))
     for i in positions_of(repeated):
         sheet, row = first[ids.iloc[i]]

@@ -146,7 +146,7 @@ def _residents(frame: pd.DataFrame, rows: Sequence[int], faults: Faults, name: s
         faults.error("column_mapped_missing", sheet=sheet, column=name, target="residents", found=listed(found))
     if "residents" not in matched:
         known = listed(accepted("population")["residents"], limit=8)
-        faults.error("column_missing", sheet=sheet, column="residents", accepted=known, found=listed(found, limit=40))
+        faults.error("column_missing", sheet=sheet, target="residents", accepted=known, found=listed(found, limit=40))
         faults.raise_errors()
     column = Column(frame[matched["residents"]].tolist(), rows, matched["residents"], sheet)
     values = numbers(column, faults, minimum=0.0)

@@ -14,10 +14,11 @@ import pyproj
 import rasterio
 import rasterio.features
 import shapely
+from rasterio import Affine
 from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.warp import transform_bounds
-from rasterio.windows import Window, from_bounds
+from rasterio.windows import Window
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
@@ -114,14 +115,20 @@ def _window(path: Path, raster: Any, system: pyproj.CRS, within: Bounds | None, 
     if within is None:
         return whole
     bounds = transform_bounds(CRS, system.to_wkt(), *widened(within, margin_m), densify_pts=_EDGE_STEPS)
-    asked = from_bounds(*bounds, transform=raster.transform)
-    left, top = max(int(np.floor(asked.col_off)), 0), max(int(np.floor(asked.row_off)), 0)
-    right = min(int(np.ceil(asked.col_off + asked.width)), raster.width)
-    bottom = min(int(np.ceil(asked.row_off + asked.height)), raster.height)
+    col, row = _corners(~raster.transform, bounds)
+    left, top = max(int(np.floor(col.min())), 0), max(int(np.floor(row.min())), 0)
+    right, bottom = min(int(np.ceil(col.max())), raster.width), min(int(np.ceil(row.max())), raster.height)
     if right <= left or bottom <= top:
-        has = transform_bounds(system.to_wkt(), CRS, *raster.bounds)
+        x, y = _corners(raster.transform, (0, 0, raster.width, raster.height))
+        has = transform_bounds(system.to_wkt(), CRS, x.min(), y.min(), x.max(), y.max())
         raise fail(path, "raster_outside", params={"raster": _shown(has), "city": _shown(within)})
     return Window(left, top, right - left, bottom - top)
+
+
+def _corners(transform: Affine, bounds: Bounds) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Four corners of a rectangle under an affine map."""
+    x, y = np.array(bounds)[[0, 2, 2, 0]], np.array(bounds)[[1, 1, 3, 3]]
+    return transform.a * x + transform.b * y + transform.c, transform.d * x + transform.e * y + transform.f
 
 
 def widened(bounds: Bounds, margin_m: float) -> Bounds:
@@ -226,7 +233,7 @@ def _sample_row_col(
 
 
 def cell_quads(
-    transform: Any,  # noqa: ANN401 - affine is untyped
+    transform: Affine,
     system: pyproj.CRS,
     row: npt.NDArray[np.intp],
     col: npt.NDArray[np.intp],
@@ -255,14 +262,15 @@ def _land(
     window: Window,
     valid: npt.NDArray[np.bool_],
 ) -> BaseGeometry:
-    """Outline of the valid cells, with a vertex every few cells so that long edges follow the raster's CRS."""
-    transform = raster.window_transform(window)
+    """Outline of the valid cells, with a vertex at every cell corner so that it fits the cells in any CRS."""
+    t, col, row = raster.transform, window.col_off, window.row_off
+    transform = Affine(t.a, t.b, t.c + t.a * col + t.b * row, t.d, t.e, t.f + t.d * col + t.e * row)
     found = rasterio.features.shapes(valid.astype(np.uint8), mask=valid, transform=transform)
     outlines = [shapely.make_valid(shape(outline)) for outline, _ in found]
     land = _together(outlines)
     if system.to_epsg() in _DEGREES:
         return land
-    step = _EDGE_STEPS * float(np.hypot(transform.a, transform.d))
+    step = float(min(np.hypot(t.a, t.d), np.hypot(t.b, t.e)))
 
     def moved(corners: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         lon, lat = _to_degrees(system, corners[:, 0], corners[:, 1])

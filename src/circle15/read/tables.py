@@ -154,16 +154,14 @@ def _table(
     names = _headers(rows[header])
     _note_doubled(names, faults, sheet=sheet, row=header + 1, kind=kind)
     width = len(names)
-    data, numbers = [], []
-    for number, row in enumerate(rows[header + 1 :], start=header + 2):
-        filled = sum(1 for cell in row if not _blank(cell))
-        if filled == 0:
-            continue
-        if filled == 1 and width > 2:  # noqa: PLR2004 - a note or a total under the table, not a record of it
-            faults.warn("row_note", sheet=sheet, row=number, value=next(c for c in row if not _blank(c)))
-            continue
-        data.append(_fitted(row, width))
-        numbers.append(number)
+    records = [
+        (number, row) for number, row in enumerate(rows[header + 1 :], start=header + 2) if not all(map(_blank, row))
+    ]
+    while records and width > 1 and _is_note(records[-1][1]):
+        number, row = records.pop()
+        faults.warn("row_note", sheet=sheet, row=number, value=row[0])
+    data = [_fitted(row, width) for _, row in records]
+    numbers = [number for number, _ in records]
     unique = [name if names.index(name) == i else f"{name}#{i + 1}" for i, name in enumerate(names)]
     frame = pd.DataFrame(data, columns=pd.Index(unique, dtype=object), dtype=object)
     return RawTable(sheet, frame, tuple(numbers))
@@ -192,8 +190,18 @@ def _note_doubled(names: Sequence[str], faults: Faults, *, sheet: str | None, ro
         faults.error("column_twice", sheet=sheet, row=row, column=name)
 
 
+def _filled(row: Sequence[Cell]) -> int:
+    return sum(1 for cell in row if not _blank(cell))
+
+
+def _is_note(row: Sequence[Cell]) -> bool:
+    """Whether a last row is a note or a total under the table: one cell, the first, and no code."""
+    first = str(row[0]).strip()
+    return bool(first) and _filled(row) == 1 and not (first.isascii() and first.isalnum())
+
+
 def _fitted(row: Sequence[Cell], width: int) -> list[Cell]:
-    return [*row[:width], *([""] * (width - len(row)))]
+    return list(row) if len(row) == width else [*row[:width], *([""] * (width - len(row)))]
 
 
 def _blank(cell: Cell) -> bool:

@@ -37,12 +37,24 @@ def is_blank(cell: object) -> bool:
     return cell is pd.NaT or (isinstance(cell, float) and np.isnan(cell))
 
 
+_UNSEEN = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), " ") | dict.fromkeys(
+    (0x061C, *range(0x200B, 0x200D), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF)
+)
+
+
+def seen(text: str) -> str:
+    """Text as it is seen: control characters become blanks; invisible marks that reorder or split words go."""
+    return text.strip() if text.isprintable() else text.translate(_UNSEEN).strip()
+
+
 def texts(column: Column) -> list[str]:
-    """Cells as text: whole floats lose their ".0", blanks at the ends go, missing is ""."""
+    """Cells as text: whole floats lose their ".0", blanks at the ends and unseen characters go, missing is ""."""
     return [_text(cell) for cell in column.cells]
 
 
 def _text(cell: object) -> str:
+    if isinstance(cell, str):
+        return seen(cell)
     if is_blank(cell):
         return ""
     if isinstance(cell, float) and cell.is_integer():
@@ -57,7 +69,9 @@ def numbers(column: Column, faults: Faults, *, minimum: float | None = None) -> 
     """
     fast = _all_floats(column.cells)
     found = np.array([_number(c) for c in column.cells], dtype=np.float64) if fast is None else fast
-    given = np.array([not is_blank(c) for c in column.cells], dtype=bool)
+    given = np.zeros(len(found), dtype=bool)
+    for i in positions_of(np.isnan(found)):
+        given[i] = not is_blank(column.cells[i])
     unread = given & np.isnan(found)
     for i in positions_of(unread):
         word = "number_not_finite" if _is_nan_word(column.cells[i]) else "number_text"

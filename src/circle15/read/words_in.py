@@ -6,7 +6,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Literal, cast
 
@@ -25,9 +25,10 @@ def _aliases() -> dict[str, dict[str, object]]:
     )
 
 
-def plain(word: object) -> str:
+@lru_cache(maxsize=4096)
+def plain(word: str) -> str:
     """Reduce a word to what is compared: NFKC (full-width digits), lower case, no spacing."""
-    text = unicodedata.normalize("NFKC", str(word)).casefold()
+    text = unicodedata.normalize("NFKC", word).casefold()
     return _SPACING.sub("", text) or text.strip()
 
 
@@ -47,9 +48,10 @@ def _vocabulary(name: Vocabulary) -> dict[str, str]:
     return {plain(word): meaning for meaning, spelled in words.items() for word in spelled}
 
 
-def meaning(name: Vocabulary, word: object) -> str | None:
+@lru_cache(maxsize=4096)
+def meaning(name: Vocabulary, word: str) -> str | None:
     """Schema word for a register's word, None where it is not known."""
-    return _vocabulary(name).get(plain(_BRACKETS.sub("", unicodedata.normalize("NFKC", str(word)))))
+    return _vocabulary(name).get(plain(_BRACKETS.sub("", unicodedata.normalize("NFKC", word))))
 
 
 def meaning_inside(name: Vocabulary, text: str) -> str | None:

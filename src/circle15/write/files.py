@@ -45,6 +45,8 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if path.exists() and not path.is_file():  # a rename would put a plain file in the place of a device
+            raise OutputError(Problem("output.not_a_file", file=str(path)))
         handle, name = tempfile.mkstemp(prefix=".circle15-", suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -23,7 +23,7 @@ def summary_lines(assessment: Assessment, *, service: str, lang: Lang) -> list[s
     over = assessment.sites[(assessment.sites["service"] == service) & assessment.sites["over_cap"].fillna(value=False)]
     judged = assessment.sites[(assessment.sites["service"] == service) & assessment.sites["circle_limit"].notna()]
     lines.append(word("summary.over_cap", lang, n=len(over), judged=len(judged), **named))
-    lines.append(_empty_townships(assessment, service, lang))
+    lines += _empty_townships(assessment, service, lang)
     lines += gap_lines(assessment.gaps[assessment.gaps["service"] == service], lang=lang)
     return lines
 
@@ -36,20 +36,30 @@ def gap_lines(gaps: pd.DataFrame, *, lang: Lang) -> list[str]:
     return lines + [_gap_line(gap, lang) for gap in gaps.nsmallest(WORST_GAPS, "rank").to_dict("records")]
 
 
-def _gap_line(gap: Mapping[str, Any], lang: Lang) -> str:
+def _gap_line(gap: Mapping[Hashable, Any], lang: Lang) -> str:
     return word(
         "summary.gap",
         lang,
         rank=gap["rank"],
-        district=gap["district_name"],
-        township=gap["township_name"],
+        place=_place(gap, lang),
         residents=f"{gap['residents']:,.0f}",
-        nearest=gap["nearest_name"],
-        metres=f"{gap['nearest_m']:,.0f}",
+        nearest=_nearest(gap, lang),
         lon=f"{gap['candidate_lon']:.6f}",
         lat=f"{gap['candidate_lat']:.6f}",
         new=f"{gap['candidate_new_residents']:,.0f}",
     )
+
+
+def _place(row: Mapping[Any, Any], lang: Lang) -> str:
+    """District and township of a row, as far as they are known."""
+    named = [row[column] for column in ("district_name", "township_name") if row.get(column)]
+    return word("summary.within", lang).join(named) or word("summary.nowhere", lang)
+
+
+def _nearest(gap: Mapping[Hashable, Any], lang: Lang) -> str:
+    if pd.isna(gap["nearest_m"]):
+        return word("summary.nearest_none", lang)
+    return word("summary.nearest", lang, name=gap["nearest_name"], metres=f"{gap['nearest_m']:,.0f}")
 
 
 def verdict_lines(verdict: Verdict, *, lang: Lang) -> list[str]:
@@ -57,24 +67,34 @@ def verdict_lines(verdict: Verdict, *, lang: Lang) -> list[str]:
     lines = [word("summary.verdict", lang, conclusion=word(f"judge.conclusion.{verdict.conclusion}", lang))]
     if verdict.conclusion is not Conclusion.ADMIT:
         lines.append(word("summary.decided_by", lang, titles=_deciding(verdict, lang)))
-    lines.append(word("summary.measures", lang, **{k: _figure(verdict.measures.get(k)) for k in _MEASURES}))
+    lines.append(_measures_line(verdict, lang))
     for finding in verdict.findings:
         lines += finding_lines(finding, lang=lang)
     return lines
 
 
-_MEASURES = (
-    "lon",
-    "lat",
-    "district_name",
-    "township_name",
-    "others_within",
-    "residents_within",
-    "circle_land_km2",
-    "density_circle_per_km2",
-    "density_place_per_km2",
-    "density_cell_per_km2",
-)
+_DECIMALS = {
+    "lon": 6,
+    "lat": 6,
+    "others_within": 0,
+    "residents_within": 0,
+    "circle_land_km2": 2,
+    "density_circle_per_km2": 1,
+    "density_place_per_km2": 1,
+    "density_cell_per_km2": 1,
+}
+
+
+def _measures_line(verdict: Verdict, lang: Lang) -> str:
+    shown = {k: _rounded(verdict.measures.get(k), decimals) for k, decimals in _DECIMALS.items()}
+    return word("summary.measures", lang, place=_place(verdict.measures, lang), **shown)
+
+
+def _rounded(value: object, decimals: int) -> str:
+    if not isinstance(value, int | float) or pd.isna(value):
+        return _figure(value)
+    text = f"{value:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if decimals else text
 
 
 def finding_lines(finding: Finding, *, lang: Lang) -> list[str]:
@@ -91,7 +111,7 @@ def finding_lines(finding: Finding, *, lang: Lang) -> list[str]:
             lang,
             outcome=word(f"judge.outcome.{finding.outcome}", lang),
             title=finding.title,
-            ground=finding.ground_name,
+            ground=finding.ground_name or word(f"judge.ground.{finding.ground}", lang),
             force=word(f"judge.force.{finding.force}", lang),
             figures=observed + limit,
         ),
@@ -161,26 +181,28 @@ def _coverage_lines(assessment: Assessment, service: str, lang: Lang) -> list[st
         word(
             "summary.coverage",
             lang,
-            name=r.name,
-            share="–" if pd.isna(r.share) else f"{r.share:.2%}",
-            covered=f"{r.covered:,.0f}",
-            residents=f"{r.residents:,.0f}",
-            uncovered=f"{r.depth_0:,.0f}",
-            n=r.institutions,
+            name=r["name"],
+            share="–" if pd.isna(r["share"]) else f"{r['share']:.2%}",
+            covered=f"{r['covered']:,.0f}",
+            residents=f"{r['residents']:,.0f}",
+            uncovered=f"{r['depth_0']:,.0f}",
+            n=r["institutions"],
         )
-        for r in rows.itertuples(index=False)
+        for r in rows.to_dict("records")
     ]
 
 
-def _empty_townships(assessment: Assessment, service: str, lang: Lang) -> str:
-    table = assessment.totals
-    empty = table[(table["level"] == "township") & (table[f"n_{service}"] == 0)]["name"].tolist()
+def _empty_townships(assessment: Assessment, service: str, lang: Lang) -> list[str]:
+    """Townships without the service; nothing is said where no township is known."""
+    townships = assessment.totals[assessment.totals["level"] == "township"]
+    if townships.empty:
+        return []
+    empty = townships[townships[f"n_{service}"] == 0]["name"].tolist()
     named = word(f"columns.services.{service}", lang)
     if not empty:
-        return word("summary.no_empty_township", lang, service=named)
-    return word(
-        "summary.empty_townships", lang, n=len(empty), service=named, names=word("summary.join", lang).join(empty)
-    )
+        return [word("summary.no_empty_township", lang, service=named)]
+    names = word("summary.join", lang).join(empty)
+    return [word("summary.empty_townships", lang, n=len(empty), service=named, names=names)]
 
 
 def _deciding(verdict: Verdict, lang: Lang) -> str:

@@ -72,7 +72,7 @@ COVERAGE: tuple[Column, ...] = (
     Column("name", "text", 16),
     Column("level", "word", 10, "columns.place_levels"),
     Column("service", "word", 10, "columns.services"),
-    Column("institutions", "count", 8),
+    Column("institutions", "count", 11),
     Column("residents", "count", 12),
     Column("covered", "count", 12),
     Column("share", "share", 10),

@@ -69,7 +69,7 @@
       const y0 = box[4 * c + 1] * scale + dy, y1 = box[4 * c + 3] * scale + dy;
       if (x1 < 0 || y1 < 0 || x0 > width || y0 > height) continue;
       const k = data.classes[c] < 0 ? -1 : classOf(data.classes[c]);
-      if (!data.upright[c] && x1 - x0 > 4) { paths.push(c); continue; }
+      if (!data.upright[c] && x1 - x0 > 7) { paths.push(c); continue; }
       let left = Math.round(x0), right = Math.round(x1), top = Math.round(y0), bottom = Math.round(y1);
       if (k < 0) { left -= 1; top -= 1; right = left + 3; bottom = top + 3; }
       right = Math.min(width, Math.max(right, left + 1));

@@ -32,32 +32,50 @@
     };
   }
 
+  let home = null;
   C15.home = function (map) {
     const [w, s, e, n] = C15.data.bounds;
-    map.fitBounds([[s, w], [n, e]], { padding: [18, 18], animate: false });
+    const legend = document.getElementById("legend"), size = map.getSize();
+    const beside = legend && size.x > 700 ? legend.offsetWidth + 24 : 18;
+    map.fitBounds([[s, w], [n, e]], { paddingTopLeft: [54, 30], paddingBottomRight: [beside, 24], animate: false });
+    home = { zoom: map.getZoom(), centre: map.getCenter() };
   };
+
+  C15.isHome = (map) => Boolean(home) && map.getZoom() === home.zoom && map.getCenter().distanceTo(home.centre) < 1;
 
   /* Paper is another size than the screen: the map is sized and drawn anew before the dialogue opens. */
   C15.print = () => window.print();
   function preparePrint(map) {
     let before = null;
-    const to = () => { before = { bounds: map.getBounds() }; document.body.classList.add("printing"); map.invalidateSize({ animate: false, pan: false }); map.fitBounds(before.bounds, { animate: false }); C15.redraw(); };
-    const back = () => { document.body.classList.remove("printing"); map.invalidateSize({ animate: false, pan: false }); if (before) map.fitBounds(before.bounds, { animate: false }); C15.redraw(); };
+    const settle = () => {
+      map.invalidateSize({ animate: false, pan: false });
+      if (before === "home") C15.home(map); else map.fitBounds(before, { animate: false });
+      C15.redraw();
+    };
+    const to = () => {
+      before = C15.isHome(map) ? "home" : map.getBounds();
+      document.body.classList.add("printing");
+      settle();
+    };
+    const back = () => {
+      document.body.classList.remove("printing");
+      settle();
+    };
     window.addEventListener("beforeprint", to);
     window.addEventListener("afterprint", back);
   }
 
   function controls(map) {
     L.control.zoom({ zoomInTitle: C15.word("zoom.in"), zoomOutTitle: C15.word("zoom.out") }).addTo(map);
-    const home = L.control({ position: "topleft" });
-    home.onAdd = () => {
+    const whole = L.control({ position: "topleft" });
+    whole.onAdd = () => {
       const box = C15.el("div", { cls: "leaflet-bar home" }, [C15.el("button", {
         type: "button", title: C15.word("zoom.home"), "aria-label": C15.word("zoom.home"), on: { click: () => C15.home(map) },
       }, [C15.svg("svg", { viewBox: "0 0 16 16", width: 15, height: 15 }, [C15.svg("path", { d: "M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4", fill: "none", stroke: "#1f2933", "stroke-width": 1.8 })])])]);
       L.DomEvent.disableClickPropagation(box);
       return box;
     };
-    home.addTo(map);
+    whole.addTo(map);
     L.control.scale({ imperial: false, maxWidth: 140 }).addTo(map);
     map.attributionControl.setPrefix("Leaflet");
   }

@@ -4,12 +4,12 @@
   const CIRCLE_POINTS = 128;
 
   C15.prepare = function (data) {
-    const xs = C15.undelta(data.sites.x), ys = C15.undelta(data.sites.y);
-    data.site = xs.map((x, n) => {
-      const one = { n, lon: x / 1e6, lat: ys[n] / 1e6, service: data.services[data.sites.service[n]] };
+    data.site = data.sites.id.map((id, n) => {
+      const one = { n };
+      for (const name of Object.keys(data.sites)) one[name] = data.sites[name][n];
+      one.service = data.services[one.service];
       one.u = C15.u(one.lon);
       one.v = C15.v(one.lat);
-      for (const name of Object.keys(data.sites)) if (!["x", "y", "service"].includes(name)) one[name] = data.sites[name][n];
       one.findings = data.site_findings[n];
       return one;
     });
@@ -70,24 +70,49 @@
     if (show.gaps) drawGaps(ctx, view, service);
   }
 
-  /* One shape: outlines, the inside rubbed out of them, then the fill below as a single path, so overlaps do not darken. */
+  /* A circle with as many of its points as its size on the screen needs (0.1 px), grown by some pixels. */
+  function traceCircle(ctx, view, site, grow) {
+    const flat = C15.circleOf(site), x0 = view.x(site.u), y0 = view.y(site.v);
+    const radius = Math.abs(view.y(flat[1]) - y0) || 1, factor = ((radius + grow) / radius) * view.scale;
+    const needed = Math.PI * Math.sqrt(radius / 0.2);
+    let step = 1;
+    while (step < 8 && CIRCLE_POINTS / (2 * step) >= needed) step *= 2;
+    for (let n = 0; n < CIRCLE_POINTS; n += step) {
+      const x = x0 + (flat[2 * n] - site.u) * factor, y = y0 + (flat[2 * n + 1] - site.v) * factor;
+      if (n) ctx.lineTo(x, y); else ctx.moveTo(x, y);
+    }
+    ctx.closePath();
+  }
+
+  let mask = null;
+  function fillCircles(ctx, view, sites, grow) {
+    for (const site of sites) {
+      ctx.beginPath();
+      traceCircle(ctx, view, site, grow);
+      ctx.fill();
+    }
+  }
+
+  /* One shape: wide circles, their inside rubbed out (a rim is left), then the inside once and translucent, so that
+     overlaps do not darken. Circle by circle: a single path of hundreds is many times slower. */
   function drawCoverage(ctx, view, service) {
     const sites = C15.data.site.filter((s) => s.service === service && near(view, s));
     if (!sites.length) return;
-    const union = new Path2D();
-    for (const site of sites) C15.trace(union, view, C15.circleOf(site));
-    const colour = C15.MARKS[service].colour;
+    mask = mask || document.createElement("canvas");
+    mask.width = ctx.canvas.width;
+    mask.height = ctx.canvas.height;
+    const pen = mask.getContext("2d");
+    pen.setTransform(view.ratio, 0, 0, view.ratio, 0, 0);
+    pen.fillStyle = ctx.fillStyle = C15.MARKS[service].colour;
+    fillCircles(pen, view, sites, 0);
+    fillCircles(ctx, view, sites, 1.6);
     ctx.save();
-    ctx.lineWidth = 3;
-    ctx.strokeStyle = colour;
-    ctx.stroke(union);
+    ctx.setTransform(1, 0, 0, 1, 0, 0);
     ctx.globalCompositeOperation = "destination-out";
-    ctx.fillStyle = "#000000";
-    ctx.fill(union);
+    ctx.drawImage(mask, 0, 0);
     ctx.globalCompositeOperation = "destination-over";
-    ctx.globalAlpha = 0.2;
-    ctx.fillStyle = colour;
-    ctx.fill(union);
+    ctx.globalAlpha = 0.15;
+    ctx.drawImage(mask, 0, 0);
     ctx.restore();
   }
 
@@ -118,7 +143,7 @@
 
   function drawBorders(ctx, view) {
     const { show, service } = C15.state, data = C15.data;
-    if (show.townships) line(ctx, view, data.townships, 1, "rgba(43, 51, 64, 0.55)", [5, 3]);
+    if (show.townships) line(ctx, view, data.townships, 0.9, "rgba(43, 51, 64, 0.5)");
     if (show.without && data.summary[service]) {
       const lacking = data.summary[service].without.map((id) => data.placeById.get(id)).filter(Boolean);
       ctx.save();
@@ -138,13 +163,14 @@
 
   function drawOver(ctx, view, service) {
     const over = C15.data.site.filter((s) => s.service === service && s.over_cap && near(view, s));
-    ctx.lineWidth = 1.1;
-    ctx.setLineDash([4, 3]);
+    const crowded = over.length > 60;
+    ctx.lineWidth = crowded ? 0.9 : 1.1;
+    ctx.setLineDash(crowded ? [] : [4, 3]); // dashes of hundreds of circles are slow to draw and not seen
     ctx.strokeStyle = C15.OVER;
     for (const site of over) {
-      ctx.globalAlpha = (site.inside ? 1 : 0.4) * (over.length > 60 ? 0.5 : 0.9);
+      ctx.globalAlpha = (site.inside ? 1 : 0.4) * (crowded ? 0.45 : 0.9);
       ctx.beginPath();
-      C15.trace(ctx, view, C15.circleOf(site));
+      traceCircle(ctx, view, site, 0);
       ctx.stroke();
     }
     ctx.setLineDash([]);
@@ -157,7 +183,7 @@
       ctx.beginPath();
       gap.flat.forEach((ring) => C15.trace(ctx, view, ring));
       const chosen = C15.state.selected && C15.state.selected.gap === gap;
-      ctx.globalAlpha = 0.75;
+      ctx.globalAlpha = 0.5;
       ctx.fillStyle = C15.hatch(ctx, C15.GAP);
       ctx.fill("evenodd");
       ctx.globalAlpha = 1;
@@ -219,8 +245,9 @@
     ctx.font = "600 11px " + C15.FONT;
     ctx.textAlign = "center";
     ctx.textBaseline = "middle";
-    for (const gap of C15.data.gaps) {
-      if (gap.service !== C15.state.service || !gap.candidate) continue;
+    const gaps = C15.data.gaps.filter((g) => g.service === C15.state.service && g.candidate && g.own);
+    const most = view.zoom < 10.5 ? 8 : view.zoom < 11.5 ? 16 : view.zoom < 12.5 ? 40 : gaps.length; // in rank order
+    for (const gap of gaps.slice(0, most)) {
       const x = view.x(C15.u(gap.candidate[0] / 1e6)), y = view.y(C15.v(gap.candidate[1] / 1e6));
       const text = String(gap.rank), w = Math.max(17, ctx.measureText(text).width + 9);
       const detailed = view.zoom >= 12.5;
@@ -232,6 +259,7 @@
         ctx.stroke();
         ctx.fillStyle = C15.GAP;
         ctx.fill();
+        place(x - r, y - r, 2 * r, 2 * r);
       }
       const top = detailed ? y - r - 21 : y - 9;
       if (!place(x - w / 2, top, w, 17)) continue;

@@ -6,7 +6,7 @@
 
   C15.buildLegend = function (box) {
     const body = el("div", { cls: "legend-body" });
-    box.append(el("details", { open: true }, [el("summary", { text: word("legend.title") }), body]));
+    box.append(el("details", { open: window.innerWidth > 860 }, [el("summary", { text: word("legend.title") }), body]));
     if (C15.data.city.simulated) box.prepend(el("p", { cls: "stamp simulated", text: word("simulated") }));
     C15.fillLegend = () => body.replaceChildren(bases(), classes(), overlays(), institutions());
   };
@@ -59,10 +59,9 @@
       coverage: [C15.svg("circle", { cx: 8, cy: 8, r: 6.5, fill: colour, "fill-opacity": 0.22, stroke: colour, "stroke-width": 1.6 })],
       over: [C15.svg("circle", { cx: 8, cy: 8, r: 6.5, fill: "none", stroke: C15.OVER, "stroke-width": 1.3, "stroke-dasharray": "2.6 2" }), C15.svg("circle", { cx: 8, cy: 8, r: 3.6, fill: C15.OVER }), C15.svg("circle", { cx: 8, cy: 8, r: 2, fill: "#ffffff" })],
       gaps: [C15.svg("rect", { x: 1, y: 1, width: 14, height: 14, rx: 2, fill: "none", stroke: C15.GAP, "stroke-width": 1.5 }), C15.svg("path", { d: "M1 9 9 1M1 15 15 1M7 15l8-8", stroke: C15.GAP, "stroke-width": 1 })],
-      townships: [C15.svg("path", { d: "M0 8h16", stroke: C15.LINE, "stroke-width": 1.2, "stroke-dasharray": "4 2.5" })],
+      townships: [C15.svg("path", { d: "M0 8h16", stroke: C15.LINE, "stroke-width": 1, "stroke-opacity": 0.6 })],
       without: [C15.svg("path", { d: "M1 9 9 1M1 15 15 1M7 15l8-8", stroke: "#777777", "stroke-width": 1 })],
       names: [C15.svg("text", { x: 8, y: 12.5, "font-size": 12, "text-anchor": "middle", fill: C15.LINE, "font-weight": 600 })],
-      candidate: [],
     };
     if (kind === "names") shapes.names[0].textContent = word("legend.letter");
     return C15.svg("svg", { viewBox: "0 0 16 16", width: 15, height: 15, class: "glyph", "aria-hidden": "true" }, shapes[kind]);

@@ -58,12 +58,12 @@
   C15.hatch = function (ctx, colour) {
     if (!hatches[colour]) {
       const tile = document.createElement("canvas");
-      tile.width = tile.height = 7;
+      tile.width = tile.height = 9;
       const pen = tile.getContext("2d");
       pen.strokeStyle = colour;
       pen.lineWidth = 1.1;
       pen.beginPath();
-      for (const shift of [-7, 0, 7]) { pen.moveTo(shift - 1, 8); pen.lineTo(shift + 8, -1); }
+      for (const shift of [-9, 0, 9]) { pen.moveTo(shift - 1, 10); pen.lineTo(shift + 10, -1); }
       pen.stroke();
       hatches[colour] = tile;
     }

@@ -67,7 +67,7 @@
         depthBar(sum.depth),
       ]),
       el("div", { cls: "tiles" }, [
-        tile(word("tile.uncovered"), num(sum.uncovered), word("tile.people")),
+        tile(word("tile.uncovered"), num(sum.uncovered), sum.share === null ? null : word("tile.people", { share: C15.percent(1 - sum.share) })),
         tile(word("tile.institutions"), num(sum.institutions), sum.cap === null ? word("tile.no_cap") : word("tile.cap", { cap: num(sum.cap) }), breach ? "bad" : ""),
         tile(word("tile.over"), num(sum.over_cap), sum.with_limit ? word("tile.of_circles", { count: num(sum.with_limit) }) : word("tile.no_circle_cap"), sum.over_cap ? "bad" : ""),
         tile(word("tile.without"), num(sum.without.length), word("tile.of_townships", { count: num(sum.townships) }), sum.without.length ? "warn" : ""),
@@ -98,7 +98,7 @@
   }
 
   function gapList(map, sum, service) {
-    const gaps = C15.data.gaps.filter((g) => g.service === service);
+    const gaps = C15.data.gaps.filter((g) => g.service === service && g.own);
     const title = el("h2", { text: word("gap.heading", { count: gaps.length }) });
     if (!gaps.length) return [title, el("p", { cls: "quiet", text: word("gap.none") })];
     const item = (gap) => el("li", {}, [el("button", { type: "button", on: { click: () => C15.selectGap(map, gap) } }, [

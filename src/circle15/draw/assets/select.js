@@ -52,6 +52,7 @@
   };
 
   C15.selectSite = function (map, site, zoom) {
+    if (zoom && site.service !== C15.state.service && C15.data.assessed.includes(site.service)) C15.setService(site.service);
     if (!C15.state.shown[site.service]) C15.setShown(site.service, true);
     if (zoom) map.setView([site.lat, site.lon], Math.max(map.getZoom(), 14.5), { animate: false });
     const neighbours = C15.neighbours(site);
@@ -90,7 +91,7 @@
     const level = site.level ? [C15.maybeWord("level." + site.level, site.level)] : [];
     const kinds = [word("service." + site.service), ...level, ...tags].join(" · ");
     const counted = site.others_within === null ? neighbours.length : site.others_within;
-    const limit = site.circle_limit === null ? word("card.no_limit") : word("card.of_limit", { count: counted + 1, limit: num(site.circle_limit) });
+    const limit = site.circle_limit === null ? word("card.no_limit", { count: num(counted + 1) }) : word("card.of_limit", { count: num(counted + 1), limit: num(site.circle_limit) });
     const klass = site.density_class ? C15.maybeWord("class." + site.density_class, site.density_class) : "";
     return el("div", { cls: "card" }, [
       el("h3", {}, [C15.glyph(site.service, 16), el("span", { text: site.name || site.id })]),

@@ -1,0 +1,65 @@
+"""Headless Chromium that may open files and nothing else."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CHROMIUM = Path(os.environ.get("CIRCLE15_CHROMIUM", "/usr/bin/chromium"))
+
+
+def load_drawn_city():
+    spec = importlib.util.spec_from_file_location("drawn_city", Path(__file__).with_name("drawn_city.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def drawn_city():
+    return load_drawn_city()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip(f"no Chromium at {CHROMIUM}; set CIRCLE15_CHROMIUM")
+    with sync_api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
+
+
+class Watched:
+    """A page and everything it asked for or complained of."""
+
+    def __init__(self, page, folder: Path) -> None:
+        self.page, self.folder = page, folder
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        page.on("request", lambda r: self.requests.append(r.url))
+        page.on("console", lambda m: self.complaints.append(m.text) if m.type in {"error", "warning"} else None)
+        page.on("pageerror", lambda e: self.complaints.append(str(e)))
+
+    def open(self, html: str, *, ready: bool = True, name: str = "page.html"):
+        path = self.folder / name
+        path.write_text(html, encoding="utf-8")
+        self.page.goto(path.as_uri())
+        if ready:
+            self.page.wait_for_function("document.documentElement.dataset.ready === 'yes'", timeout=20_000)
+        return self.page
+
+    def foreign_requests(self) -> list[str]:
+        return [url for url in self.requests if not url.startswith(("file:", "data:", "blob:"))]
+
+
+@pytest.fixture
+def watched(browser, tmp_path) -> Iterator[Watched]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, offline=True)
+    yield Watched(context.new_page(), tmp_path)
+    context.close()

@@ -1,0 +1,89 @@
+"""What a first user meets: devices as output, empty corners of a city, hidden characters, words in one language."""
+
+from __future__ import annotations
+
+import math
+import os
+import stat
+from pathlib import Path
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+import shapely
+
+from circle15.errors import OutputError, UsageError
+from circle15.measure.gaps import find_gaps
+from circle15.read.institutions import read_institutions
+from circle15.read.values import seen
+from circle15.schema import Population
+from circle15.study import find_service_gaps
+from circle15.words import LANGS, word_error
+from circle15.write.files import write_text
+from circle15.write.summary import gap_lines
+
+
+def test_a_device_or_pipe_is_never_replaced_by_a_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.json"
+    os.mkfifo(pipe)
+    with pytest.raises(OutputError) as caught:
+        write_text(pipe, "x")
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert [p.name for p in tmp_path.iterdir()] == ["pipe.json"]
+    assert caught.value.problems[0].id == "output.not_a_file"
+
+
+def _gap(**more: object) -> pd.DataFrame:
+    row = {
+        "rank": 1, "residents": 500.0, "district_name": "", "township_name": "", "nearest_name": "", "nearest_m": math.nan,
+        "candidate_lon": 105.0, "candidate_lat": 37.0, "candidate_new_residents": 300.0,
+    }  # fmt: skip
+    return pd.DataFrame([row | more])
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_a_gap_without_institution_or_place_is_said_in_words(lang: str) -> None:
+    line = gap_lines(_gap(), lang=lang)[1]
+    assert "nan" not in line
+    assert "“”" not in line
+    assert "''" not in line
+    known = gap_lines(_gap(district_name="甲区"), lang=lang)[1]
+    assert "甲区：" in known or "甲区:" in known
+
+
+def test_gaps_of_a_city_without_districts_stay_inside_the_city() -> None:
+    cells = gpd.GeoDataFrame(
+        {"residents": [200.0, 900.0]},
+        geometry=[shapely.box(105, 37, 105.001, 37.001), shapely.box(105.001, 37, 105.002, 37.001)],
+        crs=4326,
+    )
+    city = gpd.GeoDataFrame(
+        {"id": ["1"], "name": ["甲市"], "level": ["city"]}, geometry=[shapely.box(104.9, 36.9, 105.001, 37.1)], crs=4326
+    )
+    far = gpd.GeoDataFrame({"id": ["P"], "name": ["店"], "service": ["pharmacy"]}, geometry=[shapely.Point(103, 37)], crs=4326)  # fmt: skip
+    gaps = find_gaps(Population(cells, None, "grid", 100.0), far, city, radius_m=800, service="pharmacy")
+    assert gaps["residents"].tolist() == [200.0]
+
+
+@pytest.mark.parametrize("least", [math.nan, math.inf, -1.0])
+def test_the_least_number_of_residents_must_be_a_number(least: float) -> None:
+    class Nothing:
+        institutions = pd.DataFrame({"service": ["pharmacy"]})
+
+    with pytest.raises(UsageError) as caught:
+        find_service_gaps(None, Nothing(), service="pharmacy", min_residents=least)
+    for lang in LANGS:
+        assert "--min-residents" in word_error(caught.value, lang)
+
+
+def test_names_hold_only_what_is_seen(tmp_path: Path) -> None:
+    names = ["\x1b[31m红\x1b[0m店", "a\u200bb", "\u202ex店", "中卫\n药房", "\u3000甲\u3000店\ufeff", "👨‍⚕️店"]
+    assert [seen(n) for n in names] == ["[31m红 [0m店", "ab", "x店", "中卫 药房", "甲\u3000店", "👨‍⚕️店"]
+    file = tmp_path / "r.csv"
+    frame = pd.DataFrame(
+        {"医保编码": [f"P{i}\u200b" for i in range(6)], "机构名称": names, "经度": 105.0, "纬度": 37.0}
+    )
+    frame.to_csv(file, index=False)
+    table = read_institutions(file, datum="wgs84", service="pharmacy").table
+    assert table["id"].tolist() == [f"P{i}" for i in range(6)]
+    assert table["name"].tolist() == [seen(n) for n in names]
