@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import stat
+import warnings
 from pathlib import Path
 
 import geopandas as gpd
@@ -12,8 +13,10 @@ import pandas as pd
 import pytest
 import shapely
 
-from circle15.errors import OutputError, UsageError
+from circle15.cli import main
+from circle15.errors import InputError, OutputError, UsageError
 from circle15.measure.gaps import find_gaps
+from circle15.read.city import load_city
 from circle15.read.institutions import read_institutions
 from circle15.read.values import seen
 from circle15.schema import Population
@@ -87,3 +90,61 @@ def test_names_hold_only_what_is_seen(tmp_path: Path) -> None:
     table = read_institutions(file, datum="wgs84", service="pharmacy").table
     assert table["id"].tolist() == [f"P{i}" for i in range(6)]
     assert table["name"].tolist() == [seen(n) for n in names]
+
+
+def test_columns_cut_within_a_character_are_named_and_not_blamed_on_the_encoding(tmp_path: Path) -> None:
+    frame = gpd.GeoDataFrame({"医保编码": ["P1"]}, geometry=[shapely.Point(105, 37)], crs=4326)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        frame.to_file(tmp_path / "r.shp", encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        read_institutions(tmp_path / "r.shp", datum="wgs84", service="pharmacy")
+    assert [p.id for p in caught.value.problems] == ["column_names_cut"]
+    assert "UTF-8" in word_error(caught.value, "zh")
+
+
+def test_a_table_without_shapes_is_named_as_such(tmp_path: Path) -> None:
+    pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "r.parquet")
+    with pytest.raises(InputError) as caught:
+        read_institutions(tmp_path / "r.parquet", datum="wgs84", service="pharmacy")
+    assert [p.id for p in caught.value.problems] == ["layer_without_geometry"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("[city\n", "第 1 行"), ('[city]\nname = "a"\n[institutions]\nfile = "r"\ndatum = "WGS84"\n', "bd09")],
+)
+def test_faults_of_the_city_file_are_said_in_chinese(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "city.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        load_city(tmp_path / "city.toml")
+    shown = word_error(caught.value, "zh")
+    assert said in shown
+    assert "Input should be" not in shown
+    assert "Expected" not in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["frob"], "没有命令 frob"),
+        (["site", "--lon", "x"], "数字"),
+        (["gaps", "--min-residents", "-1"], "不小于 0 的数字"),
+    ],
+)
+def test_wrong_use_is_said_in_chinese(capsys: pytest.CaptureFixture[str], arguments: list[str], said: str) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--lang", "zh", *arguments])
+    err = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert said in err
+    assert "float" not in err
+    assert "No such" not in err
+    assert not err.startswith("用法不对")
+
+
+def test_the_bare_command_shows_its_help_and_no_blame(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.startswith(("用法：", "Usage: "))
