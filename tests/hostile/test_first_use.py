@@ -16,6 +16,7 @@ import shapely
 from circle15.cli import main
 from circle15.errors import InputError, OutputError, UsageError
 from circle15.measure.gaps import find_gaps
+from circle15.read.check import check_city
 from circle15.read.city import load_city
 from circle15.read.institutions import read_institutions
 from circle15.read.values import seen
@@ -38,7 +39,7 @@ def test_a_device_or_pipe_is_never_replaced_by_a_file(tmp_path: Path) -> None:
 
 def _gap(**more: object) -> pd.DataFrame:
     row = {
-        "rank": 1, "residents": 500.0, "district_name": "", "township_name": "", "nearest_name": "", "nearest_m": math.nan,
+        "rank": 1, "residents": 500.0, "district_name": "", "township_name": "", "nearest_id": "", "nearest_name": "", "nearest_m": math.nan,
         "candidate_lon": 105.0, "candidate_lat": 37.0, "candidate_new_residents": 300.0,
     }  # fmt: skip
     return pd.DataFrame([row | more])
@@ -148,3 +149,28 @@ def test_the_bare_command_shows_its_help_and_no_blame(capsys: pytest.CaptureFixt
         main([])
     assert stop.value.code == 2
     assert capsys.readouterr().err.startswith(("用法：", "Usage: "))
+
+
+def test_an_institution_without_a_name_goes_by_its_code() -> None:
+    line = gap_lines(_gap(nearest_id="P7", nearest_m=900.0), lang="zh")[1]
+    assert "“P7”" in line
+
+
+def test_checks_name_the_file_and_the_code_of_the_nameless(toy_city: Path, tmp_path: Path) -> None:
+    register = tmp_path / "elsewhere.csv"
+    pd.DataFrame(
+        {"医保编码": ["P1"], "机构名称": [""], "机构类别": ["零售药店"], "经度": [100.0], "纬度": [30.0]}
+    ).to_csv(register, index=False)
+    problems = check_city(load_city(toy_city, institutions=register, register_datum="wgs84"))
+    outside = next(p for p in problems if p.id == "check_outside")
+    assert outside.file == "elsewhere.csv"
+    assert outside.params["name"] == "P1"
+
+
+def test_a_code_that_stands_twice_names_the_first_row(tmp_path: Path) -> None:
+    file = tmp_path / "r.csv"
+    pd.DataFrame({"医保编码": ["P1", "P1"], "机构名称": "店", "经度": 105.0, "纬度": 37.0}).to_csv(file, index=False)
+    with pytest.raises(InputError) as caught:
+        read_institutions(file, datum="wgs84", service="pharmacy")
+    assert "首次出现的行号：2" in word_error(caught.value, "zh")
+    assert "first in row 2" in word_error(caught.value, "en")
