@@ -42,6 +42,10 @@ class _Local:
         return found
 
 
+class _WordedError(click.UsageError):
+    """A fault of use whose message is in the user's language already."""
+
+
 class LocalCommand(_Local, click.Command):
     """A command with its help in one language."""
 
@@ -60,6 +64,15 @@ class LocalGroup(_Local, click.Group):
         more["subcommand_metavar"] = word("cli.metavar.command", lang)
         super().__init__(name, **more)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; one that is not known is said in the user's language."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            known = ", ".join(self.list_commands(ctx))
+            raise _WordedError(word("cli.usage.no_such_command", self.lang, name=args[0], known=known), ctx)
+        return super().resolve_command(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Commands as they were added, not by alphabet."""
         del ctx
@@ -68,11 +81,15 @@ class LocalGroup(_Local, click.Group):
 
 def word_usage(fault: click.UsageError, lang: Lang) -> str:
     """A fault of use in the user's language, with where to read on."""
+    if isinstance(fault, click.exceptions.NoArgsIsHelpError):
+        return fault.format_message()
     path = fault.ctx.command_path if fault.ctx else "circle15"
     return f"{_sentence(fault, lang)}\n{word('cli.usage.see', lang, path=path)}"
 
 
 def _sentence(fault: click.UsageError, lang: Lang) -> str:
+    if isinstance(fault, _WordedError):
+        return fault.message
     if isinstance(fault, click.MissingParameter):
         return word("cli.usage.missing", lang, name=_name(fault.param))
     if isinstance(fault, click.NoSuchOption):
@@ -81,9 +98,17 @@ def _sentence(fault: click.UsageError, lang: Lang) -> str:
         return word("cli.usage.no_such_option", lang, name=fault.option_name, hint=hint)
     if isinstance(fault, click.BadParameter):
         kind = fault.param.type if fault.param else None
-        known = ", ".join(kind.choices) if isinstance(kind, click.Choice) else getattr(kind, "name", "")
-        return word("cli.usage.bad_value", lang, name=_name(fault.param), known=known)
+        return word("cli.usage.bad_value", lang, name=_name(fault.param), known=_taken(kind, lang))
     return word("cli.usage.other", lang, fault=fault.format_message())
+
+
+def _taken(kind: object, lang: Lang) -> str:
+    """What a parameter of this kind takes, in words."""
+    if isinstance(kind, click.Choice):
+        return ", ".join(kind.choices)
+    if isinstance(kind, click.FloatRange):
+        return word("cli.usage.number_from", lang, least=f"{kind.min or 0:g}")
+    return word("cli.usage.number", lang) if isinstance(kind, click.types.FloatParamType) else getattr(kind, "name", "")
 
 
 def _name(parameter: click.Parameter | None) -> str:

@@ -91,7 +91,7 @@ def test_faults_of_all_parts_come_together(tmp_path: Path) -> None:
     ("text", "expected"),
     [
         ("[city]\nname='x'\ncolour='red'\n", {("config_unknown", "city.colour"), ("config_missing", "institutions")}),
-        ("[city]\nname=''\n[[places]]\nfile='a'\nlevel='shire'\n", {("config_value", "places.1.level"), ("config_value", "city.name")}),
+        ("[city]\nname=''\n[[places]]\nfile='a'\nlevel='shire'\n", {("config_choice", "places.1.level"), ("config_value", "city.name")}),
         ("folder='/'\n", {("config_unknown", "folder")}),
         ("[city\n", {("config_syntax", None)}),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -31,7 +32,7 @@ def check_city(config: CityFiles) -> tuple[Problem, ...]:
     reading, problems = gather(config)
     found = list(problems)
     if reading is not None:
-        found += cross_checks(reading.city, datum=config.institutions.datum, file=config.institutions.file)
+        found += cross_checks(reading.city, datum=config.institutions.datum, file=Path(config.institutions.file).name)
     return tuple(sorted(found, key=lambda p: p.severity != "error"))
 
 
@@ -68,7 +69,9 @@ def _district_at(points: npt.NDArray[np.object_], districts: gpd.GeoDataFrame) -
 def _outside(institutions: gpd.GeoDataFrame, at: npt.NDArray[np.intp], file: str) -> Iterator[Problem]:
     for i in np.flatnonzero(at < 0).tolist():
         row = institutions.iloc[i]
-        yield _warning("check_outside", file, row=int(row["source_row"]), value=row["id"], name=row["name"])
+        yield _warning(
+            "check_outside", file, row=int(row["source_row"]), value=row["id"], name=row["name"] or row["id"]
+        )
 
 
 def _codes(institutions: gpd.GeoDataFrame) -> list[str]:
@@ -89,7 +92,7 @@ def _divisions(
         if code in names and at[i] >= 0 and ids[at[i]] != code:
             row = institutions.iloc[i]
             yield _warning(
-                "check_division", file, row=int(row["source_row"]), value=row["id"], name=row["name"],
+                "check_division", file, row=int(row["source_row"]), value=row["id"], name=row["name"] or row["id"],
                 told=names[code], lies=districts["name"].iloc[at[i]],
             )  # fmt: skip
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -157,7 +158,8 @@ def load_city(
     except UnicodeDecodeError as fault:
         raise fail(file, "config_encoding") from fault
     except (tomllib.TOMLDecodeError, RecursionError) as fault:
-        raise fail(file, "config_syntax", params={"reason": str(fault)}) from fault
+        line = re.search(r"at line (\d+)", str(fault))
+        raise InputError(Problem("config_syntax", file.name, row=int(line[1]) if line else None)) from fault
     inner = [
         Problem("config_unknown", file.name, column=key, params={"known": ", ".join(_SECTIONS)})
         for key in _OWN
@@ -232,9 +234,15 @@ def _overruled(
 
 def _config_problem(file: Path, error: Any) -> Problem:  # noqa: ANN401 - pydantic's error details
     where = ".".join(str(step + 1) if isinstance(step, int) else str(step) for step in error["loc"])
-    kind = {"missing": "config_missing", "extra_forbidden": "config_unknown"}.get(error["type"], "config_value")
+    kinds = {"missing": "config_missing", "extra_forbidden": "config_unknown", "literal_error": "config_choice"}
+    kind = kinds.get(error["type"], "config_value")
     value = None if kind == "config_missing" else str(error["input"])
-    return Problem(kind, file.name, column=where, value=value, params={"reason": error["msg"], "known": _known(error)})
+    known = _choices(error) if kind == "config_choice" else _known(error)
+    return Problem(kind, file.name, column=where, value=value, params={"reason": error["msg"], "known": known})
+
+
+def _choices(error: Any) -> str:  # noqa: ANN401 - pydantic's error details
+    return ", ".join(re.findall(r"'([^']*)'", error["ctx"]["expected"]))
 
 
 def _known(error: Any) -> str:  # noqa: ANN401 - pydantic's error details

@@ -98,7 +98,7 @@ def read_place_files(files: Sequence[PlaceFile]) -> Reading[gpd.GeoDataFrame]:
         problems.extend(faults.problems)
     raise_errors(problems)
     table = pd.concat(pieces, ignore_index=True)
-    together = Faults(", ".join(s.file for s in sources))
+    together = Faults(", ".join(dict.fromkeys(s.file for s in sources)))
     _check_ids(table, together)
     check_overlaps(table, together)
     together.raise_errors()

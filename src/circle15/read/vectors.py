@@ -12,6 +12,7 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pyogrio
 import pyproj
 import shapely
@@ -23,7 +24,7 @@ from circle15.read.faults import Faults, fail, listed
 from circle15.read.files import companion
 from circle15.schema import CRS, Datum
 
-_DBF_HEADER = 32
+_DBF_HEADER, _DBF_NAME = 32, 10
 _LON_MAX, _LAT_MAX, _NO_ANGLE = 180.0, 90.0, 360.0
 _ANY_DATUM: tuple[Datum, ...] = ("gcj02", "bd09")
 _WGS84_CODES = (4326, 4979)
@@ -90,13 +91,17 @@ def read_layer(
 def _read_raw(path: Path, faults: Faults, *, encoding: str | None, layer: str | None) -> gpd.GeoDataFrame:
     try:
         if path.suffix.lower() in {".parquet", ".geoparquet"}:
+            if b"geo" not in (pq.read_schema(path).metadata or {}):
+                raise fail(path, "layer_without_geometry")
             return gpd.read_parquet(path)
         _one_layer(path, layer)
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")
             frame = pyogrio.read_dataframe(path, encoding=encoding, layer=layer, on_invalid="ignore")
     except (UnicodeDecodeError, LookupError) as fault:
-        raise fail(path, "encoding_wrong", params={"encoding": encoding or "?"}) from fault
+        told = {"encoding": encoding or _told_encoding(path)}
+        cut = path.suffix.lower() == ".shp" and _names_cut(path, told["encoding"])
+        raise fail(path, "column_names_cut" if cut else "encoding_wrong", params=told) from fault
     except (DataSourceError, DataLayerError, ValueError, OSError, RuntimeError, pa.ArrowException) as fault:
         raise fail(path, "file_unreadable", params={"reason": str(fault)}) from fault
     for note in notes:
@@ -104,6 +109,27 @@ def _read_raw(path: Path, faults: Faults, *, encoding: str | None, layer: str | 
     if not isinstance(frame, gpd.GeoDataFrame):
         raise fail(path, "layer_without_geometry")
     return frame
+
+
+def _told_encoding(path: Path) -> str:
+    """What the .cpg beside a shapefile says; UTF-8, GDAL's own, where there is none."""
+    beside = companion(path, ".cpg")
+    return "UTF-8" if beside is None else beside.read_text(encoding="ascii", errors="replace").strip() or "UTF-8"
+
+
+def _names_cut(path: Path, encoding: str) -> bool:
+    """Whether a full-length column name of a shapefile ends within a character."""
+    data = cast("Path", companion(path, ".dbf")).read_bytes()
+    header = data[_DBF_HEADER : int.from_bytes(data[8:10], "little") - 1]
+    for at in range(0, len(header), _DBF_HEADER):
+        name = header[at : at + _DBF_NAME].split(b"\0")[0]
+        try:
+            name.decode(encoding)
+        except UnicodeDecodeError:
+            return len(name) == _DBF_NAME
+        except LookupError:
+            return False
+    return False
 
 
 def _one_layer(path: Path, layer: str | None) -> None:

@@ -59,7 +59,8 @@ def _place(row: Mapping[Any, Any], lang: Lang) -> str:
 def _nearest(gap: Mapping[Hashable, Any], lang: Lang) -> str:
     if pd.isna(gap["nearest_m"]):
         return word("summary.nearest_none", lang)
-    return word("summary.nearest", lang, name=gap["nearest_name"], metres=f"{gap['nearest_m']:,.0f}")
+    named = gap["nearest_name"] or gap["nearest_id"]
+    return word("summary.nearest", lang, name=named, metres=f"{gap['nearest_m']:,.0f}")
 
 
 def verdict_lines(verdict: Verdict, *, lang: Lang) -> list[str]:
