@@ -11,6 +11,7 @@ OUT ?= maps/zhongwei
 demo: $(READY) sample
 	$(BIN)/circle15 map data/zhongwei/city.toml --out $(OUT)
 	$(BIN)/circle15 gaps data/zhongwei/city.toml --service pharmacy --out $(OUT)
+	$(BIN)/circle15 site data/zhongwei/city.toml --sites data/zhongwei/proposed_sites.csv --sheet $(OUT)/研判单.docx
 	$(BIN)/circle15 assess data/zhongwei/city.toml --out $(OUT)
 
 test: $(READY) sample

@@ -141,20 +141,22 @@ def spoiled(line: int, cells: list[Any]) -> list[Any]:
 
 
 def write_sites(ground: Ground, rows: list[Institution], path: Path) -> None:
-    """Three proposed pharmacies: a saturated street, a township without any, and one at the edge of a circle."""
+    """Proposed sites that end differently: saturated, empty township, edge of a circle, a clinic, a health station."""
     street = ground.townships.query("kind == 'street'").iloc[0]
     empty = ground.townships.query("pharmacies == 0").iloc[0]
     points = [
-        ("街道拟新增药店", (street["x"], street["y"])),
-        ("空白乡镇拟新增药店", (empty["x"], empty["y"])),
-        ("圈边拟新增药店", edge_of_a_circle(ground, rows)),
+        ("街道拟新增药店", "pharmacy", "", (street["x"], street["y"])),
+        ("空白乡镇拟新增药店", "pharmacy", "", (empty["x"], empty["y"])),
+        ("圈边拟新增药店", "pharmacy", "", edge_of_a_circle(ground, rows)),
+        ("空白乡镇拟新增诊所", "outpatient", "", (empty["x"], empty["y"])),
+        ("街道社区卫生服务站", "outpatient", "community_health_station", (street["x"], street["y"])),
     ]
     with path.open("w", encoding="utf-8-sig", newline="") as out:
         writer = csv.writer(out)
-        writer.writerow(["名称", "服务类型", "经度", "纬度", "坐标系"])
-        for name, (x, y) in points:
+        writer.writerow(["名称", "服务类型", "标签", "经度", "纬度", "坐标系"])
+        for name, service, tags, (x, y) in points:
             lon, lat = TO_DEGREES.transform(x, y)
-            writer.writerow([f"{name}（模拟）", "pharmacy", f"{lon:.6f}", f"{lat:.6f}", "wgs84"])
+            writer.writerow([f"{name}（模拟）", service, tags, f"{lon:.6f}", f"{lat:.6f}", "wgs84"])
 
 
 def edge_of_a_circle(ground: Ground, rows: list[Institution]) -> tuple[float, float]:

@@ -13,6 +13,7 @@ from circle15.policy.plan import load_plan, rule_catalogue, shipped_plans
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "docs" / "rules.md"
 EVERY_ROW = "test_catalogue.py"
+COLUMNS = "| id | 条款 clause | 内容 rule | 卡片 card | 种类 kind | 结果 result | 测试 tests |"
 HEAD = """\
 # 规则对照表 · Table of rules
 
@@ -31,7 +32,7 @@ def table() -> str:
     parts = [HEAD, _counts()]
     for city in shipped_plans():
         plan = load_plan(city)
-        parts.append(f"\n## {plan.title}\n\n| id | 条款 clause | 内容 rule | 卡片 card | 种类 kind | 结果 result | 测试 tests |\n|---|---|---|---|---|---|---|")
+        parts.append(f"\n## {plan.title}\n\n{COLUMNS}\n|---|---|---|---|---|---|---|")
         carried = plan.catalogue_ids()
         for row in (r for r in rule_catalogue() if r.city == city):
             rules = [plan.rule(name) for name in carried[row.id]]

@@ -1,6 +1,6 @@
 """Command line 命令行: assess, map, site, gaps, check-data, check-plan; no logic of its own.
 
-Exit codes: 0 done, 1 problems found in the input or at the output place, 2 wrong use, 130 interrupted.
+Exit codes: 0 done, 1 problems found in the input, in a plan's figures or at the output place, 2 wrong use, 130 interrupted.
 Heavy libraries are imported inside the commands, so that `--help` answers at once.
 """
 
@@ -98,6 +98,8 @@ def build_app(lang: Lang) -> click.Group:
         option("--datum", key="site_datum", type=click.Choice(DATUMS)),
         option("--as-of", "as_of", key="as_of", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD"),
         option("--overlay", key="overlay", metavar="FILE.toml"),
+        option("--indicators", key="indicators", metavar="FILE.xlsx|FILE.csv"),
+        option("--events", key="events", metavar="FILE.xlsx|FILE.csv"),
         option("--sites", key="sites", metavar="FILE.xlsx|FILE.csv"),
         option("--name", key="name", default=""),
         option("--attribute", "attributes", key="attribute", metavar="KEY=VALUE", multiple=True),
@@ -230,7 +232,7 @@ def _site(
     from circle15.cli_site import Into, judge_one, judge_table
     from circle15.write.sheet import check_suffix
 
-    keys = ("lon", "lat", "datum", "accuracy_m", "service", "name", "attributes", "as_of")
+    keys = ("lon", "lat", "datum", "accuracy_m", "service", "name", "attributes", "as_of", "indicators", "events")
     asked = {k: given.pop(k) for k in keys}
     into = Into(as_json, out, sheet, _tell_written)
     load = partial(_load, lang, given)

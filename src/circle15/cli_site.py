@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import click
 
 from circle15.errors import Problem, UsageError
 from circle15.policy.plan import Plan
+from circle15.read.ledgers import read_events, read_indicators
 from circle15.read.sites import read_sites
 from circle15.schema import City
 from circle15.study import judge_proposed, provenance
@@ -42,7 +43,8 @@ def judge_one(lang: Lang, asked: dict[str, Any], into: Into, load: Load) -> None
     where["position_accuracy_m"] = asked["accuracy_m"]
     plan, city = load()
     day = _day(asked)
-    verdict = judge_proposed(plan, city, attributes=said, as_of=day, **where)
+    city, told = _beside(plan, city, asked, lang)
+    verdict = judge_proposed(plan, city, attributes=said, as_of=day, **told, **where)
     stated = {k: v for k, v in (("attributes", said), ("as_of", day and day.isoformat())) if v}
     record = provenance(plan, city, options=where | stated)
     if into.as_json:
@@ -60,13 +62,14 @@ def judge_table(lang: Lang, file: str, asked: dict[str, Any], into: Into, load: 
     """Judge a table of sites one by one; a sheet each where asked."""
     sites, source, warnings = read_sites(file, datum=asked["datum"], service=asked["service"])
     plan, city = load()
+    city, told = _beside(plan, city, asked, lang)
     for problem in warnings:
         click.echo(word_problem(problem, lang), err=True)
     verdicts = [
         judge_proposed(
             plan, city, lon=s.lon, lat=s.lat, datum=s.datum, service=s.service,
             position_accuracy_m=s.position_accuracy_m, attributes=_attributes(asked["attributes"]) | dict(s.attributes),
-            as_of=_day(asked),
+            as_of=_day(asked), **told,
         )
         for s in sites
     ]  # fmt: skip
@@ -87,6 +90,19 @@ def judge_table(lang: Lang, file: str, asked: dict[str, Any], into: Into, load: 
         written += [write_sheet(p, v, record, lang=lang) for p, v in zip(named, verdicts, strict=True)]
     if written:
         into.tell(written, lang, aside=into.as_json)
+
+
+def _beside(plan: Plan, city: City, asked: dict[str, Any], lang: Lang) -> tuple[City, dict[str, Any]]:
+    """Indicators and events where given; their files stand among the city's sources."""
+    told: dict[str, Any] = {}
+    if asked["indicators"] is not None:
+        told["indicators"] = read_indicators(asked["indicators"], titles={i.id: i.title for i in plan.indicators})
+    if asked["events"] is not None:
+        told["events"] = read_events(asked["events"])
+    for problem in [w for reading in told.values() for w in reading.warnings]:
+        click.echo(word_problem(problem, lang), err=True)
+    sources = tuple(s for reading in told.values() for s in reading.sources)
+    return replace(city, sources=(*city.sources, *sources)), {k: reading.table for k, reading in told.items()}
 
 
 def _day(asked: dict[str, Any]) -> dt.date | None:

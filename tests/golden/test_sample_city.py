@@ -163,13 +163,21 @@ def test_the_site_at_the_edge_of_a_circle_asks_for_a_check(sample_city, city):
     ("site", "conclusion", "broken"),
     [
         (0, "refuse", {"pharmacy.city", "pharmacy.district", "pharmacy.circle.dense"}),
-        (1, "refuse", {"pharmacy.city", "pharmacy.district"}),
+        (1, "case_by_case", {"pharmacy.city", "pharmacy.district"}),
+        (3, "review", set()),
+        (4, "admit_all", set()),
     ],
 )
 def test_proposed_sites_end_as_the_plan_says(sample_city, city, site, conclusion, broken):
     row = pd.read_csv(sample_city.parent / "proposed_sites.csv").iloc[site]
     verdict = judge_proposed(
-        load_plan("zhongwei"), city, lon=row["经度"], lat=row["纬度"], datum=row["坐标系"], service=row["服务类型"]
+        load_plan("zhongwei"),
+        city,
+        lon=row["经度"],
+        lat=row["纬度"],
+        datum=row["坐标系"],
+        service=row["服务类型"],
+        attributes={} if pd.isna(row["标签"]) else {"tags": row["标签"]},
     )
     assert verdict.conclusion == conclusion
     assert {f.rule_id for f in verdict.findings if f.outcome == "breached"} == broken

@@ -155,7 +155,8 @@ def test_hostile_names_pass_through_as_data(tmp_path: Path) -> None:
     )
     path = tmp_path / "a.parquet"
     frame.to_parquet(path)
-    assert READERS["institutions"](path).table["name"].tolist() == NAMES  # type: ignore[attr-defined]
+    shown = [n.replace("\u202e", "").replace("\u0000", " ") for n in NAMES]  # hidden characters never come in
+    assert READERS["institutions"](path).table["name"].tolist() == shown  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("name", NAMES)

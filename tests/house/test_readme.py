@@ -57,7 +57,8 @@ def test_command_runs(command, workplace):
     done = subprocess.run(
         shlex.split(command), cwd=workplace, env=environment(), capture_output=True, text=True, check=False, timeout=300
     )
-    assert done.returncode == 0, done.stderr
+    found_something = 1 if command.startswith("circle15 check-plan") else 0  # the five plans hold figures that disagree
+    assert done.returncode == found_something, done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -70,10 +71,22 @@ def test_make_demo_runs_as_printed(tmp_path, sample_city):
         cwd=ROOT, env=environment(), capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    for said in ("覆盖率", "超过圈内上限", "没有零售药店的乡镇", "第 1 位", "第 3 位", "模拟数据", ".html", ".xlsx"):
+    for said in (
+        "覆盖率",
+        "超过圈内上限",
+        "没有零售药店的乡镇",
+        "第 1 位",
+        "第 3 位",
+        "模拟数据",
+        ".html",
+        ".xlsx",
+        "不予定点",
+        "一事一议",
+        "应纳尽纳",
+    ):
         assert said in done.stdout
     written = {p.suffix for p in (tmp_path / "out").iterdir()}
-    assert written == {".html", ".xlsx", ".csv", ".gpkg", ".geojson", ".json"}
+    assert written == {".html", ".xlsx", ".csv", ".gpkg", ".geojson", ".json", ".docx"}
 
 
 def test_make_test_is_what_ci_calls():
