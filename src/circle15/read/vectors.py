@@ -125,8 +125,8 @@ def _names_cut(path: Path, encoding: str) -> bool:
         name = header[at : at + _DBF_NAME].split(b"\0")[0]
         try:
             name.decode(encoding)
-        except UnicodeDecodeError:
-            return len(name) == _DBF_NAME
+        except UnicodeDecodeError as fault:
+            return len(name) == _DBF_NAME and fault.end == len(name) and "end of data" in fault.reason
         except LookupError:
             return False
     return False
