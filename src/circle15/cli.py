@@ -1,6 +1,6 @@
 """Command line 命令行: assess, map, site, gaps, check-data, check-plan; no logic of its own.
 
-Exit codes: 0 done, 1 problems found in the input, in a plan's figures or at the output place, 2 wrong use, 130 interrupted.
+Exit codes: 0 done; 1 problems found in the input, in a plan's figures or at the output place; 2 wrong use; 130 Ctrl-C.
 Heavy libraries are imported inside the commands, so that `--help` answers at once.
 """
 
