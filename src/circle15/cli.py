@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(arguments: list[str], lang: Lang) -> int:
     try:
         code = build_app(lang).main(args=arguments, prog_name="circle15", standalone_mode=False)
+        sys.stdout.flush()
     except Circle15Error as error:
         click.echo(word_error(error, lang), err=True)
         return WRONG_USE if isinstance(error, UsageError) else PROBLEMS
@@ -54,6 +55,10 @@ def _run(arguments: list[str], lang: Lang) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    except OSError as fault:  # the place where the lines go is full or gone
+        click.echo(word("cli.lines_lost", lang, reason=fault.strerror or str(fault)), err=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PROBLEMS
     return code if isinstance(code, int) else DONE
 
 
@@ -194,23 +199,22 @@ def _map(
     from circle15.draw.index import draw_index
     from circle15.draw.map import draw_district
     from circle15.study import assess
-    from circle15.write.files import safe_file_name, write_text
+    from circle15.write.files import page_names, safe_file_name, write_text
 
     plan, city = _load(lang, inputs)
     districts = city.places[city.places["level"] == "district"]
     chosen = (
         districts if district is None else districts[(districts["id"] == district) | (districts["name"] == district)]
     )
+    if districts.empty:
+        raise UsageError(Problem("use.no_districts"))
     if chosen.empty:
         known = ", ".join(f"{r.name} {r.id}" for r in districts[["id", "name"]].itertuples(index=False))
         raise UsageError(Problem("use.unknown_district", value=district, params={"known": known}))
     with StepBar(lang) as bar:
         result = assess(plan, city, services=services or None, gap_min_residents=min_residents, progress=bar.show)
         folder, stem = Path(out), safe_file_name(city.name, fallback="city")
-        pages = {
-            r.id: f"{stem}_{safe_file_name(r.name, fallback=r.id)}.html"
-            for r in districts[["id", "name"]].itertuples(index=False)
-        }
+        pages = page_names(stem, districts)
         written = []
         for at, place_id in enumerate(chosen["id"]):
             bar.show("draw", at, len(chosen))

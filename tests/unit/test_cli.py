@@ -217,3 +217,36 @@ def test_ctrl_c_leaves_nothing_half_written(toy_city, tmp_path):
     assert process.returncode == 130, err
     assert "已中断" in err
     assert list(tmp_path.rglob(".circle15-*")) == []
+
+
+def test_a_full_place_for_the_lines_is_said(toy_city, tmp_path):
+    command = [sys.executable, "-m", "circle15", "gaps", str(toy_city), "--out", str(tmp_path / "o")]
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - the kernel's own full disk
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert "写不进去" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_city_without_districts_is_said(capsys, toy_city, tmp_path):
+    places = gpd.read_file(toy_city.parent / "places.geojson")
+    places[places["级别"] == "city"].to_file(toy_city.parent / "places.geojson", driver="GeoJSON")
+    plan = toy_city.parent / "mini.toml"
+    plan.write_text(
+        'schema = 1\ncity = "x"\n[document]\ntitle = "x"\nissuer = "x"\nstatus = "draft"\ntext = "t.txt"\n'
+        '[circle]\nradius_m = 800\nclause = "一"\nquote = "半径800米"\n'
+        '[[rule]]\nkind = "checklist"\nid = "a.b"\ntitle = "x"\nservices = ["pharmacy"]\nclause = "一"\nquote = "800米"\n',
+        encoding="utf-8",
+    )
+    (toy_city.parent / "t.txt").write_text("半径800米", encoding="utf-8")
+    code, _, err = run(capsys, "map", toy_city, "--plan", plan, "--out", tmp_path / "o")
+    assert code == 2, err
+    assert "没有县（区）" in err
+
+
+def test_only_cards_for_a_service_never_admit(capsys, sample_city):
+    code, out, _ = run(
+        capsys, "site", sample_city, "--lon", "105.19", "--lat", "37.51", "--datum", "wgs84", "--service", "ltc_home"
+    )
+    assert code == 0
+    assert "结论：待核查" in out.splitlines()[0]

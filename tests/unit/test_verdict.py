@@ -267,7 +267,8 @@ def one(outcome, force, *, ground="circle", bound="max", **more):
         ([one(Outcome.BREACHED, Force.REFERENCE)], Conclusion.ADMIT),
         ([one(Outcome.NO_DATA, Force.REFERENCE)], Conclusion.ADMIT),
         ([one(Outcome.NO_DATA, Force.PRINCIPLE)], Conclusion.REVIEW),
-        ([one(Outcome.REVIEW, Force.MUST, ground=CHECKLIST)], Conclusion.ADMIT),
+        ([one(Outcome.REVIEW, Force.MUST, ground=CHECKLIST)], Conclusion.REVIEW),  # nothing was decided
+        ([one(Outcome.REVIEW, Force.MUST, ground=CHECKLIST), one(Outcome.MET, Force.MUST)], Conclusion.ADMIT),
         ([one(Outcome.BREACHED, Force.MUST, bound="min")], Conclusion.ADMIT),
         ([one(Outcome.REVIEW, Force.MUST, effect="case_by_case")], Conclusion.CASE_BY_CASE),
         ([one(Outcome.BREACHED, Force.MUST, effect="collision")], Conclusion.CASE_BY_CASE),

@@ -14,7 +14,7 @@ from shapely.geometry import Point, box
 from circle15.errors import OutputError
 from circle15.words import word_error
 from circle15.write import files
-from circle15.write.files import safe_file_name, write_text, write_whole
+from circle15.write.files import page_names, safe_file_name, write_text, write_whole
 from circle15.write.gis import write_layer
 from circle15.write.run_record import to_json
 from circle15.write.tables import GAPS, SITES, shown
@@ -161,3 +161,11 @@ def test_json_has_no_nan_and_sorted_keys():
 def test_point_layers_keep_chinese_columns(tmp_path):
     table = gpd.GeoDataFrame({"名称": ["甲"]}, geometry=[Point(105, 37)], crs="EPSG:4326")
     assert gpd.read_file(write_layer(tmp_path / "a.gpkg", table, layer="sites"))["名称"].tolist() == ["甲"]
+
+
+def test_pages_of_places_with_like_names_do_not_overwrite_each_other():
+    places = pd.DataFrame({"id": ["1", "2", "3", "4", "5"], "name": ["a/b", "a:b", "A_B", "index", "甲区"]})
+    names = page_names("city", places)
+    assert len({n.casefold() for n in names.values()}) == 5
+    assert "city_index.html" not in names.values()
+    assert names["5"] == "city_甲区.html"

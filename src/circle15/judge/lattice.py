@@ -29,7 +29,8 @@ def conclude(findings: Iterable[Finding]) -> Conclusion:
     makes review; then come cases decided one by one. `reference` rules, goals and warnings decide nothing, nor does
     what an exemption lifts. A minimum is never a reason to refuse: one more cannot lower a count. Cards that people
     check are listed with every verdict and alone do not turn admit into review, since else no verdict could ever be
-    anything but review. Where nothing stands against the site, an exemption for all that qualify comes before priority.
+    anything but review; but where cards are all that the plan has for a site, nothing was decided and it is review.
+    Where nothing stands against the site, an exemption for all that qualify comes before priority.
     """
     return _weigh(findings)[0]
 
@@ -44,9 +45,10 @@ def deciding_rules(findings: Iterable[Finding]) -> tuple[str, ...]:
 
 
 def _weigh(findings: Iterable[Finding]) -> tuple[Conclusion, list[Finding]]:
+    every = list(findings)
     got = [
         f
-        for f in findings
+        for f in every
         if f.ground != CHECKLIST
         and f.force is not Force.REFERENCE
         and not f.lifted_by
@@ -67,6 +69,9 @@ def _weigh(findings: Iterable[Finding]) -> tuple[Conclusion, list[Finding]]:
     ):
         if found:
             return conclusion, found
+    cards = [f for f in every if f.ground == CHECKLIST]
+    if cards and all(f.ground == "plan" for f in got):
+        return Conclusion.REVIEW, cards
     return Conclusion.ADMIT, []
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pandas as pd
+
 from circle15.errors import OutputError, Problem
 
 _REASONS = {
@@ -68,6 +70,20 @@ def safe_file_name(name: str, *, fallback: str) -> str:
     """A place or city name as a file name: letters, digits, CJK, hyphen and underscore; never a path."""
     kept = re.sub(r"[^\w\-]+", "_", unicodedata.normalize("NFC", name), flags=re.UNICODE).strip("_.")
     return kept[:60] or fallback
+
+
+def page_names(stem: str, places: pd.DataFrame) -> dict[str, str]:
+    """File name of each place's page (id -> name); places whose names fall together get their id added."""
+    plain = {
+        str(r.id): safe_file_name(str(r.name), fallback=str(r.id))
+        for r in places[["id", "name"]].itertuples(index=False)
+    }
+    folded = [n.casefold() for n in plain.values()]
+    taken = {n for n in folded if folded.count(n) > 1} | {"index"}
+    return {
+        i: f"{stem}_{n}{'_' + safe_file_name(i, fallback='x') if n.casefold() in taken else ''}.html"
+        for i, n in plain.items()
+    }
 
 
 def _put(path: Path, data: bytes) -> None:
