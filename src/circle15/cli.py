@@ -72,6 +72,27 @@ def _asked_lang(arguments: Sequence[str]) -> Lang:
     return default_lang()
 
 
+def _site_options(option: Callable[..., click.Option]) -> list[click.Option]:
+    """Options of `site`: where and what is proposed, on which evidence, and in which form the verdict is wanted."""
+    return [
+        option("--lon", key="lon", type=float),
+        option("--lat", key="lat", type=float),
+        option("--datum", key="site_datum", type=click.Choice(DATUMS)),
+        option("--as-of", "as_of", key="as_of", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD"),
+        option("--overlay", key="overlay", metavar="FILE.toml"),
+        option("--indicators", key="indicators", metavar="FILE.xlsx|FILE.csv"),
+        option("--events", key="events", metavar="FILE.xlsx|FILE.csv"),
+        option("--sites", key="sites", metavar="FILE.xlsx|FILE.csv"),
+        option("--name", key="name", default=""),
+        option("--attribute", "attributes", key="attribute", metavar="KEY=VALUE", multiple=True),
+        option(
+            "--accuracy-m", "accuracy_m", key="accuracy", type=click.FloatRange(min=0), default=10.0, show_default=True
+        ),
+        option("--json", "as_json", key="json", is_flag=True),
+        option("--sheet", key="sheet", metavar="FILE.docx|FILE.xlsx"),
+    ]
+
+
 def build_app(lang: Lang) -> click.Group:
     """The command group with its help in one language."""
 
@@ -97,23 +118,6 @@ def build_app(lang: Lang) -> click.Group:
     least = option(
         "--min-residents", key="min_residents", type=click.FloatRange(min=0), default=100.0, show_default=True
     )
-    at = [
-        option("--lon", key="lon", type=float),
-        option("--lat", key="lat", type=float),
-        option("--datum", key="site_datum", type=click.Choice(DATUMS)),
-        option("--as-of", "as_of", key="as_of", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD"),
-        option("--overlay", key="overlay", metavar="FILE.toml"),
-        option("--indicators", key="indicators", metavar="FILE.xlsx|FILE.csv"),
-        option("--events", key="events", metavar="FILE.xlsx|FILE.csv"),
-        option("--sites", key="sites", metavar="FILE.xlsx|FILE.csv"),
-        option("--name", key="name", default=""),
-        option("--attribute", "attributes", key="attribute", metavar="KEY=VALUE", multiple=True),
-        option(
-            "--accuracy-m", "accuracy_m", key="accuracy", type=click.FloatRange(min=0), default=10.0, show_default=True
-        ),
-        option("--json", "as_json", key="json", is_flag=True),
-        option("--sheet", key="sheet", metavar="FILE.docx|FILE.xlsx"),
-    ]
 
     def command(name: str, run: Callable[..., int | None], *params: click.Parameter, city: bool = True) -> LocalCommand:
         def call(**given: Any) -> int | None:  # noqa: ANN401 - click hands the options over by name
@@ -147,7 +151,9 @@ def build_app(lang: Lang) -> click.Group:
         commands=[
             command("assess", _assess, services, least, out),
             command("map", _map, option("--district", key="district", metavar="NAME|ID"), services, least, out),
-            command("site", _site, *at, service, option("--out", key="site_out", metavar="FILE.json")),
+            command(
+                "site", _site, *_site_options(option), service, option("--out", key="site_out", metavar="FILE.json")
+            ),
             command("gaps", _gaps, service, least, out),
             command("check-data", _check_data, option("--out", key="check_out", metavar="FILE.xlsx")),
             command(

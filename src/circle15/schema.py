@@ -73,7 +73,6 @@ PLACE_COLUMNS: Mapping[str, str] = {
     "settings": "str",  # sorted SETTINGS joined by ";"
     "class": "str",  # class of the place that the bureau fills in (人口等级: township_large …), "" where not given
 }
-CELL_COLUMNS: Mapping[str, str] = {"residents": "float64"}
 
 
 @dataclass(frozen=True)

@@ -43,9 +43,9 @@ def service_summary(assessment: Assessment, district_id: str, service: str) -> d
     -------
     dict
         residents, covered, uncovered, share (0..1 or None), depth (people under 0, 1, 2, 3+ circles), institutions,
-        cap and cap_outcome (None where the plan has none), over_cap (circles;
-        None where no cap applies), with_limit (circles that a cap applies
-        to), without (ids of townships that have no institution), townships, gaps and gap_residents.
+        cap and cap_outcome (None where the plan has none), over_cap (circles; None where no cap applies), with_limit
+        (circles that a cap applies to), without (ids of townships that have no institution), townships, gaps and
+        gap_residents.
     """
     cover = _coverage_row(assessment, district_id, service)
     sites = assessment.sites

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from circle15.policy.plan import Plan
 
-LEVELS_ABOVE = ("community", "township", "district", "city")
-
 
 @dataclass(frozen=True)
 class Inputs:

@@ -52,11 +52,6 @@ class Faults:
         self.problems.append(Problem(problem_id, self.file, sheet, row, column, shown, params, "warning"))
 
     @property
-    def failed(self) -> bool:
-        """Whether any error was noted."""
-        return any(p.severity == "error" for p in self.problems)
-
-    @property
     def warnings(self) -> tuple[Problem, ...]:
         """Warnings only."""
         return tuple(p for p in self.problems if p.severity == "warning")
