@@ -15,7 +15,7 @@ from benchmarks import harness  # noqa: E402 - the folder beside src is no insta
 from benchmarks.table import write_table  # noqa: E402
 
 
-def test_a_suite_runs_alone(tmp_path):
+def test_a_suite_runs_alone():
     where = dict(os.environ, PYTHONPATH=os.pathsep.join([str(ROOT), str(ROOT / "src")]))
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "crowding", "--size", "s", "--dry"],
