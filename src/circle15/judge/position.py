@@ -139,7 +139,11 @@ def _absent(there: Finding) -> Finding:
 
 def _unsure(plan: Plan, here: Row, one: Finding, row: Row, there: Finding | None, *, ask: bool) -> Finding:
     """A finding with the other ground told; with `ask` it is for a check on site."""
-    figures: dict[str, float | str] = {**one.evidence.figures, "border_m": float(row["moved_m"])}
+    figures: dict[str, float | str] = {
+        **one.evidence.figures,
+        "border_m": round(float(row["moved_m"]), 2),
+        "position_accuracy_m": _number(here.get("position_accuracy_m")),
+    }
     why, more = _difference(plan, here, row)
     figures |= more
     notes = [*one.evidence.notes, why]
@@ -167,7 +171,8 @@ def _difference(plan: Plan, here: Row, there: Row) -> tuple[str, dict[str, float
     if classes[0] != classes[1]:
         unit = f"density_{plan.density.unit}_per_km2"
         beyond = plan.class_title(classes[1]) if classes[1] else "—"
-        return "position_class", {"beyond": beyond, "beyond_density_per_km2": _number(there.get(unit))}
+        densities = {"density_per_km2": _number(here.get(unit)), "beyond_density_per_km2": _number(there.get(unit))}
+        return "position_class", {"beyond": beyond, **{k: round(v, 1) for k, v in densities.items()}}
     return "position_measure", {}
 
 

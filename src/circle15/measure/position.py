@@ -14,7 +14,7 @@ import pandas as pd
 import shapely
 
 from circle15.measure.circles import lonlat, residents_within
-from circle15.project.metric import distances_m, local_xy, moved_to
+from circle15.project.metric import DISTANCE_TOLERANCE_M, distances_m, local_xy, moved_to
 from circle15.schema import CRS, PLACE_LEVELS, POSITION_ACCURACY_M
 
 if TYPE_CHECKING:
@@ -130,17 +130,18 @@ def _elsewhere(
     """Row, distance and a point inside for each piece of other ground that a circle of error meets."""
     rows = np.flatnonzero(np.isfinite(lon) & np.isfinite(lat) & (accuracy_m > 0))
     discs = _discs(lon[rows], lat[rows], accuracy_m[rows])
-    outline, disc = shapely.STRtree(discs).query(outlines, predicate="intersects")
-    whole = shapely.contains_properly(outlines[outline], discs[disc])
+    outline, disc = shapely.STRtree(discs).query(outlines)
+    shapely.prepare(outlines)
+    inside = shapely.contains_properly(outlines[outline], discs[disc])
+    meets = inside | shapely.intersects(outlines[outline], discs[disc])
+    outline, disc, inside = outline[meets], disc[meets], inside[meets]
     # a circle inside one outline alone meets no other ground
     alone = np.bincount(disc, minlength=len(rows)) == 1
-    order = np.lexsort((outline, disc))
-    outline, disc, whole = outline[order], disc[order], whole[order]
     found = []
-    for k in np.unique(disc[~(whole & alone[disc])]):
-        row, held = rows[k], outlines[outline[disc == k]]
+    for k in np.unique(disc[~(inside & alone[disc])]):
+        row, held = rows[k], outlines[np.sort(outline[disc == k])]
         for metres, point in _pieces(float(lon[row]), float(lat[row]), discs[k], held):
-            if metres <= accuracy_m[row] + 1e-6:
+            if metres <= accuracy_m[row] + DISTANCE_TOLERANCE_M:
                 found.append((int(row), metres, point))
     return found
 

@@ -142,8 +142,9 @@ def circle_outline(lon: float, lat: float, radius_m: float, points: int = 128) -
 def moved_to(lon: ArrayLike, lat: ArrayLike, azimuth: ArrayLike, metres: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Points a geodesic distance away in a direction (degrees clockwise from north), element by element (EPSG:4326)."""
     arrays = [np.asarray(v, dtype=np.float64) for v in (lon, lat, azimuth, metres)]
-    x, y, _ = _GEOD.fwd(*(np.ascontiguousarray(v) for v in np.broadcast_arrays(*arrays)))
-    return np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    shape = np.broadcast_shapes(*(v.shape for v in arrays))
+    x, y, _ = _GEOD.fwd(*(np.ascontiguousarray(v).ravel() for v in np.broadcast_arrays(*arrays)))
+    return np.asarray(x, dtype=np.float64).reshape(shape), np.asarray(y, dtype=np.float64).reshape(shape)
 
 
 def areas_m2(geometries: ArrayLike) -> FloatArray:
