@@ -25,7 +25,7 @@ from circle15.judge.verdict import judge_site
 from circle15.measure.circles import measure_circles, neighbours_within
 from circle15.measure.coverage import measure_coverage
 from circle15.measure.density import measure_density
-from circle15.measure.gaps import find_gaps
+from circle15.measure.gaps import GapGround, find_gaps, lay_out_gaps
 from circle15.measure.totals import measure_totals, place_ids
 from circle15.policy.plan import Plan, check_places, mark_places
 from circle15.project.datum import to_wgs84
@@ -90,9 +90,10 @@ def assess(
         plan, sites=pd.DataFrame(sites.drop(columns="geometry")), neighbours=neighbours, totals=totals, inputs=inputs
     )
     found = []
+    ground = lay_out_gaps(city.population, city.places, radius_m=radius_m)
     for service in chosen:
         tell("gaps")
-        found.append(find_service_gaps(plan, city, service=service, min_residents=gap_min_residents))
+        found.append(find_service_gaps(plan, city, service=service, min_residents=gap_min_residents, ground=ground))
     gaps = gpd.GeoDataFrame(pd.concat(found, ignore_index=True), geometry="geometry", crs=CRS)
     tell("done")
     return Assessment(
@@ -124,9 +125,12 @@ def measure_sites(plan: Plan, city: City, sites: gpd.GeoDataFrame) -> gpd.GeoDat
 
 
 def find_service_gaps(
-    plan: Plan, city: City, *, service: str, min_residents: float = GAP_MIN_RESIDENTS
+    plan: Plan, city: City, *, service: str, min_residents: float = GAP_MIN_RESIDENTS, ground: GapGround | None = None
 ) -> gpd.GeoDataFrame:
-    """Patches of residents farther than the plan's radius from every institution of the service, ranked 服务空白."""
+    """Patches of residents farther than the plan's radius from every institution of the service, ranked 服务空白.
+
+    `ground` is what `measure.gaps.lay_out_gaps` made of the city, where several services are asked about.
+    """
     _services(city, [service], must_hold=False)
     _check_least(min_residents)
     return find_gaps(
@@ -136,6 +140,7 @@ def find_service_gaps(
         radius_m=plan.circle.radius_m,
         service=service,
         min_residents=min_residents,
+        ground=ground,
     )
 
 
