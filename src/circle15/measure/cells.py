@@ -244,9 +244,18 @@ def take_cells(cells: CellArrays, chosen: Ints) -> CellArrays:
     vertices, ring_start = _runs_of(cells.ring_start, rings)
     count = cells.cell_start[chosen + 1] - cells.cell_start[chosen]
     cell_start = np.append(0, np.cumsum(count)).astype(np.int64)
-    numbers = (cells.area_m2[chosen], cells.residents[chosen], cells.row[chosen], cells.geometry[chosen])
-    frame = (cells.lon[chosen], cells.lat[chosen], cells.reach_m[chosen])
-    return CellArrays(*frame, cells.xy[vertices], ring_start, cell_start, *numbers)
+    return CellArrays(
+        cells.lon[chosen],
+        cells.lat[chosen],
+        cells.reach_m[chosen],
+        cells.xy[vertices],
+        ring_start,
+        cell_start,
+        cells.area_m2[chosen],
+        cells.residents[chosen],
+        cells.row[chosen],
+        cells.geometry[chosen],
+    )
 
 
 def _runs_of(start: Ints, chosen: Ints) -> tuple[Ints, Ints]:
