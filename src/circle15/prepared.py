@@ -21,9 +21,10 @@ from circle15.errors import Problem, UsageError
 from circle15.judge.inputs import Inputs
 from circle15.judge.limits import circle_caps
 from circle15.judge.verdict import judge_site
-from circle15.measure.circles import lonlat, measure_circles
+from circle15.measure.circles import lonlat, measure_circles, residents_within
 from circle15.measure.density import measure_density
 from circle15.measure.ground import Ground
+from circle15.measure.position import circle_bounds, points_within_error
 from circle15.measure.totals import measure_totals, place_ids
 from circle15.policy.plan import Plan, check_places, mark_places
 from circle15.project.datum import to_wgs84
@@ -152,10 +153,11 @@ class Prepared:
         known = {k: v for k, v in (attributes or {}).items() if k not in {"id", "service", "geometry"}}
         site = _proposed(service, position_accuracy_m, known, Point(wgs_lon[0], wgs_lat[0]))
         neighbours = self._neighbours(wgs_lon, wgs_lat, position_accuracy_m)
+        near = np.sort(neighbours.index.to_numpy()[(neighbours["service"] == service).to_numpy()])
         if walking is not None:
             neighbours = neighbours.merge(walking, on="id", how="left", validate="m:1")
-        near = np.sort(neighbours.index.to_numpy()[(neighbours["service"] == service).to_numpy()])
-        row = self.measure(site).drop(columns="geometry").iloc[0].to_dict()
+        measured = self.measure(site)
+        row = measured.drop(columns="geometry").iloc[0].to_dict()
         row |= {"lon": float(wgs_lon[0]), "lat": float(wgs_lat[0])}
         return judge_site(
             self.plan,
@@ -164,9 +166,44 @@ class Prepared:
             neighbour_measures=self.own_measures.iloc[near],
             totals=self.totals,
             inputs=replace(self.inputs, attributes=known),
+            elsewhere=self.measure_elsewhere(site, measured),
         )
 
+    def measure_elsewhere(self, sites: gpd.GeoDataFrame, measured: pd.DataFrame) -> pd.DataFrame:
+        """Measures at points within the position accuracy of sites that may be judged otherwise 位置误差.
+
+        Other places are always looked for; cells, and circles about points around the site, only where the plan's
+        density or steps are read from them and a threshold lies near enough. Rows as of `measure`, with `moved_m`.
+        """
+        unit = self.plan.density.unit if self.plan.density_classes else ""
+        cells = self.city.population if unit == "cell" else None
+        ring = self._gradual(sites, measured)
+        around = points_within_error(sites, self.city.places, ring=ring, cells=cells)
+        found = self.measure(around) if len(around) else around
+        return pd.DataFrame(found.drop(columns="geometry"))
+
     # ── parts of an answer ────────────────────────────────────
+
+    def _gradual(self, sites: gpd.GeoDataFrame, measured: pd.DataFrame) -> NDArray[np.bool_]:
+        """Sites whose circle may cross a threshold of density or of residents within their position accuracy (n,)."""
+        steps = {s.up_to for r in self.plan.circle_rules() for s in r.max_steps if s.up_to is not None}
+        classes = self.plan.density_classes if self.plan.density.unit == "circle" else ()
+        density = {bound for c in classes for bound in (c.min, c.below) if bound is not None}
+        near = np.zeros(len(sites), dtype=bool)
+        if steps or density:
+            land_km2 = measured["circle_land_km2"].to_numpy(dtype=float)
+            bounds = circle_bounds(sites, land_km2, self._residents, radius_m=self.plan.circle.radius_m)
+            for name, thresholds in (("density", density), ("residents", steps)):
+                low, high = (bounds[f"{name}_{end}"].to_numpy() for end in ("low", "high"))
+                for threshold in thresholds:
+                    near |= (low <= threshold) & (threshold <= high)
+        return near
+
+    def _residents(self, sites: gpd.GeoDataFrame, radius_m: float) -> NDArray[np.float64]:
+        if self._ground is not None:
+            return self._ground.circles(sites, radius_m=radius_m)["residents_within"].to_numpy(dtype=np.float64)
+        blocks = self.city.population.blocks()
+        return np.asarray(sum(residents_within(*lonlat(sites), block, radius_m=radius_m) for block in blocks))
 
     def _others(self, sites: gpd.GeoDataFrame) -> pd.DataFrame:
         """Others of the same service within the radius, and the nearest one, as `measure_circles` gives them."""

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import pytest
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import Point, box
 
-from circle15.measure.circles import measure_circles
-from circle15.measure.position import circle_density_bounds, points_within_error
+from circle15.measure.circles import lonlat, measure_circles, residents_within
+from circle15.measure.position import circle_bounds, points_within_error
 from circle15.project.metric import distances_m, moved_to
 from circle15.schema import Population
 
@@ -103,9 +102,7 @@ def test_rings_and_cells():
     assert points_within_error(sites(east(-7.0)), whole).empty
 
 
-@given(
-    st.floats(-60, 60), st.floats(0, 50), st.integers(0, 359), st.floats(0, 1)
-)
+@given(st.floats(-60, 60), st.floats(0, 50), st.integers(0, 359), st.floats(0, 1))
 def test_whatever_lies_within_the_error_is_represented(x_m, accuracy_m, azimuth, share):
     site = sites(east(x_m), accuracy_m=accuracy_m)
     lon, lat = moved_to(site.geometry.x[0], site.geometry.y[0], float(azimuth), share * accuracy_m)
@@ -126,8 +123,10 @@ def test_the_density_of_every_moved_circle_lies_within_the_bounds():
     people = Population(table, shapely.union_all(outlines), "grid", 100.0)
     site = sites((LON, LAT), accuracy_m=60.0)
     here = measure_circles(site, site, people, radius_m=800.0)
-    low, high = circle_density_bounds(site, people, here["circle_land_km2"].to_numpy(), radius_m=800.0)
+    bounds = circle_bounds(
+        site, here["circle_land_km2"].to_numpy(), lambda some, r: residents_within(*lonlat(some), people, radius_m=r), radius_m=800.0
+    )  # fmt: skip
     moved = points_within_error(site, PLACES, ring=np.array([True]))
-    there = measure_circles(moved, site, people, radius_m=800.0)["density_circle_per_km2"]
-    assert low[0] < there.min() < there.max() < high[0]
-    assert isinstance(moved, pd.DataFrame)
+    there = measure_circles(moved, site, people, radius_m=800.0)
+    for found, name in ((there["density_circle_per_km2"], "density"), (there["residents_within"], "residents")):
+        assert bounds[f"{name}_low"][0] < found.min() < found.max() < bounds[f"{name}_high"][0]

@@ -29,7 +29,9 @@ def town(district, moved_m=6.0, **more):
 
 @pytest.fixture
 def zhongwei(case):
-    return case(PLAN, districts=("沙坡头区", "中宁县")).set("T0", settings="subdistrict").set("T1", settings="subdistrict")
+    return (
+        case(PLAN, districts=("沙坡头区", "中宁县")).set("T0", settings="subdistrict").set("T1", settings="subdistrict")
+    )
 
 
 def thin(density, moved_m=4.0):
@@ -66,9 +68,9 @@ def test_the_same_threshold_from_the_other_side(zhongwei, pick):
 
 
 def test_a_border_within_the_error_counts_against_the_full_side(zhongwei, pick):
-    drawn = zhongwei.institution(district=1, number=82)  # 中宁县: 82 of 82 pharmacies
+    drawn = zhongwei.institution(district=1, number=113)  # 中宁县: all 113 pharmacies
     cap = next(r for r in PLAN.rules if r.id == "pharmacy.district").max_by_area["中宁县"]
-    assert cap <= 82
+    assert cap == 113
     assert drawn.judge(elsewhere=[town(0)]).conclusion is Conclusion.ADMIT
     given = drawn.judge(elsewhere=[town(1)])
     district = pick(given, "pharmacy.district")
@@ -137,17 +139,17 @@ def test_every_note_is_worded_in_both_languages():
         assert set(NOTES) | {"position_check", "beyond_none", "beyond_met"} <= set(words_under("judge.note", lang))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
 @given(
     near=st.integers(0, 4), held=st.integers(0, 3), density=st.sampled_from([100.0, 2990.0, 3000.0]),
     other=st.sampled_from([100.0, 2990.0, 3000.0]), border=st.booleans(), marks=st.sampled_from(["", "subdistrict", "resettlement"]),
 )  # fmt: skip
-def test_no_silent_answer(case, near, held, density, other, border, marks):
+def test_no_silent_answer(case, near, held, density, other, border, marks):  # noqa: PLR0917 - one column each
     def drawn():
         world = case(PLAN, districts=("沙坡头区", "中宁县")).set("T0", settings="subdistrict").set("T1", settings=marks)
         for k in range(near):
             world.neighbour(100.0 + k)
-        return world.institution(district=1, number=80 + held)
+        return world.institution(district=1, number=111 + held)
 
     there = thin(other) | (town(1) if border else {})
     here_only = drawn().judge(density=density).conclusion

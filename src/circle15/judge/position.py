@@ -40,19 +40,19 @@ class Elsewhere:
     findings: tuple[Finding, ...]
 
 
-def grounds(plan: Plan, rules: Sequence[Card], here: Row, elsewhere: Iterable[Row]) -> list[Row]:
+def grounds(rules: Sequence[Card], here: Row, elsewhere: Iterable[Row]) -> list[Row]:
     """Rows of other ground on which another rule or limit may hold, the nearest of each kind."""
-    seen = {_signature(plan, rules, here)}
+    seen = {_signature(rules, here)}
     kept = []
     for row in sorted(elsewhere, key=lambda r: float(r["moved_m"])):
-        kind = _signature(plan, rules, row)
+        kind = _signature(rules, row)
         if kind not in seen:
             seen.add(kind)
             kept.append(row)
     return kept
 
 
-def _signature(plan: Plan, rules: Sequence[Card], row: Row) -> tuple[object, ...]:
+def _signature(rules: Sequence[Card], row: Row) -> tuple[object, ...]:
     """All of a row that a rule may ask about and that changes with the position."""
     said: list[object] = [text(row.get(f"{level}_id")) for level in LEVELS]
     said.append(text(row.get("density_class")))
@@ -165,7 +165,8 @@ def _difference(plan: Plan, here: Row, there: Row) -> tuple[str, dict[str, float
     for level in LEVELS:
         own, other = text(here.get(f"{level}_id")), text(there.get(f"{level}_id"))
         if own != other:
-            names = [text(there.get(f"{above}_name")) for above in reversed(LEVELS[LEVELS.index(level) :])]
+            levels = LEVELS[LEVELS.index(level) : -1] or LEVELS[-1:]
+            names = [text(there.get(f"{above}_name")) for above in reversed(levels)]
             return ("position_place" if other else "position_outside"), {"beyond": " ".join(n for n in names if n)}
     classes = text(here.get("density_class")), text(there.get("density_class"))
     if classes[0] != classes[1]:

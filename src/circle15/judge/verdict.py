@@ -83,7 +83,7 @@ def judge_site(
         frame = pd.DataFrame([row])
         return [f for r in rules for f in _site_findings(r, place, frame, exceeding)]
 
-    there = [Elsewhere(row, tuple(judge(row))) for row in grounds(plan, rules, here, others)]
+    there = [Elsewhere(row, tuple(judge(row))) for row in grounds(rules, here, others)]
     found = reconcile(plan, here, judge(here), there, conclude=lambda one: conclude(collide(plan, lift(plan, one))[0]))
     found, collisions = collide(plan, lift(plan, found))
     found.sort(key=in_order)

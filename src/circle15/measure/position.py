@@ -13,11 +13,13 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from circle15.measure.circles import lonlat, residents_within
+from circle15.measure.circles import lonlat
 from circle15.project.metric import DISTANCE_TOLERANCE_M, distances_m, local_xy, moved_to
 from circle15.schema import CRS, PLACE_LEVELS, POSITION_ACCURACY_M
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from circle15.schema import Population, PopulationBlocks
@@ -57,8 +59,8 @@ def points_within_error(
 
     Returns
     -------
-    The rows of `sites` (once a point, by order of sites) with the point as geometry and `moved_m`: the geodesic distance
-    from the site to the nearest point of that ground (of the point itself on the rings).
+    The rows of `sites` (once a point, by order of sites) with the point as geometry and `moved_m`: the geodesic
+    distance from the site to the nearest point of that ground (of the point itself on the rings).
     """
     lon, lat = lonlat(sites)
     accuracy_m = accuracies_m(sites)
@@ -82,34 +84,50 @@ def accuracies_m(sites: pd.DataFrame) -> FloatArray:
     return np.asarray(np.where(np.isnan(given), POSITION_ACCURACY_M, np.maximum(given, 0.0)), dtype=np.float64)
 
 
-def circle_density_bounds(
-    sites: gpd.GeoDataFrame, population: Population | PopulationBlocks, land_km2: FloatArray, *, radius_m: float
-) -> tuple[FloatArray, FloatArray]:
-    """Least and greatest density that the circle of a site could have within its position accuracy: two (n,) arrays.
+def circle_bounds(
+    sites: gpd.GeoDataFrame,
+    land_km2: FloatArray,
+    residents: Callable[[gpd.GeoDataFrame, float], FloatArray],
+    *,
+    radius_m: float,
+) -> pd.DataFrame:
+    """Least and greatest residents and density that the circle of a site could have within its position accuracy.
 
     A circle moved by d holds all that lies within radius - d of the site and nothing beyond radius + d; its land
-    (`land_km2`, that of the circle where it is) changes by no more than the rings between them. Sites of like accuracy
-    are bounded together, by the greatest of them.
+    changes by no more than the rings between them. Sites of like accuracy are bounded together, by the greatest.
+
+    Parameters
+    ----------
+    sites
+        EPSG:4326 points with `position_accuracy_m`.
+    land_km2
+        (n,) land of the circle where the site is thought to be.
+    residents
+        Gives the residents (k,) within a radius in metres of some of the sites.
+
+    Returns
+    -------
+    DataFrame indexed like `sites`: residents_low, residents_high, density_low, density_high (infinite without land).
     """
-    lon, lat = lonlat(sites)
-    accuracy_m = accuracies_m(sites)
+    reach_m = np.exp2(np.ceil(np.log2(np.maximum(accuracies_m(sites), 1.0))))
     low, high = np.zeros(len(sites)), np.zeros(len(sites))
-    reach_m = np.exp2(np.ceil(np.log2(np.maximum(accuracy_m, 1.0))))
     for d in np.unique(reach_m):
         at = np.flatnonzero(reach_m == d)
-        least_m = max(radius_m - d, 0.0)
-        for block in population.blocks():
-            low[at] += residents_within(lon[at], lat[at], block, radius_m=least_m) if least_m else 0.0
-            high[at] += residents_within(lon[at], lat[at], block, radius_m=radius_m + d)
-    inner_km2 = np.pi * np.maximum(radius_m - reach_m, 0.0) ** 2 / _M2_PER_KM2
-    outer_km2 = np.pi * (radius_m + reach_m) ** 2 / _M2_PER_KM2
-    circle_km2 = np.pi * radius_m**2 / _M2_PER_KM2
-    most_km2 = land_km2 + (outer_km2 - circle_km2)
-    least_km2 = np.maximum(land_km2 - (circle_km2 - inner_km2), 0.0)
-    infinite = np.full(len(sites), np.inf)
-    return (
-        np.divide(low, most_km2, out=np.zeros(len(sites)), where=most_km2 > 0),
-        np.divide(high, least_km2, out=infinite, where=least_km2 > 0),
+        low[at] = residents(sites.iloc[at], radius_m - d) if radius_m > d else 0.0
+        high[at] = residents(sites.iloc[at], radius_m + d)
+    inner, circle, outer = (
+        np.pi * r**2 / _M2_PER_KM2 for r in (np.maximum(radius_m - reach_m, 0.0), radius_m, radius_m + reach_m)
+    )
+    most_km2, least_km2 = land_km2 + outer - circle, np.maximum(land_km2 - circle + inner, 0.0)
+    nothing, infinite = np.zeros(len(sites)), np.full(len(sites), np.inf)
+    return pd.DataFrame(
+        {
+            "residents_low": low,
+            "residents_high": high,
+            "density_low": np.divide(low, most_km2, out=nothing, where=most_km2 > 0),
+            "density_high": np.divide(high, least_km2, out=infinite, where=least_km2 > 0),
+        },
+        index=sites.index,
     )
 
 
@@ -195,5 +213,5 @@ def _rings(
             ones = np.ones(corners)
             x, y = moved_to(lon[row] * ones, lat[row] * ones, azimuth, share * accuracy_m[row] * ones)
             metres = distances_m(lon[row], lat[row], x, y)
-            found += [(int(row), float(m), p) for m, p in zip(metres, shapely.points(x, y), strict=True)]
+            found += [(int(row), float(metres[i]), shapely.Point(x[i], y[i])) for i in range(corners)]
     return found

@@ -186,7 +186,8 @@ def moved_to(lon: ArrayLike, lat: ArrayLike, azimuth: ArrayLike, metres: ArrayLi
     """Points a geodesic distance away in a direction (degrees clockwise from north), element by element (EPSG:4326)."""
     arrays = [np.asarray(v, dtype=np.float64) for v in (lon, lat, azimuth, metres)]
     shape = np.broadcast_shapes(*(v.shape for v in arrays))
-    x, y, _ = _GEOD.fwd(*(np.ascontiguousarray(v).ravel() for v in np.broadcast_arrays(*arrays)))
+    a, b, c, d = (np.ascontiguousarray(v).ravel() for v in np.broadcast_arrays(*arrays))
+    x, y, _ = _GEOD.fwd(a, b, c, d)
     return np.asarray(x, dtype=np.float64).reshape(shape), np.asarray(y, dtype=np.float64).reshape(shape)
 
 
