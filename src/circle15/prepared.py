@@ -33,6 +33,9 @@ from circle15.schema import CRS, DATUMS, POSITION_ACCURACY_M, SERVICES, City, Da
 
 PROPOSED_ID = "proposed"
 
+Floats = NDArray[np.float64]
+Objects = NDArray[np.object_]
+
 
 class Prepared:
     """One plan, one city, one day.
@@ -123,18 +126,16 @@ class Prepared:
 
         `sites` needs id, service and point geometry (EPSG:4326); index in = index out.
         """
-        plan, city = self.plan, self.city
-        radius_m = plan.circle.radius_m
+        lon, lat = lonlat(sites)
+        services, ids = sites["service"].to_numpy(dtype=object), sites["id"].to_numpy(dtype=object)
         if self._ground is None:
-            circles = measure_circles(sites, city.institutions, city.population, radius_m=radius_m)
-            density = measure_density(sites, city.population, city.places)
+            columns = self._slow_columns(sites)
         else:
-            circles = pd.concat([self._others(sites), self._ground.circles(sites, radius_m=radius_m)], axis=1)
-            density = self._ground.density(sites)
-        measured = gpd.GeoDataFrame(pd.concat([sites, circles, density], axis=1), geometry="geometry", crs=sites.crs)
-        settings = city.places.set_index("id")["settings"]
-        measured["township_settings"] = measured["township_id"].map(settings).fillna("").astype(str)
-        return measured.join(circle_caps(plan, pd.DataFrame(measured.drop(columns="geometry"))))
+            points = np.asarray(sites.geometry.array, dtype=object)
+            columns = self._columns(lon, lat, points, services, ids)
+        found = pd.DataFrame(columns, index=sites.index)
+        measured = gpd.GeoDataFrame(pd.concat([sites, found], axis=1), geometry="geometry", crs=sites.crs)
+        return measured.join(circle_caps(self.plan, pd.DataFrame(measured.drop(columns="geometry"))))
 
     def judge(
         self,
@@ -201,24 +202,41 @@ class Prepared:
 
     def _residents(self, sites: gpd.GeoDataFrame, radius_m: float) -> NDArray[np.float64]:
         if self._ground is not None:
-            return self._ground.circles(sites, radius_m=radius_m)["residents_within"].to_numpy(dtype=np.float64)
+            return self._ground.circles(*lonlat(sites), radius_m=radius_m)["residents_within"]
         blocks = self.city.population.blocks()
         return np.asarray(sum(residents_within(*lonlat(sites), block, radius_m=radius_m) for block in blocks))
 
-    def _others(self, sites: gpd.GeoDataFrame) -> pd.DataFrame:
-        """Others of the same service within the radius, and the nearest one, as `measure_circles` gives them."""
-        lon, lat = lonlat(sites)
-        others, nearest_m = np.zeros(len(sites), dtype=np.int64), np.full(len(sites), np.nan)
-        for service, at in sites.groupby("service", sort=True).indices.items():
-            if service not in self._of_service:
-                continue
-            _, tree, ids = self._of_service[service]
-            own = ids.get_indexer(sites["id"].to_numpy()[at])
+    def _columns(
+        self, lon: Floats, lat: Floats, points: Objects, services: Objects, ids: Objects
+    ) -> dict[str, NDArray[Any]]:
+        """Measures of sites (n,) as columns, from the indexes."""
+        assert self._ground is not None  # noqa: S101 - the caller has asked
+        others, nearest_m = self._others(lon, lat, services, ids)
+        circles = self._ground.circles(lon, lat, radius_m=self.plan.circle.radius_m)
+        return {"others_within": others, "nearest_other_m": nearest_m, **circles, **self._ground.density(points)}
+
+    def _slow_columns(self, sites: gpd.GeoDataFrame) -> dict[str, NDArray[Any]]:
+        """The same from a population that is read block by block."""
+        city, radius_m = self.city, self.plan.circle.radius_m
+        circles = measure_circles(sites, city.institutions, city.population, radius_m=radius_m)
+        density = measure_density(sites, city.population, city.places)
+        settings = city.places.set_index("id")["settings"]
+        marks = density["township_id"].map(settings).fillna("").astype(str)
+        table = pd.concat([circles, density, marks.rename("township_settings")], axis=1)
+        return {str(name): values.to_numpy() for name, values in table.items()}
+
+    def _others(self, lon: Floats, lat: Floats, services: Objects, ids: Objects) -> tuple[NDArray[np.int64], Floats]:
+        """Others of the same service within the radius, and metres to the nearest, as `measure_circles` has them."""
+        others, nearest_m = np.zeros(len(lon), dtype=np.int64), np.full(len(lon), np.nan)
+        for service in sorted(set(services) & set(self._of_service)):
+            at = np.flatnonzero(services == service)
+            _, tree, register = self._of_service[service]
+            own = register.get_indexer(pd.Index(ids[at]))
             i, j, _ = tree.within(lon[at], lat[at], self.plan.circle.radius_m)
             others[at] = np.bincount(i[j != own[i]], minlength=len(at))
             _, metres = tree.nearest(lon[at], lat[at], skip=own)
             nearest_m[at] = np.where(np.isfinite(metres), metres, np.nan)
-        return pd.DataFrame({"others_within": others, "nearest_other_m": nearest_m}, index=sites.index)
+        return others, nearest_m
 
     def _neighbours(self, lon: NDArray[np.float64], lat: NDArray[np.float64], accuracy_m: float) -> pd.DataFrame:
         """Institutions of every service as far as any rule of the plan looks; index: place in the register."""

@@ -247,10 +247,10 @@ def _none_within(site: Site) -> State:
         near = near[near["service"] == site.bid.service]
     if near.empty:
         return State.YES
-    slack_m = _float(site.row.get("position_accuracy_m"), POSITION_ACCURACY_M)
+    own_m = _float(site.row.get("position_accuracy_m"), POSITION_ACCURACY_M)
     theirs_m = near["position_accuracy_m"] if "position_accuracy_m" in near.columns else POSITION_ACCURACY_M
     gap_m = near["distance_m"] - site.plan.circle.radius_m
-    slack_m = slack_m + theirs_m
+    slack_m = theirs_m + own_m
     if (gap_m > slack_m).all():
         return State.YES
     return State.NO if (gap_m <= -slack_m).any() else State.UNKNOWN
