@@ -19,7 +19,7 @@ from circle15.errors import Problem, UsageError
 from circle15.judge.city import judge_city
 from circle15.measure.circles import neighbours_within
 from circle15.measure.coverage import measure_coverage
-from circle15.measure.gaps import find_gaps
+from circle15.measure.gaps import GapGround, find_gaps, lay_out_gaps
 from circle15.policy.plan import Plan
 from circle15.prepared import Prepared
 from circle15.schema import CRS, POSITION_ACCURACY_M, SERVICES, Assessment, City, Datum, Verdict
@@ -79,9 +79,10 @@ def assess(
     measures = pd.DataFrame(sites.drop(columns="geometry"))
     findings = judge_city(plan, sites=measures, neighbours=neighbours, totals=totals, inputs=ready.inputs)
     found = []
+    ground = lay_out_gaps(city.population, city.places, radius_m=radius_m)
     for service in chosen:
         tell("gaps")
-        found.append(find_service_gaps(plan, city, service=service, min_residents=gap_min_residents))
+        found.append(find_service_gaps(plan, city, service=service, min_residents=gap_min_residents, ground=ground))
     gaps = gpd.GeoDataFrame(pd.concat(found, ignore_index=True), geometry="geometry", crs=CRS)
     tell("done")
     return Assessment(
@@ -100,9 +101,12 @@ def assess(
 
 
 def find_service_gaps(
-    plan: Plan, city: City, *, service: str, min_residents: float = GAP_MIN_RESIDENTS
+    plan: Plan, city: City, *, service: str, min_residents: float = GAP_MIN_RESIDENTS, ground: GapGround | None = None
 ) -> gpd.GeoDataFrame:
-    """Patches of residents farther than the plan's radius from every institution of the service, ranked 服务空白."""
+    """Patches of residents farther than the plan's radius from every institution of the service, ranked 服务空白.
+
+    `ground` is what `measure.gaps.lay_out_gaps` made of the city, where several services are asked about.
+    """
     _services(city, [service], must_hold=False)
     _check_least(min_residents)
     return find_gaps(
@@ -112,6 +116,7 @@ def find_service_gaps(
         radius_m=plan.circle.radius_m,
         service=service,
         min_residents=min_residents,
+        ground=ground,
     )
 
 
