@@ -89,6 +89,46 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Assumption:
+    """Something taken for granted while a file was read 读取假设: never silent, listed by check-data.
+
+    Parameters
+    ----------
+    what
+        Id of the sentence under `read.assumption`; its slots are `count` and `params`.
+    count
+        Rows, cells, columns or sheets that it touched.
+    sheet, row, column
+        Where it was first met, as the user sees it; None where it concerns the file or the sheet as a whole.
+    params
+        Named values for the sentence (examples before and after, names of columns).
+    """
+
+    file: str
+    what: str
+    count: int
+    sheet: str | None = None
+    row: int | None = None
+    column: str | None = None
+    params: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SheetCount:
+    """Rows of one sheet before and after reading 读取前后行数.
+
+    `filled` rows that are not blank, title and header included; `records` of them taken as data; `kept` in the table
+    (a row may be left out as not valid on the day or as another kind of institution).
+    """
+
+    file: str
+    sheet: str | None
+    filled: int
+    records: int
+    kept: int
+
+
+@dataclass(frozen=True)
 class Population:
     """Residents on the ground 人口: cells of a grid, areas, or points.
 

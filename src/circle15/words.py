@@ -63,10 +63,10 @@ def word_problem(problem: Problem, lang: Lang | None = None) -> str:
     for slot in ("sheet", "row", "column"):
         value = getattr(problem, slot)
         if value is not None:
-            place.append(word(f"problems.place.{slot}", lang, value=_shown(str(value))))
+            place.append(word(f"problems.place.{slot}", lang, value=safe(str(value))))
     if problem.value is not None:
-        place.append(word("problems.place.value", lang, value=_shown(problem.value)))
-    slots = {k: _shown(str(v), limit=400) for k, v in problem.params.items()}
+        place.append(word("problems.place.value", lang, value=safe(problem.value)))
+    slots = {k: safe(str(v), limit=400) for k, v in problem.params.items()}
     fault = word(f"problems.{problem.id}.fault", lang, **slots)
     remedy = word(f"problems.{problem.id}.remedy", lang, **slots)
     sentence = word("problems.place.sentence", lang, fault=fault, remedy=remedy)
@@ -82,7 +82,7 @@ def word_error(error: Circle15Error, lang: Lang | None = None) -> str:
     return "\n".join(word_problem(p, lang) for p in error.problems)
 
 
-def _shown(value: str, *, limit: int = SHOWN_VALUE) -> str:
+def safe(value: str, *, limit: int = SHOWN_VALUE) -> str:
     """A foreign value made safe to print: control and bidi characters escaped, long values shortened."""
     safe = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in value)
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"

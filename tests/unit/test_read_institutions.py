@@ -18,6 +18,7 @@ from shapely.geometry import LineString, MultiPoint, Point
 
 from circle15.errors import InputError, UsageError
 from circle15.project.datum import from_wgs84
+from circle15.read.faults import word_assumption
 from circle15.read.institutions import read_institutions
 from circle15.schema import INSTITUTION_COLUMNS
 from circle15.words import LANGS, word_problem
@@ -357,3 +358,14 @@ def test_csv_round_trip_keeps_every_record(
     assert list(table["name"]) == [name.strip() for _, _, name in places]
     assert list(table.geometry.x) == [lon for lon, _, _ in places]
     assert list(table.geometry.y) == [lat for _, lat, _ in places]
+
+
+def test_assumptions_are_records_with_their_sentence(tmp_path: Path) -> None:
+    header = ["机构名称", "经度", "纬度"]
+    sheets = {"药店": [header, ["甲", 105.1, 37.5]], "旧": [header, ["乙", 105.2, 37.5]]}
+    reading = read_institutions(write_xlsx(tmp_path / "a.xlsx", sheets, hidden=("旧",)), datum="wgs84")
+    assert [(a.what, a.sheet, a.count) for a in reading.assumptions][:2] == [
+        ("sheet_hidden", "旧", 1),
+        ("ids_made", "药店", 1),
+    ]
+    assert word_assumption(reading.assumptions[1], "zh") == "没有编码列，按行号为 1 行编了内部编号。"

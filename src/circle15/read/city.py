@@ -32,7 +32,17 @@ from circle15.read.places import PlaceFile, read_place_files
 from circle15.read.population import MARGIN_M, read_population
 from circle15.read.scaling import scale_population
 from circle15.read.values import seen
-from circle15.schema import POSITION_ACCURACY_M, City, Datum, PlaceLevel, Population, PopulationBlocks, Service
+from circle15.schema import (
+    POSITION_ACCURACY_M,
+    Assumption,
+    City,
+    Datum,
+    PlaceLevel,
+    Population,
+    PopulationBlocks,
+    Service,
+    SheetCount,
+)
 
 
 class _Part(BaseModel):
@@ -120,11 +130,16 @@ _OWN = ("folder", "file", "assume_wgs84")
 
 @dataclass(frozen=True)
 class CityReading:
-    """A city as read: its tables, what the user should know, and the scaling of residents (None where not asked)."""
+    """A city as read: its tables, what the user should know, and the scaling of residents (None where not asked).
+
+    `assumptions` and `counts` are those of the register.
+    """
 
     city: City
     warnings: tuple[Problem, ...] = ()
     scaling: pd.DataFrame | None = None
+    assumptions: tuple[Assumption, ...] = ()
+    counts: tuple[SheetCount, ...] = ()
 
 
 @dataclass
@@ -286,7 +301,8 @@ def gather(config: CityFiles) -> tuple[CityReading | None, tuple[Problem, ...]]:
         name=seen(config.city.name) or config.file, simulated=config.city.simulated,
     )  # fmt: skip
     warnings = tuple(p for p in held.problems if p.severity == "warning")
-    return CityReading(city, warnings, scaling), tuple(held.problems)
+    register = held.institutions
+    return CityReading(city, warnings, scaling, register.assumptions, register.counts), tuple(held.problems)
 
 
 def _tried(held: _Gathered, read: Any) -> Any:  # noqa: ANN401 - returns what `read` returns

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from circle15.errors import InputError, Problem
+from circle15.schema import Assumption, SheetCount
+from circle15.words import Lang, safe, word
 
 LISTED = 200
 """Problems named one by one; the rest is a count."""
@@ -18,10 +20,12 @@ EXAMPLES = 10
 
 @dataclass
 class Faults:
-    """Problems of one file; `sheet` is filled in where the problem stands in a worksheet."""
+    """Problems, assumptions and row counts of one file; `sheet` is filled in where it is a worksheet."""
 
     file: str
     problems: list[Problem] = field(default_factory=list)
+    assumed: list[Assumption] = field(default_factory=list)
+    counts: list[SheetCount] = field(default_factory=list)
 
     def error(
         self,
@@ -51,6 +55,20 @@ class Faults:
         shown = None if value is None else str(value)
         self.problems.append(Problem(problem_id, self.file, sheet, row, column, shown, params, "warning"))
 
+    def assume(
+        self,
+        what: str,
+        *,
+        count: int,
+        sheet: str | None = None,
+        row: int | None = None,
+        column: str | None = None,
+        **params: object,
+    ) -> None:
+        """Note something taken for granted (words under read.assumption); nothing where it touched nothing."""
+        if count:
+            self.assumed.append(Assumption(self.file, what, count, sheet, row, column, params))
+
     @property
     def warnings(self) -> tuple[Problem, ...]:
         """Warnings only."""
@@ -59,6 +77,12 @@ class Faults:
     def raise_errors(self) -> None:
         """Raise InputError with all errors, shortened to LISTED and a count."""
         raise_errors(self.problems)
+
+
+def word_assumption(assumption: Assumption, lang: Lang | None = None) -> str:
+    """Word one assumption for people, without its place; values of the file are made safe to print."""
+    slots = {name: safe(str(value), limit=400) for name, value in assumption.params.items()}
+    return word(f"read.assumption.{assumption.what}", lang, count=assumption.count, **slots)
 
 
 def raise_errors(problems: Iterable[Problem]) -> None:

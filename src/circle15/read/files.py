@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from circle15.errors import Problem
 from circle15.read.faults import fail
-from circle15.schema import Source
+from circle15.schema import Assumption, SheetCount, Source
 
 Table = TypeVar("Table")
 
@@ -56,11 +56,17 @@ class Reading(Generic[Table]):
         One record a file.
     warnings
         Problems that did not stop the reading.
+    assumptions
+        What was taken for granted on reading (title rows, suffixes, date forms …), for check-data to list.
+    counts
+        Rows of each sheet before and after.
     """
 
     table: Table
     sources: tuple[Source, ...]
     warnings: tuple[Problem, ...] = ()
+    assumptions: tuple[Assumption, ...] = ()
+    counts: tuple[SheetCount, ...] = ()
 
     @property
     def source(self) -> Source:

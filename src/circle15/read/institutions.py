@@ -113,7 +113,7 @@ def read_institutions(
             "service": service, "services": told, "as_of": as_of.isoformat() if as_of else None,
         },
     )  # fmt: skip
-    return Reading(_as_schema(kept), (source,), faults.warnings)
+    return Reading(_as_schema(kept), (source,), faults.warnings, tuple(faults.assumed), tuple(faults.counts))
 
 
 def _check_options(datum: str, service: str | None, services: Mapping[str, str | None] | None) -> None:
@@ -255,6 +255,7 @@ def _records(
 def _ids(raw: RawTable, matched: Mapping[str, str], given: Sequence[str], faults: Faults) -> list[str]:
     if "id" not in matched:
         faults.warn("ids_made", sheet=raw.sheet, found=listed(raw.columns, limit=40))
+        faults.assume("ids_made", count=len(raw.rows), sheet=raw.sheet)
         prefix = f"{raw.sheet}-" if raw.sheet else ""
         return [f"{prefix}R{row:06d}" for row in raw.rows]
     for row, value in zip(raw.rows, given, strict=True):

@@ -95,6 +95,7 @@ def _excel_sheets(path: Path, faults: Faults, *, sheet: str | None) -> list[tupl
         raise fail(path, "file_unreadable", params={"reason": str(fault)}) from fault
     for name in hidden if sheet is None else []:
         faults.warn("sheet_hidden", sheet=name)
+        faults.assume("sheet_hidden", count=1, sheet=name)
     return read
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+from circle15.cli.load import load, tell_written
 from circle15.errors import Problem, UsageError
 from circle15.policy.plan import Plan
+from circle15.prepared import Prepared
 from circle15.read.ledgers import read_events, read_indicators
 from circle15.read.sites import read_sites
 from circle15.schema import City
@@ -19,7 +22,7 @@ from circle15.study import judge_proposed, provenance
 from circle15.words import Lang, word_problem
 from circle15.write.files import write_text
 from circle15.write.report import marks_of, verdict_record, write_verdict
-from circle15.write.sheet import write_sheet
+from circle15.write.sheet import check_suffix, write_sheet
 from circle15.write.summary import verdict_lines
 from circle15.write.verdicts import sheet_path, verdict_line, verdicts_record, write_verdicts
 
@@ -28,20 +31,46 @@ Load = Callable[[], tuple[Plan, City]]
 
 @dataclass(frozen=True)
 class Into:
-    """Where a verdict goes: JSON on stdout, a file, a sheet; `tell` names the files written."""
+    """Where a verdict goes: JSON on stdout, a file, a sheet."""
 
     as_json: bool
     out: str | None
     sheet: str | None
-    tell: Callable[..., None]
 
 
-def judge_one(lang: Lang, asked: dict[str, Any], into: Into, load: Load) -> None:
+def judge_sites(
+    *,
+    lang: Lang,
+    as_json: bool,
+    out: str | None,
+    sheet: str | None,
+    sites: str | None,
+    **given: Any,  # noqa: ANN401
+) -> None:
+    """Judge one proposed site, or a table of them."""
+    keys = ("lon", "lat", "datum", "accuracy_m", "service", "name", "attributes", "as_of", "indicators", "events")
+    asked = {k: given.pop(k) for k in keys}
+    into = Into(as_json, out, sheet)
+    loading = partial(load, lang, given)
+    if sheet is not None:
+        check_suffix(Path(sheet))
+    if sites is not None:
+        if asked["lon"] is not None or asked["lat"] is not None:
+            raise UsageError(Problem("use.site_twice", value=sites))
+        judge_table(lang, sites, asked, into, loading)
+        return
+    missing = [f"--{k}" for k in ("lon", "lat", "datum") if asked[k] is None]
+    if missing:
+        raise UsageError(Problem("use.site_missing", params={"missing": ", ".join([*missing, "--sites"])}))
+    judge_one(lang, asked, into, loading)
+
+
+def judge_one(lang: Lang, asked: dict[str, Any], into: Into, loading: Load) -> None:
     """Judge one proposed site and write what was asked for."""
     said = _attributes(asked["attributes"]) | ({"name": asked["name"]} if asked["name"] else {})
     where = {"lon": asked["lon"], "lat": asked["lat"], "datum": asked["datum"], "service": asked["service"]}
     where["position_accuracy_m"] = asked["accuracy_m"]
-    plan, city = load()
+    plan, city = loading()
     day = _day(asked)
     city, told = _beside(plan, city, asked, lang)
     verdict = judge_proposed(plan, city, attributes=said, as_of=day, **told, **where)
@@ -55,21 +84,21 @@ def judge_one(lang: Lang, asked: dict[str, Any], into: Into, load: Load) -> None
     if into.sheet is not None:
         written.append(write_sheet(Path(into.sheet), verdict, record, lang=lang))
     if written:
-        into.tell(written, lang, aside=into.as_json)
+        tell_written(written, lang, aside=into.as_json)
 
 
-def judge_table(lang: Lang, file: str, asked: dict[str, Any], into: Into, load: Load) -> None:
+def judge_table(lang: Lang, file: str, asked: dict[str, Any], into: Into, loading: Load) -> None:
     """Judge a table of sites one by one; a sheet each where asked."""
     sites, source, warnings = read_sites(file, datum=asked["datum"], service=asked["service"])
-    plan, city = load()
+    plan, city = loading()
     city, told = _beside(plan, city, asked, lang)
     for problem in warnings:
         click.echo(word_problem(problem, lang), err=True)
+    ready, said = Prepared(plan, city, as_of=_day(asked), **told), _attributes(asked["attributes"])
     verdicts = [
-        judge_proposed(
-            plan, city, lon=s.lon, lat=s.lat, datum=s.datum, service=s.service,
-            position_accuracy_m=s.position_accuracy_m, attributes=_attributes(asked["attributes"]) | dict(s.attributes),
-            as_of=_day(asked), **told,
+        ready.judge(
+            lon=s.lon, lat=s.lat, datum=s.datum, service=s.service, position_accuracy_m=s.position_accuracy_m,
+            attributes=said | dict(s.attributes),
         )
         for s in sites
     ]  # fmt: skip
@@ -89,7 +118,7 @@ def judge_table(lang: Lang, file: str, asked: dict[str, Any], into: Into, load: 
         named = [sheet_path(Path(into.sheet), s.row, s.name) for s in sites]
         written += [write_sheet(p, v, record, lang=lang) for p, v in zip(named, verdicts, strict=True)]
     if written:
-        into.tell(written, lang, aside=into.as_json)
+        tell_written(written, lang, aside=into.as_json)
 
 
 def _beside(plan: Plan, city: City, asked: dict[str, Any], lang: Lang) -> tuple[City, dict[str, Any]]:

@@ -1,0 +1,84 @@
+"""The commands `assess`, `map` and `gaps`: a whole city as tables, pages and lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from circle15.cli.load import load, tell_written
+from circle15.cli.words import StepBar
+from circle15.draw.index import draw_index
+from circle15.draw.map import draw_district
+from circle15.errors import Problem, UsageError
+from circle15.study import assess, find_service_gaps, provenance
+from circle15.words import Lang
+from circle15.write.files import page_names, safe_file_name, write_text
+from circle15.write.report import write_assessment, write_gaps
+from circle15.write.summary import gap_lines, summary_lines
+
+
+def assess_city(*, lang: Lang, services: tuple[str, ...], min_residents: float, out: str, **inputs: Any) -> None:  # noqa: ANN401
+    """Measure and judge a city; tables and a summary."""
+    plan, city = load(lang, inputs)
+    with StepBar(lang) as bar:
+        result = assess(plan, city, services=services or None, gap_min_residents=min_residents, progress=bar.show)
+    written = write_assessment(result, Path(out), lang=lang)
+    for service in services or _first_service(result.services):
+        click.echo("\n".join(summary_lines(result, service=service, lang=lang)))
+    tell_written(written, lang)
+
+
+def map_city(
+    *,
+    lang: Lang,
+    district: str | None,
+    services: tuple[str, ...],
+    min_residents: float,
+    out: str,
+    **inputs: Any,  # noqa: ANN401
+) -> None:
+    """Draw a page for each district, and the index."""
+    plan, city = load(lang, inputs)
+    districts = city.places[city.places["level"] == "district"]
+    chosen = (
+        districts if district is None else districts[(districts["id"] == district) | (districts["name"] == district)]
+    )
+    if districts.empty:
+        raise UsageError(Problem("use.no_districts"))
+    if chosen.empty:
+        known = ", ".join(f"{r.name} {r.id}" for r in districts[["id", "name"]].itertuples(index=False))
+        raise UsageError(Problem("use.unknown_district", value=district, params={"known": known}))
+    with StepBar(lang) as bar:
+        result = assess(plan, city, services=services or None, gap_min_residents=min_residents, progress=bar.show)
+        folder, stem = Path(out), safe_file_name(city.name, fallback="city")
+        pages = page_names(stem, districts)
+        written = []
+        for at, place_id in enumerate(chosen["id"]):
+            bar.show("draw", at, len(chosen))
+            written.append(write_text(folder / pages[place_id], draw_district(result, place_id, lang=lang)))
+    if district is None:
+        written.insert(0, write_text(folder / f"{stem}_index.html", draw_index(result, lang=lang, pages=pages)))
+    tell_written(written, lang)
+
+
+def list_gaps(*, lang: Lang, service: str, min_residents: float, out: str, **inputs: Any) -> None:  # noqa: ANN401
+    """List the gaps of one service."""
+    plan, city = load(lang, inputs)
+    with StepBar(lang) as bar:
+        bar.show("gaps", 0, 1)
+        gaps = find_service_gaps(plan, city, service=service, min_residents=min_residents)
+    record = provenance(plan, city, options={"service": service, "gap_min_residents": min_residents})
+    radius_m = plan.circle.radius_m
+    written = write_gaps(
+        gaps, record, Path(out), city=city.name, simulated=city.simulated, service=service, radius_m=radius_m, lang=lang
+    )
+    click.echo("\n".join(gap_lines(gaps, lang=lang)))
+    tell_written(written, lang)
+
+
+def _first_service(services: Sequence[str]) -> Sequence[str]:
+    """Pharmacies lead the summary where the register has any."""
+    return ["pharmacy"] if "pharmacy" in services else services[:1]

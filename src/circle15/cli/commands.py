@@ -1,0 +1,174 @@
+"""Commands and their options, declared: heavy libraries are imported when a command is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import click
+
+from circle15 import __version__
+from circle15.cli.words import LocalCommand, LocalGroup
+from circle15.schema import DATUMS, PLACE_LEVELS, SERVICES
+from circle15.words import LANGS, Lang, word
+
+Run = Callable[..., int | None]
+
+
+def lazy(work: str) -> Run:
+    """A function of a sister module ("site:propose"), imported on its first call."""
+    module, _, name = work.partition(":")
+
+    def run(**given: Any) -> int | None:  # noqa: ANN401 - click hands the options over by name
+        found: Run = getattr(import_module(f"circle15.cli.{module}"), name)
+        return found(**given)
+
+    return run
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Makes options and commands whose help is in one language."""
+
+    lang: Lang
+
+    def text(self, key: str) -> str:
+        """Words under cli.*."""
+        return word(f"cli.{key}", self.lang)
+
+    def option(self, *names: str, key: str, **more: Any) -> click.Option:  # noqa: ANN401 - handed on to click
+        """An option with the help under cli.option.<key>."""
+        return click.Option(list(names), help=self.text(f"option.{key}"), **more)
+
+    def city(self) -> list[click.Parameter]:
+        """Where the city is: its file, or single inputs."""
+        return [
+            click.Argument(["city_file"], required=False, metavar=self.text("metavar.city")),
+            self.option("--institutions", key="institutions", metavar="FILE"),
+            self.option("--places", key="places", metavar="FILE", multiple=True),
+            self.option("--population", key="population", metavar="FILE"),
+            self.option("--register-datum", key="register_datum", type=click.Choice(DATUMS)),
+            self.option("--plan", key="plan", metavar="ID|FILE"),
+            self.option("--scale-to", key="scale_to", type=click.Choice(PLACE_LEVELS)),
+        ]
+
+    def service(self) -> click.Option:
+        """One service."""
+        return self.option(
+            "--service", key="service", type=click.Choice(SERVICES), default="pharmacy", show_default=True
+        )
+
+    def services(self) -> click.Option:
+        """Any number of services."""
+        return self.option("--service", "services", key="services", type=click.Choice(SERVICES), multiple=True)
+
+    def least(self) -> click.Option:
+        """The smallest gap that is listed."""
+        number = click.FloatRange(min=0)
+        return self.option("--min-residents", key="min_residents", type=number, default=100.0, show_default=True)
+
+    def out(self) -> click.Option:
+        """The folder that is written to."""
+        return self.option("--out", key="out", metavar="DIR", default="maps", show_default=True)
+
+    def evidence(self) -> list[click.Option]:
+        """What a plan is judged with beside the city: its overlay, indicators, events, the day."""
+        return [
+            self.option("--as-of", "as_of", key="as_of", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD"),
+            self.option("--overlay", key="overlay", metavar="FILE.toml"),
+            self.option("--indicators", key="indicators", metavar="FILE.xlsx|FILE.csv"),
+            self.option("--events", key="events", metavar="FILE.xlsx|FILE.csv"),
+        ]
+
+    def command(self, name: str, work: str, *params: click.Parameter) -> LocalCommand:
+        """A command whose work is `lazy(work)`; it is called with lang and its options."""
+        run = lazy(work)
+
+        def call(**given: Any) -> int | None:  # noqa: ANN401 - click hands the options over by name
+            return run(**(given | {"lang": self.lang}))
+
+        return LocalCommand(
+            name,
+            callback=call,
+            params=[*params, self.option("--lang", key="lang", type=click.Choice(LANGS))],
+            help=self.text(f"help.{name}"),
+            short_help=self.text(f"short.{name}"),
+            lang=self.lang,
+        )
+
+
+def build_app(lang: Lang) -> click.Group:
+    """The command group with its help in one language, commands in the order of the work."""
+    make = Maker(lang)
+    return LocalGroup(
+        "circle15",
+        lang=lang,
+        help=make.text("help.group"),
+        params=[
+            make.option("--lang", key="lang", type=click.Choice(LANGS), expose_value=False),
+            make.option(
+                "--version", key="version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version
+            ),
+        ],
+        commands=[_assess(make), _map(make), _site(make), _gaps(make), _check_data(make), _check_plan(make)],
+    )
+
+
+def _show_version(context: click.Context, _option: click.Parameter, value: object) -> None:
+    if value:
+        click.echo(f"circle15 {__version__}")
+        context.exit()
+
+
+def _assess(make: Maker) -> LocalCommand:
+    return make.command("assess", "assess:assess_city", *make.city(), make.services(), make.least(), make.out())
+
+
+def _map(make: Maker) -> LocalCommand:
+    district = make.option("--district", key="district", metavar="NAME|ID")
+    return make.command("map", "assess:map_city", *make.city(), district, make.services(), make.least(), make.out())
+
+
+def _gaps(make: Maker) -> LocalCommand:
+    return make.command("gaps", "assess:list_gaps", *make.city(), make.service(), make.least(), make.out())
+
+
+def _site(make: Maker) -> LocalCommand:
+    """Where and what is proposed, on which evidence, and in which form the verdict is wanted."""
+    option = make.option
+    return make.command(
+        "site",
+        "site:judge_sites",
+        *make.city(),
+        option("--lon", key="lon", type=float),
+        option("--lat", key="lat", type=float),
+        option("--datum", key="site_datum", type=click.Choice(DATUMS)),
+        *make.evidence(),
+        option("--sites", key="sites", metavar="FILE.xlsx|FILE.csv"),
+        option("--name", key="name", default=""),
+        option("--attribute", "attributes", key="attribute", metavar="KEY=VALUE", multiple=True),
+        option(
+            "--accuracy-m", "accuracy_m", key="accuracy", type=click.FloatRange(min=0), default=10.0, show_default=True
+        ),
+        option("--json", "as_json", key="json", is_flag=True),
+        option("--sheet", key="sheet", metavar="FILE.docx|FILE.xlsx"),
+        make.service(),
+        option("--out", key="site_out", metavar="FILE.json"),
+    )
+
+
+def _check_data(make: Maker) -> LocalCommand:
+    out = make.option("--out", key="check_out", metavar="FILE.xlsx")
+    return make.command("check-data", "check:check_data", *make.city(), out)
+
+
+def _check_plan(make: Maker) -> LocalCommand:
+    return make.command(
+        "check-plan",
+        "check:check_plan",
+        click.Argument(["plan_file"], required=False, metavar="[ID|FILE]"),
+        make.option("--json", "as_json", key="json", is_flag=True),
+        make.option("--out", key="plan_out", metavar="FILE.xlsx"),
+    )

@@ -1,0 +1,50 @@
+"""What every command on a city begins and ends with: plan and city in, names of written files out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from circle15.errors import Problem, UsageError
+from circle15.policy.plan import Plan, load_plan
+from circle15.read.city import CityFiles, city_files, load_city, read_city
+from circle15.schema import City
+from circle15.words import Lang, word, word_problem
+
+_WARNINGS_SHOWN = 8
+
+
+def load(lang: Lang, inputs: dict[str, Any]) -> tuple[Plan, City]:
+    """Plan and city of one command; what was assumed or dropped while reading is told on stderr."""
+    overlay = inputs.pop("overlay", None)
+    files = files_of(inputs)
+    plan = load_plan(files.plan, overlay=overlay)
+    city, warnings = read_city(files)
+    for problem in warnings[:_WARNINGS_SHOWN]:
+        click.echo(word_problem(problem, lang), err=True)
+    if len(warnings) > _WARNINGS_SHOWN:
+        click.echo(word("cli.more_warnings", lang, n=len(warnings) - _WARNINGS_SHOWN), err=True)
+    return plan, city
+
+
+def files_of(inputs: dict[str, Any]) -> CityFiles:
+    """A city file, or the single inputs given as options; options overrule the file."""
+    given = {k: v for k, v in inputs.items() if k != "city_file" and v}
+    if inputs.get("city_file"):
+        return load_city(Path(inputs["city_file"]), **given)
+    missing = [k for k in ("institutions", "places", "population", "register_datum") if k not in given]
+    if missing:
+        raise UsageError(
+            Problem("use.inputs_missing", params={"missing": ", ".join("--" + m.replace("_", "-") for m in missing)})
+        )
+    return city_files(**given)
+
+
+def tell_written(written: Sequence[Path], lang: Lang, *, aside: bool = False) -> None:
+    """Name the files written; on stderr where stdout holds JSON."""
+    click.echo(word("summary.written", lang), err=aside)
+    for path in written:
+        click.echo(f"  {path}", err=aside)
