@@ -6,10 +6,11 @@ import codecs
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pyogrio
@@ -222,3 +223,12 @@ def _transformed(path: Path, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     if np.isinf(bounds).any():
         raise fail(path, "crs_transform", params={"reason": "inf"})
     return moved
+
+
+def transform_points(path: Path, x: npt.ArrayLike, y: npt.ArrayLike, system: pyproj.CRS) -> tuple[Any, Any]:
+    """Positions in a CRS to WGS 84 degrees; NaN passes through."""
+    try:
+        lon, lat = pyproj.Transformer.from_crs(system, CRS, always_xy=True).transform(x, y)
+    except pyproj.exceptions.ProjError as fault:
+        raise fail(path, "crs_transform", params={"reason": str(fault)}) from fault
+    return lon, lat
