@@ -7,6 +7,7 @@ card that says so.
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from circle15.draw.pack import number, pack_bytes, pack_json, shown
+from circle15.draw.pack import number, shown
 from circle15.draw.tester_pack import Packer
 from circle15.draw.tester_people import pack_people
 from circle15.policy.rules import AreaLimit, CircleLimit, Mix
@@ -29,11 +30,9 @@ if TYPE_CHECKING:
 
 TESTER_SCRIPTS = (
     "tester_geodesy.js", "tester_ground.js", "tester_judge.js", "tester_effects.js", "tester_position.js",
-    "tester_city.js", "tester_input.js", "tester_panel.js", "tester_verdict.js", "tester.js",
+    "tester_city.js", "tester_input.js", "tester_panel.js", "tester_verdict.js", "tester_set.js", "tester.js",
 )  # fmt: skip
 TESTER_STYLE = "tester.css"
-WORKBENCH = frozenset({"suspend", "replace", "direction", "ban", "batch_limit", "target", "exit"})
-"""Kinds of rules that need indicators or ledgers, which a page does not hold."""
 _AMOUNTS = ("beds", "stations", "physicians")
 _ROOMS = ("outcome", "force", "conclusion", "ground", "bound", "unit", "density_class", "density_unit", "note",
           "effect", "collision")  # fmt: skip
@@ -46,8 +45,8 @@ def tester_blocks(
     ground: BaseGeometry | None = None,
     as_of: dt.date | None = None,
     named: frozenset[str] | None = None,
-) -> dict[str, str]:
-    """Data blocks of the tester by element id, to be handed to `assemble_page`.
+) -> dict[str, bytes]:
+    """Data blocks of the tester by name, as tester.js reads them; they compress well.
 
     Parameters
     ----------
@@ -76,7 +75,8 @@ def tester_blocks(
         "accuracy_m": POSITION_ACCURACY_M,
         "index": packer.index,
     }
-    return {"data-tester": pack_json(values), "data-tester-arrays": pack_bytes(packer.bytes())}
+    told = json.dumps(values, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return {"tester": told.encode("utf-8", "replace"), "tester.arrays": packer.bytes()}
 
 
 def tester_words(lang: str) -> dict[str, str]:

@@ -35,14 +35,8 @@
       this.counts.clear();
       this.held = null;
     }
-    add(site) {
-      const one = { ...this.bidOf(site), lon: site.lon, lat: site.lat, added: true };
-      this.added.push(this.placed(one));
-      this.changed();
-      return one;
-    }
-    remove(id) {
-      this.added = this.added.filter((o) => o.id !== id);
+    setAdded(sites) {
+      this.added = sites.map((s) => this.placed({ ...this.bidOf(s), lon: s.lon, lat: s.lat, added: true }));
       this.changed();
     }
     retire(id, on) {
@@ -138,6 +132,17 @@
     /* ── verdict ── */
 
     judge(site) {
+      if (!this.added.includes(site)) return this.judged(site);
+      const all = this.added;
+      this.added = all.filter((o) => o !== site);
+      this.changed();
+      const verdict = this.judged(site);
+      this.added = all;
+      this.changed();
+      return verdict;
+    }
+
+    judged(site) {
       const { plan } = this, rules = plan.rules.filter((r) => r.services.includes(site.service));
       const reach = plan.reach_m + site.accuracy_m + this.worst;
       const near = this.near(site.lon, site.lat, reach, site.id);
@@ -168,23 +173,54 @@
 
     /* ── coverage of the set against what stands today ── */
 
-    /* Residents newly covered, and no longer, by each service and place; visit(key, frame, people, change) tells cells. */
-    change(service, visit) {
+    /* Residents of a place newly covered, and no longer, by a service; visit(frame, people) tells each cell's change. */
+    change(service, place, visit) {
       const radius = this.plan.radius_m, old = (o) => o.service === service;
       const moved = [...this.added.filter(old), ...this.institutions.filter((o) => old(o) && this.retired.has(o.id))];
       const cells = new Map();
-      for (const o of moved) this.people.each(o.lon, o.lat, radius, (people, frame, key) => cells.set(key, [people, frame]));
-      const now = [...this.institutions.filter((o) => old(o) && !this.retired.has(o.id)), ...this.added.filter(old)];
-      const before = C15.squares.gridOf(this.institutions.filter(old)), after = C15.squares.gridOf(now);
+      for (const o of moved) this.people.each(o.lon, o.lat, radius, (people, frame, key) => cells.set(key, [people, frame, key]));
+      const before = C15.squares.gridOf(this.institutions.filter(old));
+      const after = C15.squares.gridOf([...this.institutions.filter((o) => old(o) && !this.retired.has(o.id)), ...this.added.filter(old)]);
       const found = { gained: 0, lost: 0 };
-      for (const [key, [people, frame]] of cells) {
-        const share = coveredShare(after, frame, radius) - coveredShare(before, frame, radius);
+      for (const [people, frame, key] of cells.values()) {
+        const part = this.partIn(place, frame, key);
+        if (!part) continue;
+        const share = coveredShare(after, part, radius) - coveredShare(before, part, radius), count = part.area > 0 ? people * (part.area / frame.area) : people;
         if (share === 0) continue;
-        if (share > 0) found.gained += share * people; else found.lost -= share * people;
-        if (visit) visit(key, frame, people, share);
+        if (share > 0) found.gained += share * count; else found.lost -= share * count;
+        if (visit) visit(frame, share * count);
       }
       return found;
     }
+
+    /* The part of a cell that lies in a place; the cell itself inside, null outside. */
+    partIn(place, frame, key) {
+      if (!place) return frame;
+      const { outline } = place;
+      if (!(frame.area > 0) || !this.people.lattice) return outline.holds(frame.lon, frame.lat) >= 0 ? frame : null;
+      if (!outline.near(frame.lon, frame.lat, frame.reach).length) return outline.holds(frame.lon, frame.lat) > 0 ? frame : null;
+      const { lattice } = this.people, quad = lattice.quad(key % lattice.cols, Math.floor(key / lattice.cols));
+      const rings = outline.rings.map((ring) => clip(ring, quad)).filter((ring) => ring.length >= 6);
+      const part = rings.length ? C15.frameOf(rings) : null;
+      return part && part.area > 0 ? part : null;
+    }
+  }
+
+  /* A ring cut down to a convex quadrilateral (Sutherland and Hodgman); doubled edges cancel in every area. */
+  function clip(ring, quad) {
+    let points = [];
+    for (let v = 0; v < ring.length; v += 2) points.push([ring[v], ring[v + 1]]);
+    for (let k = 0; k < quad.length && points.length; k += 1) {
+      const [ax, ay] = quad[k], [bx, by] = quad[(k + 1) % quad.length], next = [];
+      const side = ([x, y]) => (bx - ax) * (y - ay) - (by - ay) * (x - ax);
+      points.forEach((p, n) => {
+        const q = points[(n + 1) % points.length], s = side(p), t = side(q);
+        if (s >= 0) next.push(p);
+        if (s > 0 !== t > 0 && s !== 0 && t !== 0) next.push([p[0] + (s / (s - t)) * (q[0] - p[0]), p[1] + (s / (s - t)) * (q[1] - p[1])]);
+      });
+      points = next;
+    }
+    return Float64Array.from(points.flat());
   }
 
   function coveredShare(grid, frame, radius) {
