@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,18 +27,19 @@ if TYPE_CHECKING:
 
     from circle15.policy.plan import Plan
     from circle15.schema import Assessment
+    from circle15.words import Lang
 
 TESTER_SCRIPTS = (
     "tester_geodesy.js", "tester_ground.js", "tester_judge.js", "tester_effects.js", "tester_position.js",
     "tester_city.js", "tester_input.js", "tester_panel.js", "tester_verdict.js", "tester_set.js", "tester.js",
 )  # fmt: skip
-TESTER_STYLE = "tester.css"
+TESTER_STYLES = ("tester.css",)
 _AMOUNTS = ("beds", "stations", "physicians")
 _ROOMS = ("outcome", "force", "conclusion", "ground", "bound", "unit", "density_class", "density_unit", "note",
           "effect", "collision")  # fmt: skip
 
 
-def tester_blocks(
+def pack_tester(
     assessment: Assessment,
     plan: Plan,
     *,
@@ -71,7 +72,7 @@ def tester_blocks(
         "places": _pack_places(packer, assessment),
         "institutions": _pack_institutions(packer, assessment, plan, named),
         "coverage": _coverage(assessment),
-        "words": {lang: tester_words(lang) for lang in LANGS},
+        "words": {lang: words_of_tester(lang) for lang in LANGS},
         "accuracy_m": POSITION_ACCURACY_M,
         "index": packer.index,
     }
@@ -79,13 +80,12 @@ def tester_blocks(
     return {"tester": told.encode("utf-8", "replace"), "tester.arrays": packer.bytes()}
 
 
-def tester_words(lang: str) -> dict[str, str]:
+def words_of_tester(lang: Lang) -> dict[str, str]:
     """Words of the tester in one language, verdict words of judge among them."""
-    chosen = "zh" if lang == "zh" else "en"
-    found = words_under("tester", chosen)
+    found = words_under("tester", lang)
     for room in _ROOMS:
-        found |= {f"{room}.{k}": v for k, v in words_under(f"judge.{room}", chosen).items()}
-    found |= {f"service.{s}": v for s, v in words_under("map.service", chosen).items()}
+        found |= {f"{room}.{k}": v for k, v in words_under(f"judge.{room}", lang).items()}
+    found |= {f"service.{s}": v for s, v in words_under("map.service", lang).items()}
     return found
 
 
@@ -217,7 +217,7 @@ def applicant_marks(plan: Plan) -> dict[str, list[str]]:
 
 def _coverage(assessment: Assessment) -> list[dict[str, Any]]:
     columns = ("place_id", "service", "residents", "covered")
-    rows: list[Mapping[Any, Any]] = assessment.coverage[list(columns)].to_dict("records")
+    rows: Sequence[Mapping[Any, Any]] = assessment.coverage[list(columns)].to_dict("records")
     return [
         {"place_id": str(r["place_id"]), "service": r["service"], **{k: number(r[k], 6) for k in columns[2:]}}
         for r in rows

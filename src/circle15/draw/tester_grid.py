@@ -10,7 +10,10 @@ import shapely
 from numpy.polynomial import chebyshev
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -42,7 +45,7 @@ class Lattice:
         return _evaluate(np.column_stack([col, row]), (self.cols, self.rows), self.degree, (self.lon, self.lat))
 
 
-def find_lattice(cells: NDArray[np.object_], *, window: shapely.Geometry, margin_cells: int) -> Lattice | None:
+def find_lattice(cells: NDArray[np.object_], *, window: BaseGeometry, margin_cells: int) -> Lattice | None:
     """The grid that cells (n,) in degrees stand on, wide enough for `window` and a margin; None where they do not."""
     corners = _quads(cells)
     if corners is None:
@@ -84,7 +87,7 @@ def _quads(cells: NDArray[np.object_]) -> Floats | None:
     return np.take_along_axis(corners, order[:, :, None], axis=1)
 
 
-def _numbered(corners: Floats):  # noqa: ANN202 - the map back is a closure
+def _numbered(corners: Floats) -> tuple[Ints, Callable[[Floats], Floats]] | None:
     """Column and row (n, 2) of each cell about a middle one, and the map from degrees to them; None without a grid."""
     middles = corners.mean(axis=1)
     seed = int(np.abs(middles - np.median(middles, axis=0)).sum(axis=1).argmin())
@@ -94,7 +97,7 @@ def _numbered(corners: Floats):  # noqa: ANN202 - the map back is a closure
     origin, back = middles[seed], np.linalg.inv(steps)
 
     def flat(points: Floats) -> Floats:
-        return (points - origin) @ back.T
+        return np.asarray((points - origin) @ back.T, dtype=float)
 
     rough = flat(middles)
     size = float(np.abs(rough).max(initial=1.0)) + 1.0

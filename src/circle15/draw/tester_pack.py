@@ -1,4 +1,4 @@
-"""Exact numbers packed small for the site tester: bytes of equal weight together, then gzip; the page reads them back."""
+"""Exact numbers packed small for the site tester: bytes of equal weight together, then gzip."""
 
 from __future__ import annotations
 

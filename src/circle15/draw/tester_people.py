@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 PART_M = 2000.0
 _METRES_A_DEGREE = 111_320.0
-_LAND_SHARE = 1e-6
+_LAND_SHARE = 0.02
+_SQUARE = 32
 _M2_PER_KM2 = 1e6
 
 
@@ -71,31 +72,47 @@ def _land_runs(lattice: Lattice, land: BaseGeometry | None) -> NDArray[np.int64]
     """First and one beyond the last cell of each run of land (2r,), rising; None where land is not made of cells."""
     if land is None:
         return np.empty(0, dtype=np.int64)
+    held = _cells_on(lattice, land)
+    row, edge = np.nonzero(np.diff(held.astype(np.int8), prepend=0, append=0, axis=1))
+    start, low = edge[::2], row[::2]
+    corner = lattice.corners(start.astype(float), low.astype(float))
+    beside = lattice.corners(edge[1::2].astype(float), low.astype(float))
+    above = lattice.corners(start.astype(float), (low + 1).astype(float))
+    area = float(
+        ((beside - corner)[:, 0] * (above - corner)[:, 1] - (beside - corner)[:, 1] * (above - corner)[:, 0]).sum()
+    )
+    whole = float(shapely.area(shapely.intersection(land, shapely.box(*_lattice_box(lattice)))))
+    # the rim of the lattice cuts cells that lean against it; elsewhere land must be whole cells
+    return row * lattice.cols + edge if abs(area - whole) <= _LAND_SHARE * whole else None
+
+
+def _cells_on(lattice: Lattice, land: BaseGeometry) -> NDArray[np.bool_]:
+    """Which cells (rows, cols) have their middle on the land: squares of cells first, then those that its edge cuts."""
     shapely.prepare(land)
-    found, area = [], 0.0
-    col = np.arange(lattice.cols) + 0.5
-    for row in range(lattice.rows):
-        middle = lattice.corners(col, np.full(lattice.cols, row + 0.5))
-        held = shapely.contains_xy(land, middle[:, 0], middle[:, 1])
-        edge = np.flatnonzero(np.diff(held.astype(np.int8), prepend=0, append=0))
-        if len(edge):
-            low, high = (lattice.corners(edge.astype(float), np.full(len(edge), float(r))) for r in (row, row + 1))
-            width = (low[1::2] - low[::2] + high[1::2] - high[::2])[:, 0] / 2
-            area += float((width * (high - low)[::2, 1]).sum())
-            found.append(edge + row * lattice.cols)
-    runs = np.concatenate(found) if found else np.empty(0, dtype=np.int64)
-    outer = shapely.box(*_lattice_box(lattice))
-    whole = float(shapely.area(shapely.intersection(land, outer)))
-    # the rim of the lattice cuts cells that lean against it; inside, land must be whole cells
-    tolerance = _LAND_SHARE * whole + 4.0 * max(lattice.cols, lattice.rows) * whole / max(len(found), 1) ** 2
-    return runs if abs(area - whole) <= max(tolerance, 0.02 * whole) else None
+    held = np.zeros((lattice.rows, lattice.cols), dtype=bool)
+    row, col = (v.ravel() for v in np.mgrid[0 : lattice.rows : _SQUARE, 0 : lattice.cols : _SQUARE])
+    top, right = np.minimum(row + _SQUARE, lattice.rows), np.minimum(col + _SQUARE, lattice.cols)
+    ring = [
+        lattice.corners(x.astype(float), y.astype(float))
+        for x, y in ((col, row), (right, row), (right, top), (col, top))
+    ]
+    squares = shapely.polygons(np.stack(ring, axis=1))
+    whole, touched = shapely.contains_properly(land, squares), shapely.intersects(land, squares)
+    for r, c, t, e in zip(row[whole], col[whole], top[whole], right[whole], strict=True):
+        held[r:t, c:e] = True
+    cut = touched & ~whole
+    for r, c, t, e in zip(row[cut], col[cut], top[cut], right[cut], strict=True):
+        rows, cols = (v.ravel() for v in np.mgrid[r:t, c:e])
+        middle = lattice.corners((2 * cols + 1) / 2.0, (2 * rows + 1) / 2.0)
+        held[rows, cols] = shapely.contains_xy(land, middle[:, 0], middle[:, 1])
+    return held
 
 
 def _lattice_box(lattice: Lattice) -> tuple[float, float, float, float]:
     n = np.linspace(0.0, 1.0, 17)
-    rim = np.concatenate([
-        lattice.corners(n * lattice.cols, np.full(17, r)) for r in (0.0, float(lattice.rows))
-    ] + [lattice.corners(np.full(17, c), n * lattice.rows) for c in (0.0, float(lattice.cols))])  # fmt: skip
+    ends = np.array([0.0, 1.0]).repeat(17)
+    x, y = np.concatenate([np.tile(n, 2), ends]), np.concatenate([ends, np.tile(n, 2)])
+    rim = lattice.corners(x * lattice.cols, y * lattice.rows)
     (west, south), (east, north) = rim.min(axis=0), rim.max(axis=0)
     return float(west), float(south), float(east), float(north)
 

@@ -1,7 +1,7 @@
 /* The ground of the tester: places by exact outline, residents and land by the exact share of cells in a circle. */
 (function () {
   "use strict";
-  const G = C15.geo, DEGREE_M = 110500;
+  const G = C15.geo, DEGREE_M = 110500, NOISE_M2 = 1e-9;
 
   /* ── arrays: bytes of equal weight together, then what the names say (draw/tester_pack.py) ── */
 
@@ -416,7 +416,7 @@
   C15.circleMeasures = function (people, lon, lat, radius) {
     let residents = 0;
     people.each(lon, lat, radius, (count, frame) => { residents += count * C15.discShare(frame, lon, lat, radius); });
-    const circle = Math.PI * radius * radius, land = people.landM2(lon, lat, radius);
+    const circle = Math.PI * radius * radius, found = people.landM2(lon, lat, radius), land = found > NOISE_M2 ? found : 0;
     return {
       residents_within: residents, circle_km2: circle / 1e6, circle_land_km2: land / 1e6,
       density_circle_per_km2: land > 0 ? residents / (land / 1e6) : NaN,
