@@ -22,6 +22,7 @@ from circle15.judge.limits import (
     circle_rule_holds,
     judge_circle,
 )
+from circle15.judge.memo import once
 from circle15.judge.series import State
 from circle15.policy.cards import Where
 from circle15.policy.rules import CircleLimit
@@ -117,21 +118,31 @@ def _counted(
     rule: CircleLimit, site: Site, exceeding: frozenset[str]
 ) -> tuple[tuple[Neighbour, ...], tuple[Neighbour, ...], tuple[Neighbour, ...]]:
     """Neighbours that count, those of another pooling area, and those of which the type is not known."""
-    near = site.near
     wanted = rule.counts_services or ((site.bid.service,) if rule.like == "service" else ())
-    if "service" in near.columns and wanted:
-        near = near[near["service"].isin(wanted)]
-    tags = [frozenset(str(t).split(";")) for t in _column(near, "tags", "")]
-    keep = [t.isdisjoint(rule.excludes) and (rule.like == "service" or not t.isdisjoint(rule.tags)) for t in tags]
-    near = near[np.array(keep, dtype=bool)]
-    states = [_same(rule, row, site) for row in near.to_dict("records")]
-    foreign = [_foreign(row, site) for row in near.to_dict("records")]
-    people = [replace(n, would_exceed=n.id in exceeding) for n in _records(near)]
-    order = sorted(range(len(people)), key=lambda i: (people[i].distance_m, people[i].id))
-    counted = tuple(people[i] for i in order if not foreign[i] and states[i] is State.YES)
-    apart = tuple(people[i] for i in order if foreign[i])
-    doubtful = tuple(people[i] for i in order if not foreign[i] and states[i] is State.UNKNOWN)
-    return counted, apart, doubtful
+    told = once(site.near, "records", lambda: site.near.to_dict("records"))
+    counted, apart, doubtful = [], [], []
+    for row in sorted((r for r in told if _looked_at(rule, r, wanted)), key=lambda r: (r["distance_m"], str(r["id"]))):
+        one = _neighbour(row, exceeding)
+        state = _same(rule, row, site)
+        if _foreign(row, site):
+            apart.append(one)
+        elif state is not State.NO:
+            (counted if state is State.YES else doubtful).append(one)
+    return tuple(counted), tuple(apart), tuple(doubtful)
+
+
+def _looked_at(rule: CircleLimit, row: Mapping[Any, Any], wanted: Sequence[str]) -> bool:
+    """Whether a neighbour is of a service and bears the marks that a rule counts."""
+    if wanted and "service" in row and row["service"] not in wanted:
+        return False
+    tags = frozenset(str(row.get("tags", "")).split(";"))
+    return tags.isdisjoint(rule.excludes) and (rule.like == "service" or not tags.isdisjoint(rule.tags))
+
+
+def _neighbour(row: Mapping[Any, Any], exceeding: frozenset[str]) -> Neighbour:
+    accuracy_m = max(0.0, _float(row.get("position_accuracy_m"), POSITION_ACCURACY_M))
+    subject = str(row["id"])
+    return Neighbour(subject, _text(row.get("name")), float(row["distance_m"]), accuracy_m, subject in exceeding)
 
 
 def _same(rule: CircleLimit, row: Mapping[Any, Any], site: Site) -> State:
