@@ -13,6 +13,7 @@ from circle15.judge.effects import suspended
 from circle15.judge.findings import checklist_card, finding, in_order
 from circle15.judge.inputs import Inputs, Scope, inside, places, scope_of, text
 from circle15.judge.limits import circle_computable
+from circle15.judge.on_foot import other_way
 from circle15.judge.series import Series, State, both_states, series_of
 from circle15.policy.cards import Card, Where
 from circle15.policy.rules import AreaLimit, CircleLimit, Exit, Suspend
@@ -44,7 +45,7 @@ def judge_city(
     series = series_of(plan.indicators, given)
     found: list[Finding] = []
     for rule in rules:
-        if isinstance(rule, CircleLimit) and circle_computable(rule) and rule.max is not None:
+        if isinstance(rule, CircleLimit) and _countable(rule, neighbours) and rule.max is not None:
             found += circle_findings(plan, rule, rows, near)
         elif isinstance(rule, AreaLimit) and (area_column(rule) is not None or given.register is not None):
             found += _areas_as_they_stand(plan, rule, totals, given, series)
@@ -55,6 +56,14 @@ def judge_city(
         else:
             found.append(checklist_card(rule, subject="", notes=_why_open(rule)))
     return tuple(sorted(found, key=in_order))
+
+
+def _countable(rule: CircleLimit, neighbours: pd.DataFrame) -> bool:
+    """Whether the circles of all institutions can be counted: straight, or on foot where ways are told."""
+    if rule.distance == "straight":
+        return circle_computable(rule)
+    column = "walking_m" if rule.minutes is None else "walking_minutes"
+    return column in neighbours.columns and circle_computable(other_way(rule))
 
 
 def _areas_as_they_stand(
