@@ -64,6 +64,8 @@ INSTITUTION_COLUMNS: Mapping[str, str] = {
     "valid_from": "datetime64[s]",
     "valid_to": "datetime64[s]",
     "position_accuracy_m": "float64",
+    "position_reason": "str",  # why the accuracy is what it is: a word under columns.positions.reason
+    "place_told": "str",  # district, township or its code as the register says, "" where it does not
     "source_row": "int64",  # row number in the source as a user sees it
 }
 PLACE_COLUMNS: Mapping[str, str] = {
@@ -111,6 +113,22 @@ class Assumption:
     row: int | None = None
     column: str | None = None
     params: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A cell that was read otherwise than it stands 更正: `before` as given, `after` as it would have to be written.
+
+    `what` is the assumption behind it (`read.assumption`); row and column are those that a user sees.
+    """
+
+    file: str
+    what: str
+    sheet: str | None
+    row: int
+    column: str
+    before: str
+    after: str
 
 
 @dataclass(frozen=True)
