@@ -192,7 +192,30 @@ class Prepared:
         found = self.measure(around) if len(around) else around
         return pd.DataFrame(found.drop(columns="geometry"))
 
+    def around(self, institution_id: str) -> list[dict[str, Any]]:
+        """Other institutions of every service as far as any rule of the plan looks, with distance_m, nearest first."""
+        own = self._register_rows[institution_id]
+        lon, lat = self._lonlat
+        _, j, metres = self._everyone.within(lon[[own]], lat[[own]], self.reach_m(self.worst_accuracy_m))
+        records, ways = self._records, dict[str, dict[str, Any]]()
+        if self.foot is not None:
+            told = self._walking((float(lon[own]), float(lat[own])), self.worst_accuracy_m)
+            ways = {str(row.pop("id")): row for row in _dicts(told)}
+        return [
+            {**records[k], "distance_m": float(d), **ways.get(records[k]["id"], {})}
+            for k, d in zip(j, metres, strict=True)
+            if k != own
+        ]
+
     # ── parts of an answer ────────────────────────────────────
+
+    @cached_property
+    def _records(self) -> list[dict[str, Any]]:
+        return _dicts(self._register_columns)
+
+    @cached_property
+    def _register_rows(self) -> dict[str, int]:
+        return {str(name): at for at, name in enumerate(self._register_columns["id"])}
 
     def _gradual(self, sites: gpd.GeoDataFrame, measured: pd.DataFrame) -> NDArray[np.bool_]:
         """Sites whose circle may cross a threshold of density or of residents within their position accuracy (n,)."""
@@ -284,6 +307,10 @@ def register_of(city: City) -> pd.DataFrame:
     """The register with the places that hold each institution, as judge/inputs.py reads it."""
     table = pd.DataFrame(city.institutions.drop(columns="geometry"))
     return pd.concat([table, place_ids(city.institutions, city.places)], axis=1)
+
+
+def _dicts(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
 
 
 def _check_question(lon: float, lat: float, datum: str, service: str, accuracy_m: float) -> None:

@@ -70,19 +70,20 @@ def assess(
     tell("circles")
     sites = ready.measure(city.institutions)
     tell("neighbours")
-    reach_m = radius_m + 2 * ready.worst_accuracy_m
-    if ready.foot is not None:  # rules in minutes on foot may look farther than the circle
-        reach_m = max(reach_m, ready.reach_m(ready.worst_accuracy_m))
-    neighbours = neighbours_within(city.institutions, city.institutions, radius_m=reach_m)
+    margin_m = 2 * ready.worst_accuracy_m
+    neighbours = neighbours_within(city.institutions, city.institutions, radius_m=radius_m, margin_m=margin_m)
     if ready.foot is not None:
-        neighbours = add_ways(neighbours, city.institutions, ready.foot, reach_m=reach_m)
+        neighbours = add_ways(neighbours, city.institutions, ready.foot, reach_m=radius_m + margin_m)
     tell("coverage")
     coverage = measure_coverage(city.population, city.institutions, city.places, radius_m=radius_m, services=chosen)
     tell("totals")
     totals = ready.totals
     tell("judge")
     measures = pd.DataFrame(sites.drop(columns="geometry"))
-    findings = judge_city(plan, sites=measures, neighbours=neighbours, totals=totals, inputs=ready.inputs)
+    findings = judge_city(
+        plan, sites=measures, neighbours=neighbours, totals=totals, inputs=ready.inputs, around=ready.around,
+        elsewhere=ready.measure_elsewhere(city.institutions, measures),
+    )  # fmt: skip
     found = []
     ground = lay_out_gaps(city.population, city.places, radius_m=radius_m)
     for service in chosen:

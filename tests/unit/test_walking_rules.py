@@ -163,12 +163,14 @@ def test_existing_institutions_are_judged_on_foot_too():
     totals = pd.DataFrame(
         columns=["place_id", "name", "level", "parent", "settings", "class", "residents", "n_pharmacy"]
     )
-    known = add_ways(pairs, table, foot, reach_m=800.0)
-    found = [
-        f for f in judge_city(suihua, sites=rows, neighbours=known, totals=totals) if f.rule_id == "any.circle.walking"
-    ]
-    assert {f.subject: f.observed for f in found} == {"F": 2, "G": 2, "A": 2}  # all within 1,080 m
-    bare = [
-        f for f in judge_city(suihua, sites=rows, neighbours=pairs, totals=totals) if f.rule_id == "any.circle.walking"
-    ]
-    assert [f.subject for f in bare] == [""]  # one card to check
+    known = add_ways(pairs, table, foot, reach_m=800.0).assign(service="pharmacy", tags="")
+
+    def around(name):
+        return known[known["site_id"] == name].to_dict("records")
+
+    def on_foot(near):
+        told = judge_city(suihua, sites=rows, neighbours=near, totals=totals, around=around)
+        return {f.subject: f.observed for f in told if f.rule_id == "any.circle.walking"}
+
+    assert on_foot(known) == {"F": 2, "G": 2, "A": 2}  # all within 1,080 m
+    assert on_foot(pairs) == {"": None}  # one card to check

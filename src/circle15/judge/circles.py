@@ -92,21 +92,38 @@ def _most(rule: CircleLimit, site: Site) -> tuple[int | None, tuple[str, ...]]:
 
 def _counted(rule: CircleLimit, site: Site, exceeding: frozenset[str]) -> _Around:
     """Neighbours that count, those of another pooling area, and those of which the type is not known."""
-    near = site.near
     wanted = rule.counts_services or ((site.bid.service,) if rule.like == "service" else ())
-    if "service" in near.columns and wanted:
-        near = near[near["service"].isin(wanted)]
-    tags = [frozenset(str(t).split(";")) for t in _column(near, "tags", "")]
-    keep = [t.isdisjoint(rule.excludes) and (rule.like == "service" or not t.isdisjoint(rule.tags)) for t in tags]
-    near = near[np.array(keep, dtype=bool)]
-    states = [_same(rule, row, site) for row in near.to_dict("records")]
-    foreign = [_foreign(row, site) for row in near.to_dict("records")]
-    people = [replace(n, would_exceed=n.id in exceeding) for n in _records(near)]
-    order = sorted(range(len(people)), key=lambda i: (people[i].distance_m, people[i].id))
-    counted = tuple(people[i] for i in order if not foreign[i] and states[i] is State.YES)
-    apart = tuple(people[i] for i in order if foreign[i])
-    doubtful = tuple(people[i] for i in order if not foreign[i] and states[i] is State.UNKNOWN)
-    return counted, apart, doubtful
+    counted: list[Neighbour] = []
+    apart: list[Neighbour] = []
+    doubtful: list[Neighbour] = []
+    for row in site.near:
+        if wanted and row.get("service", wanted[0]) not in wanted:
+            continue
+        tags = frozenset(_text(row.get("tags")).split(";"))
+        if not tags.isdisjoint(rule.excludes) or (rule.like == "tag" and tags.isdisjoint(rule.tags)):
+            continue
+        one = _neighbour(row, would_exceed=str(row["id"]) in exceeding)
+        if _foreign(row, site):
+            apart.append(one)
+            continue
+        state = _same(rule, row, site)
+        if state is not State.NO:
+            (counted if state is State.YES else doubtful).append(one)
+    for found in (counted, apart, doubtful):
+        found.sort(key=lambda n: (n.distance_m, n.id))
+    return tuple(counted), tuple(apart), tuple(doubtful)
+
+
+def _neighbour(row: Mapping[Any, Any], *, would_exceed: bool) -> Neighbour:
+    accuracy_m = max(0.0, _float(row.get("position_accuracy_m"), POSITION_ACCURACY_M))
+    ways = [_way(row.get(column)) for column in ("walking_m", "walking_minutes")]
+    return Neighbour(str(row["id"]), _text(row.get("name")), float(row["distance_m"]), accuracy_m, would_exceed, *ways)
+
+
+def _way(value: object) -> float | None:
+    """A way on foot; None where it is not known."""
+    number = _float(value, np.nan)
+    return None if np.isnan(number) else number
 
 
 def _same(rule: CircleLimit, row: Mapping[Any, Any], site: Site) -> State:
@@ -233,10 +250,8 @@ def _records(neighbours: pd.DataFrame) -> list[Neighbour]:
 
 
 def _known(table: pd.DataFrame, column: str) -> list[float | None]:
-    """Numbers of a column, None for NaN and where there is no such column."""
-    if column not in table.columns:
-        return [None] * len(table)
-    return [None if np.isnan(v) else v for v in table[column].astype(float).tolist()]
+    """Ways of a column, None for NaN and where there is no such column."""
+    return [_way(v) for v in _column(table, column, None)]
 
 
 def _with_settings(sites: pd.DataFrame, totals: pd.DataFrame) -> pd.DataFrame:
