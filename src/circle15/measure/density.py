@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Geometries = NDArray[np.object_]
 
 _M2_PER_KM2 = 1e6
-_LEVELS = ("township", "district", "city")
+LEVELS = ("community", "township", "district", "city")
 
 
 def measure_density(
@@ -43,25 +43,25 @@ def measure_density(
     population
         Residents; cells that a township border cuts count by the exact share of their area inside.
     places
-        `id`, `name`, `level`, `residents` and outline; other levels than township, district and city are not looked at.
+        `id`, `name`, `level`, `residents` and outline.
 
     Returns
     -------
-    DataFrame indexed like `sites`: `township_id`, `township_name`, `district_id`, `district_name`, `city_id`,
-    `city_name` ("" where none holds the point; a point on a border belongs to the first by id),
+    DataFrame indexed like `sites`: `community_id`, `community_name` and so for township, district and city (""
+    where none holds the point; a point on a border belongs to the first by id),
     `density_place_per_km2` (residents of the township, official ones where given, on its land that the source covers;
     NaN without a township or without land) and `density_cell_per_km2` (of the cell that holds the point, the first by
     order where several do; 0 on ground without residents, NaN for points and off the ground of an area source).
     """
     lon, lat = lonlat(sites)
     out: dict[str, object] = {}
-    for level in _LEVELS:
+    for level in LEVELS:
         of_level = places[places["level"] == level]
         holder = locate(lon, lat, of_level)
         for column in ("id", "name"):
             out[f"{level}_{column}"] = _picked(of_level[column], holder)
         if level == "township":
-            out["density_place_per_km2"] = _place_densities(of_level, holder, population)
+            out["density_place_per_km2"] = place_densities(of_level, holder, population)
     out["density_cell_per_km2"] = _cell_densities(np.asarray(sites.geometry.array, dtype=object), population)
     densities = ["density_place_per_km2", "density_cell_per_km2"]
     return pd.DataFrame(out, index=sites.index)[[*(c for c in out if c not in densities), *densities]]
@@ -99,10 +99,10 @@ def _picked(values: pd.Series, place: IndexArray) -> NDArray[np.object_]:
     return np.append(values.to_numpy(dtype=object), "")[place]
 
 
-def _place_densities(
+def place_densities(
     townships: gpd.GeoDataFrame, holder: IndexArray, population: Population | PopulationBlocks
 ) -> FloatArray:
-    """Density of the township that holds each site; only those that hold one are measured."""
+    """Density of the township that holds each site (`holder`, -1 for none); only those that hold one are measured."""
     asked = np.unique(holder[holder >= 0])
     outlines = np.asarray(townships.geometry.array, dtype=object)[asked]
     residents = townships["residents"].to_numpy(dtype=np.float64).copy()

@@ -18,23 +18,23 @@ import pandas as pd
 import shapely
 
 from circle15.errors import Problem, UsageError
-from circle15.project.datum import to_wgs84
 from circle15.read.branches import codes, settle_sites
-from circle15.read.faults import Faults, fail, listed, positions_of
+from circle15.read.faults import Faults, fail, listed
 from circle15.read.files import CSV, EXCEL, VECTOR, Reading, checked_path, source_of
 from circle15.read.joined import join_tables
 from circle15.read.personal import is_personal, masked
-from circle15.read.points import Positions, check_degrees, layer_points
+from circle15.read.points import Positions, accuracy_of, layer_positions, read_positions
 from circle15.read.tables import RawTable, read_tables, without_personal
 from circle15.read.validity import valid_on, validity_of
-from circle15.read.values import means_nothing, numbers, texts
-from circle15.read.vectors import known_crs, read_layer, transform_points
+from circle15.read.values import numbers, texts
+from circle15.read.vectors import known_crs, read_layer
 from circle15.read.vocabulary import Told, column_of, flags_of, hinted_service, levels_of, services_of, tags_of
 from circle15.read.words_in import accepted, match_columns, meaning, plain
+from circle15.read.zones import Bounds
 from circle15.schema import CRS, DATUMS, INSTITUTION_COLUMNS, LEVELS, POSITION_ACCURACY_M, SERVICES, Datum, SheetCount
 
 _NUMBERS = ("beds", "stations", "physicians", "position_accuracy_m")
-_FREE_TEXT = ("name", "address")
+_FREE_TEXT = ("name", "address", "place_told")
 
 Columns = Mapping[str, str] | None
 
@@ -54,6 +54,8 @@ def read_institutions(
     more: Sequence[str | os.PathLike[str]] = (),
     as_of: dt.date | None = None,
     default_accuracy_m: float = POSITION_ACCURACY_M,
+    near: Bounds | None = None,
+    skip_faulty_rows: bool = False,
 ) -> Reading[gpd.GeoDataFrame]:
     """Read a register of institutions.
 
@@ -82,6 +84,10 @@ def read_institutions(
         Rows not valid on this day are dropped (reported); both ends of the validity are included.
     default_accuracy_m
         Accuracy of positions where the file does not tell.
+    near
+        West, south, east, north of the city in degrees: tell the zone of metres without zone number.
+    skip_faulty_rows
+        Leave rows with errors out and go on, so that the rest can be checked; the errors stand among the warnings.
 
     Returns
     -------
@@ -111,12 +117,15 @@ def read_institutions(
     else:
         raws = read_tables(file, faults, kind="institution", columns=columns, sheet=sheet, encoding=encoding)
         raws += [raw for extra in more for raw in _more(extra, faults, columns=columns, encoding=encoding)]
-        raws, positions = _placed(file, raws, faults, told, columns=columns, datum=datum, crs=crs)
+        raws, positions = _placed(file, raws, faults, told, columns=columns, datum=datum, crs=crs, near=near)
         system = crs
     pieces = [_records(r, p, faults, told, columns=columns, accuracy_m=default_accuracy_m) for r, p in
               zip(raws, positions, strict=True)]  # fmt: skip
     table = settle_sites(pd.concat(pieces, ignore_index=True), faults) if pieces else None
-    faults.raise_errors()
+    if skip_faulty_rows and table is not None:
+        table = _without_faulty_rows(table, faults)
+    else:
+        faults.raise_errors()
     if table is None or len(table) == 0:
         raise fail(file, "table_empty")
     kept = valid_on(table, as_of, faults)
@@ -130,7 +139,14 @@ def read_institutions(
         },
     )  # fmt: skip
     joined = [source_of("institutions", Path(extra), datum="", options={}) for extra in more]
-    return Reading(_as_schema(kept), (source, *joined), faults.warnings, tuple(faults.assumed), tuple(faults.counts))
+    return Reading(
+        _as_schema(kept),
+        (source, *joined),
+        tuple(faults.problems) if skip_faulty_rows else faults.warnings,
+        tuple(faults.assumed),
+        tuple(faults.counts),
+        tuple(faults.corrected),
+    )
 
 
 def _more(path: str | os.PathLike[str], faults: Faults, *, columns: Columns, encoding: str | None) -> list[RawTable]:
@@ -179,11 +195,19 @@ def _vector(
     attributes.columns = pd.Index([str(c) for c in attributes.columns], dtype=object)
     attributes = without_personal(attributes, faults, kind="institution", columns=columns, sheet=None)
     raw = RawTable(None, attributes, rows, filled=len(rows))
-    return raw, layer_points(read.frame.geometry.to_numpy(), rows, faults), read.crs
+    return raw, layer_positions(read.frame.geometry.to_numpy(), rows, faults, datum=datum, crs=read.crs), read.crs
 
 
 def _placed(
-    file: Path, raws: Sequence[RawTable], faults: Faults, told: Told, *, columns: Columns, datum: Datum, crs: str | None
+    file: Path,
+    raws: Sequence[RawTable],
+    faults: Faults,
+    told: Told,
+    *,
+    columns: Columns,
+    datum: Datum,
+    crs: str | None,
+    near: Bounds | None,
 ) -> tuple[list[RawTable], list[Positions]]:
     """Tables with coordinates, joined with those without; where there is none the best one is told what it lacks."""
     placed, unused = join_tables(raws, faults, columns=columns)
@@ -193,10 +217,12 @@ def _placed(
     if not placed:
         best = max(raws, key=lambda r: len(match_columns(r.columns, "institution", columns)))
         _matched(best, faults, told, columns=columns, needed=("lon", "lat"))
+    system = None if crs is None else known_crs(file, crs)
     positions = []
     for raw in placed:
         matched = _matched(raw, faults, told, columns=columns, needed=())
-        positions.append(_positions(file, raw, matched, faults, datum=datum, crs=crs))
+        x, y = column_of(raw, matched["lon"]), column_of(raw, matched["lat"])
+        positions.append(read_positions(x, y, faults, datum=datum, crs=system, near=near))
     return placed, positions
 
 
@@ -222,25 +248,6 @@ def _matched(raw: RawTable, faults: Faults, told: Told, *, columns: Columns, nee
     return matched
 
 
-def _positions(
-    file: Path, raw: RawTable, matched: Mapping[str, str], faults: Faults, *, datum: Datum, crs: str | None
-) -> Positions:
-    x = numbers(column_of(raw, matched["lon"]), faults)
-    y = numbers(column_of(raw, matched["lat"]), faults)
-    cells = [raw.frame[matched[name]].tolist() for name in ("lon", "lat")]
-    for i in positions_of(np.isnan(x) | np.isnan(y)):
-        if means_nothing(cells[0][i]) or means_nothing(cells[1][i]):
-            faults.error("coordinate_missing", sheet=raw.sheet, row=raw.rows[i])
-    system = None if crs is None else known_crs(file, crs)
-    if system is not None and not system.is_geographic:
-        lon, lat = transform_points(file, x, y, system)
-    else:
-        good = check_degrees(x, y, raw.rows, faults, sheet=raw.sheet, columns=(matched["lon"], matched["lat"]))
-        lon, lat = np.where(good, x, np.nan), np.where(good, y, np.nan)
-    lon, lat = to_wgs84(lon, lat, datum)
-    return Positions(np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64))
-
-
 def _records(
     raw: RawTable, positions: Positions, faults: Faults, told: Told, *, columns: Columns, accuracy_m: float
 ) -> gpd.GeoDataFrame:
@@ -258,9 +265,11 @@ def _records(
     for name in _NUMBERS:
         column = column_of(raw, matched[name]) if name in matched else None
         data[name] = np.full(count, np.nan) if column is None else numbers(column, faults, minimum=0.0)
-    unstated = np.isnan(data["position_accuracy_m"])
-    faults.assume("accuracy_assumed", count=int(unstated.sum()), sheet=raw.sheet, metres=f"{accuracy_m:g}")
-    data["position_accuracy_m"] = np.where(unstated, accuracy_m, data["position_accuracy_m"])
+    unstated = int(np.isnan(data["position_accuracy_m"]).sum())
+    faults.assume("accuracy_assumed", count=unstated, sheet=raw.sheet, metres=f"{accuracy_m:g}")
+    data["position_accuracy_m"], data["position_reason"] = accuracy_of(
+        positions, data["position_accuracy_m"], default_m=accuracy_m
+    )
     data["valid_from"], data["valid_to"] = validity_of(raw, matched, faults)
     data["source_row"] = np.array(raw.rows, dtype=np.int64)
     data["_valid"] = flags_of(raw, matched, "valid", faults, default=True)
@@ -311,3 +320,13 @@ def _count(raws: Sequence[RawTable], kept: gpd.GeoDataFrame, faults: Faults) -> 
 
 def _as_schema(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return cast("gpd.GeoDataFrame", table[[*INSTITUTION_COLUMNS, "geometry"]].astype(dict(INSTITUTION_COLUMNS)))
+
+
+def _without_faulty_rows(table: gpd.GeoDataFrame, faults: Faults) -> gpd.GeoDataFrame:
+    """Rows that no error names; errors are raised where one names no row or none is left."""
+    errors = [p for p in faults.problems if p.severity == "error"]
+    faulty = {(p.sheet or "", p.row) for p in errors}
+    keep = [place not in faulty for place in zip(table["_sheet"], table["source_row"], strict=True)]
+    if not any(keep) or any(p.row is None for p in errors):
+        faults.raise_errors()
+    return cast("gpd.GeoDataFrame", table[np.array(keep, dtype=bool)])

@@ -104,6 +104,12 @@ def tell_changes(column: Column, faults: Faults, noted: Noted) -> None:
                 what, count=len(places), sheet=column.sheet, row=column.rows[places[0]], column=column.name,
                 before=masked(_text(before)), after=masked(changed[before]),
             )  # fmt: skip
+        for i in places:
+            cell = column.cells[i]
+            faults.correct(
+                what, sheet=column.sheet, row=column.rows[i], column=column.name, before=masked(_text(cell)),
+                after=masked(changed[cell]),
+            )  # fmt: skip
 
 
 def _folded(cell: str, noted: Noted) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from circle15.read.faults import Faults, listed
+from circle15.read.faults import Faults
 from circle15.read.personal import masked
 from circle15.read.tables import RawTable
 from circle15.read.values import Column, distinct, texts
@@ -87,10 +87,11 @@ def _service(said: str, rows: Sequence[int], column: Column, faults: Faults, tol
         return known
     known = None if _is_other(said) else meaning_inside("service", said)
     if known is None:
-        faults.error(
-            "service_unknown", sheet=column.sheet, row=rows[0], column=column.name, value=said, count=len(rows),
-            rows=listed(rows), known=spellings("service"),
-        )  # fmt: skip
+        known_words = spellings("service")
+        for row in rows:
+            faults.error(
+                "service_unknown", sheet=column.sheet, row=row, column=column.name, value=said, known=known_words
+            )
         return ""
     faults.assume(
         "type_read", count=len(rows), sheet=column.sheet, row=rows[0], column=column.name, value=masked(said),

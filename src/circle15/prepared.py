@@ -1,0 +1,301 @@
+"""A plan and a city held ready 备好的城市: indexes, totals and registers made once, for many proposed sites.
+
+`study.judge_proposed` asks one question of it; a table of sites, a round of applications or a session ask thousands.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from shapely.geometry import Point
+
+from circle15.errors import Problem, UsageError
+from circle15.judge.inputs import Inputs
+from circle15.judge.limits import circle_caps
+from circle15.judge.verdict import judge_site
+from circle15.measure.circles import lonlat, measure_circles, residents_within
+from circle15.measure.density import measure_density
+from circle15.measure.ground import Ground
+from circle15.measure.position import circle_bounds, points_within_error
+from circle15.measure.totals import measure_totals, place_ids
+from circle15.policy.plan import Plan, check_places, mark_places
+from circle15.project.datum import to_wgs84
+from circle15.project.metric import PointTree
+from circle15.schema import CRS, DATUMS, POSITION_ACCURACY_M, SERVICES, City, Datum, Population, Verdict
+
+PROPOSED_ID = "proposed"
+
+Floats = NDArray[np.float64]
+Objects = NDArray[np.object_]
+
+
+class Prepared:
+    """One plan, one city, one day.
+
+    Parameters
+    ----------
+    plan, city
+        As loaded; places are checked against the plan and marked by it.
+    indicators, events
+        Tables as in judge/inputs.py; None where not known.
+    as_of
+        The day of the judgement: the register is read as it stood then; None reads all of it.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        city: City,
+        *,
+        indicators: pd.DataFrame | None = None,
+        events: pd.DataFrame | None = None,
+        as_of: dt.date | None = None,
+    ) -> None:
+        check_places(plan, city.places)
+        self.plan = plan
+        self.as_of = as_of
+        self.city = replace(
+            city, places=mark_places(plan, city.places), institutions=standing_on(city.institutions, as_of)
+        )
+        self._indicators, self._events = indicators, events
+        self._measured: dict[int, int] = {}
+        self._rows: list[pd.DataFrame] = []
+
+    # ── made once ─────────────────────────────────────────────
+
+    @cached_property
+    def totals(self) -> pd.DataFrame:
+        """One row a place: residents, ground, institutions (measure/totals.py)."""
+        return measure_totals(self.city.places, self.city.population, self.city.institutions, services=SERVICES)
+
+    @cached_property
+    def inputs(self) -> Inputs:
+        """Register, indicators, events and day, as the rules look at them."""
+        return Inputs(register_of(self.city), self._indicators, self._events, self.as_of)
+
+    @cached_property
+    def own_measures(self) -> pd.DataFrame:
+        """Every institution with the measures of its own circle, in the order of the register."""
+        return pd.DataFrame(self.measure(self.city.institutions).drop(columns="geometry"))
+
+    @cached_property
+    def _ground(self) -> Ground | None:
+        population = self.city.population
+        return Ground(population, self.city.places) if isinstance(population, Population) else None
+
+    @cached_property
+    def _lonlat(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return lonlat(self.city.institutions)
+
+    @cached_property
+    def _everyone(self) -> PointTree:
+        return PointTree(*self._lonlat)
+
+    @cached_property
+    def _of_service(self) -> dict[str, tuple[NDArray[np.int64], PointTree, pd.Index]]:
+        lon, lat = self._lonlat
+        ids = self.city.institutions["id"].to_numpy()
+        groups = self.city.institutions.groupby("service", sort=True).indices
+        return {
+            str(service): (np.asarray(rows), PointTree(lon[rows], lat[rows]), pd.Index(ids[rows]))
+            for service, rows in groups.items()
+        }
+
+    @cached_property
+    def _register_columns(self) -> pd.DataFrame:
+        return pd.DataFrame(self.city.institutions.drop(columns="geometry"))
+
+    @cached_property
+    def worst_accuracy_m(self) -> float:
+        """Largest position accuracy in the register: how far beyond the radius a neighbour may still matter."""
+        worst = self.city.institutions["position_accuracy_m"].max()
+        return float(worst) if worst == worst else 0.0  # noqa: PLR0124 - NaN where the register is empty
+
+    # ── questions ─────────────────────────────────────────────
+
+    def measure(self, sites: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+        """Circle measures, densities and circle caps of sites (existing or proposed), joined to their own columns.
+
+        `sites` needs id, service and point geometry (EPSG:4326); index in = index out.
+        """
+        lon, lat = lonlat(sites)
+        services, ids = sites["service"].to_numpy(dtype=object), sites["id"].to_numpy(dtype=object)
+        if self._ground is None:
+            columns = self._slow_columns(sites)
+        else:
+            points = np.asarray(sites.geometry.array, dtype=object)
+            columns = self._columns(lon, lat, points, services, ids)
+        found = pd.DataFrame(columns, index=sites.index)
+        measured = gpd.GeoDataFrame(pd.concat([sites, found], axis=1), geometry="geometry", crs=sites.crs)
+        return measured.join(circle_caps(self.plan, pd.DataFrame(measured.drop(columns="geometry"))))
+
+    def judge(
+        self,
+        *,
+        lon: float,
+        lat: float,
+        datum: Datum,
+        service: str,
+        position_accuracy_m: float = POSITION_ACCURACY_M,
+        attributes: Mapping[str, object] | None = None,
+        walking: pd.DataFrame | None = None,
+    ) -> Verdict:
+        """Test a proposed site against every rule of the plan; parameters as in `study.judge_proposed`."""
+        _check_question(lon, lat, datum, service, position_accuracy_m)
+        wgs_lon, wgs_lat = to_wgs84([lon], [lat], datum)
+        known = {k: v for k, v in (attributes or {}).items() if k not in {"id", "service", "geometry"}}
+        site = _proposed(service, position_accuracy_m, known, Point(wgs_lon[0], wgs_lat[0]))
+        neighbours = self._neighbours(wgs_lon, wgs_lat, position_accuracy_m)
+        near = np.sort(neighbours.index.to_numpy()[(neighbours["service"] == service).to_numpy()])
+        if walking is not None:
+            neighbours = neighbours.merge(walking, on="id", how="left", validate="m:1")
+        measured = self.measure(site)
+        row = measured.drop(columns="geometry").iloc[0].to_dict()
+        row |= {"lon": float(wgs_lon[0]), "lat": float(wgs_lat[0])}
+        return judge_site(
+            self.plan,
+            site=row,
+            neighbours=neighbours.reset_index(drop=True),
+            neighbour_measures=self.own_measures.iloc[near],
+            totals=self.totals,
+            inputs=replace(self.inputs, attributes=known),
+            elsewhere=self.measure_elsewhere(site, measured),
+        )
+
+    def measure_elsewhere(self, sites: gpd.GeoDataFrame, measured: pd.DataFrame) -> pd.DataFrame:
+        """Measures at points within the position accuracy of sites that may be judged otherwise 位置误差.
+
+        Other places are always looked for; cells, and circles about points around the site, only where the plan's
+        density or steps are read from them and a threshold lies near enough. Rows as of `measure`, with `moved_m`.
+        """
+        unit = self.plan.density.unit if self.plan.density_classes else ""
+        cells = self.city.population if unit == "cell" else None
+        ring = self._gradual(sites, measured)
+        around = points_within_error(sites, self.city.places, ring=ring, cells=cells)
+        found = self.measure(around) if len(around) else around
+        return pd.DataFrame(found.drop(columns="geometry"))
+
+    def around(self, institution_id: str) -> list[dict[str, Any]]:
+        """Other institutions of every service as far as any rule of the plan looks, with distance_m, nearest first."""
+        own = self._register_rows[institution_id]
+        lon, lat = self._lonlat
+        reach_m = self.plan.reach_m() + 2 * self.worst_accuracy_m
+        _, j, metres = self._everyone.within(lon[[own]], lat[[own]], reach_m)
+        records = self._records
+        return [{**records[k], "distance_m": float(d)} for k, d in zip(j, metres, strict=True) if k != own]
+
+    # ── parts of an answer ────────────────────────────────────
+
+    @cached_property
+    def _records(self) -> list[dict[str, Any]]:
+        return [{str(k): v for k, v in row.items()} for row in self._register_columns.to_dict("records")]
+
+    @cached_property
+    def _register_rows(self) -> dict[str, int]:
+        return {str(name): at for at, name in enumerate(self._register_columns["id"])}
+
+    def _gradual(self, sites: gpd.GeoDataFrame, measured: pd.DataFrame) -> NDArray[np.bool_]:
+        """Sites whose circle may cross a threshold of density or of residents within their position accuracy (n,)."""
+        steps = {s.up_to for r in self.plan.circle_rules() for s in r.max_steps if s.up_to is not None}
+        classes = self.plan.density_classes if self.plan.density.unit == "circle" else ()
+        density = {bound for c in classes for bound in (c.min, c.below) if bound is not None}
+        near = np.zeros(len(sites), dtype=bool)
+        if steps or density:
+            land_km2 = measured["circle_land_km2"].to_numpy(dtype=float)
+            bounds = circle_bounds(sites, land_km2, self._residents, radius_m=self.plan.circle.radius_m)
+            for name, thresholds in (("density", density), ("residents", steps)):
+                low, high = (bounds[f"{name}_{end}"].to_numpy() for end in ("low", "high"))
+                for threshold in thresholds:
+                    near |= (low <= threshold) & (threshold <= high)
+        return near
+
+    def _residents(self, sites: gpd.GeoDataFrame, radius_m: float) -> NDArray[np.float64]:
+        if self._ground is not None:
+            return self._ground.circles(*lonlat(sites), radius_m=radius_m)["residents_within"]
+        blocks = self.city.population.blocks()
+        return np.asarray(sum(residents_within(*lonlat(sites), block, radius_m=radius_m) for block in blocks))
+
+    def _columns(
+        self, lon: Floats, lat: Floats, points: Objects, services: Objects, ids: Objects
+    ) -> dict[str, NDArray[Any]]:
+        """Measures of sites (n,) as columns, from the indexes."""
+        assert self._ground is not None  # noqa: S101 - the caller has asked
+        others, nearest_m = self._others(lon, lat, services, ids)
+        circles = self._ground.circles(lon, lat, radius_m=self.plan.circle.radius_m)
+        return {"others_within": others, "nearest_other_m": nearest_m, **circles, **self._ground.density(points)}
+
+    def _slow_columns(self, sites: gpd.GeoDataFrame) -> dict[str, NDArray[Any]]:
+        """The same from a population that is read block by block."""
+        city, radius_m = self.city, self.plan.circle.radius_m
+        circles = measure_circles(sites, city.institutions, city.population, radius_m=radius_m)
+        density = measure_density(sites, city.population, city.places)
+        settings = city.places.set_index("id")["settings"]
+        marks = density["township_id"].map(settings).fillna("").astype(str)
+        table = pd.concat([circles, density, marks.rename("township_settings")], axis=1)
+        return {str(name): values.to_numpy() for name, values in table.items()}
+
+    def _others(self, lon: Floats, lat: Floats, services: Objects, ids: Objects) -> tuple[NDArray[np.int64], Floats]:
+        """Others of the same service within the radius, and metres to the nearest, as `measure_circles` has them."""
+        others, nearest_m = np.zeros(len(lon), dtype=np.int64), np.full(len(lon), np.nan)
+        for service in sorted(set(services) & set(self._of_service)):
+            at = np.flatnonzero(services == service)
+            _, tree, register = self._of_service[service]
+            own = register.get_indexer(pd.Index(ids[at]))
+            i, j, _ = tree.within(lon[at], lat[at], self.plan.circle.radius_m)
+            others[at] = np.bincount(i[j != own[i]], minlength=len(at))
+            _, metres = tree.nearest(lon[at], lat[at], skip=own)
+            nearest_m[at] = np.where(np.isfinite(metres), metres, np.nan)
+        return others, nearest_m
+
+    def _neighbours(self, lon: NDArray[np.float64], lat: NDArray[np.float64], accuracy_m: float) -> pd.DataFrame:
+        """Institutions of every service as far as any rule of the plan looks; index: place in the register."""
+        reach_m = self.plan.reach_m() + accuracy_m + self.worst_accuracy_m
+        _, j, metres = self._everyone.within(lon, lat, reach_m)
+        found = self._register_columns.iloc[j].assign(distance_m=metres, site_id=PROPOSED_ID)
+        return found.set_axis(j)
+
+
+def standing_on(institutions: gpd.GeoDataFrame, as_of: dt.date | None) -> gpd.GeoDataFrame:
+    """Institutions whose agreement held on a day 在册机构 (both ends included); all of them where no day is given."""
+    if as_of is None:
+        return institutions
+    day = pd.Timestamp(as_of)
+    starts, ends = institutions["valid_from"], institutions["valid_to"]
+    held = institutions[(starts.isna() | (starts <= day)) & (ends.isna() | (ends >= day))]
+    return held.reset_index(drop=True)
+
+
+def register_of(city: City) -> pd.DataFrame:
+    """The register with the places that hold each institution, as judge/inputs.py reads it."""
+    table = pd.DataFrame(city.institutions.drop(columns="geometry"))
+    return pd.concat([table, place_ids(city.institutions, city.places)], axis=1)
+
+
+def _check_question(lon: float, lat: float, datum: str, service: str, accuracy_m: float) -> None:
+    problems = []
+    if service not in SERVICES:
+        problems.append(Problem("use.unknown_service", value=str(service), params={"known": ", ".join(SERVICES)}))
+    if datum not in DATUMS:
+        problems.append(Problem("unknown_datum", value=str(datum), params={"known": ", ".join(DATUMS)}))
+    if not (-180 <= lon <= 180 and -90 <= lat <= 90):  # noqa: PLR2004 - degrees
+        problems.append(Problem("use.site_out_of_range", value=f"{lon}, {lat}"))
+    if not 0 <= accuracy_m < float("inf"):
+        problems.append(Problem("use.accuracy", value=str(accuracy_m)))
+    if problems:
+        raise UsageError(problems)
+
+
+def _proposed(service: str, position_accuracy_m: float, known: Mapping[str, object], point: Point) -> gpd.GeoDataFrame:
+    """One row of a proposed site with the columns that measures and rules look at."""
+    given: dict[str, Any] = {"name": "", "level": "", "tags": "", "beds": float("nan")}
+    given |= {k: v for k, v in known.items() if isinstance(v, (str, int, float))}
+    given |= {"id": PROPOSED_ID, "service": service, "position_accuracy_m": position_accuracy_m}
+    return gpd.GeoDataFrame({k: [v] for k, v in given.items()}, geometry=[point], crs=CRS)
