@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 OUT ?= maps/zhongwei
 
-.PHONY: demo test sample clean
+.PHONY: demo test sample bench clean
 
 demo: $(READY) sample
 	$(BIN)/circle15 map data/zhongwei/city.toml --out $(OUT)
@@ -28,6 +28,9 @@ $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $(READY)
+
+bench: $(READY) sample
+	$(BIN)/python -m benchmarks --size city
 
 clean:
 	rm -rf $(VENV) data/zhongwei $(OUT)

@@ -92,6 +92,12 @@ def toy_city(tmp_path):
 
 
 @pytest.fixture(scope="session")
+def lasting_toy_city(tmp_path_factory):
+    """The hand-drawn city for tests that only read it."""
+    return write_toy_city(tmp_path_factory.mktemp("toy"))
+
+
+@pytest.fixture(scope="session")
 def sample_city():
     """city.toml of the simulated sample city, made by its own script where it is not there yet."""
     city = ROOT / "data" / "zhongwei" / "city.toml"

@@ -250,3 +250,11 @@ def test_only_cards_for_a_service_never_admit(capsys, sample_city):
     )
     assert code == 0
     assert "结论：待核查" in out.splitlines()[0]
+
+
+def test_a_point_outside_all_places_is_said(capsys, toy_city):
+    code, out, _ = run(capsys, "site", toy_city, "--lon", "0", "--lat", "0", "--datum", "wgs84")
+    assert code == 0
+    assert "不在所载区划之内" in out
+    code, out, _ = run(capsys, "site", toy_city, "--lon", "105.02", "--lat", "37.515", "--datum", "wgs84")
+    assert "不在所载区划之内" not in out

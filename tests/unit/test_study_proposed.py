@@ -12,8 +12,9 @@ from shapely.geometry import Point, box
 
 from circle15.measure.totals import place_ids
 from circle15.policy.plan import load_plan
+from circle15.prepared import register_of, standing_on
 from circle15.schema import City, Outcome, Population
-from circle15.study import assess, judge_proposed, register_of, standing_on
+from circle15.study import assess, judge_proposed
 
 PLAN = load_plan(Path(__file__).parents[1] / "data" / "sixth_plan" / "sixth.toml")
 LAT = 30.0

@@ -14,6 +14,7 @@ import click
 from circle15.cli.load import load, tell_written
 from circle15.errors import Problem, UsageError
 from circle15.policy.plan import Plan
+from circle15.prepared import Prepared
 from circle15.read.ledgers import read_events, read_indicators
 from circle15.read.sites import read_sites
 from circle15.schema import City
@@ -93,11 +94,11 @@ def judge_table(lang: Lang, file: str, asked: dict[str, Any], into: Into, loadin
     city, told = _beside(plan, city, asked, lang)
     for problem in warnings:
         click.echo(word_problem(problem, lang), err=True)
+    ready, said = Prepared(plan, city, as_of=_day(asked), **told), _attributes(asked["attributes"])
     verdicts = [
-        judge_proposed(
-            plan, city, lon=s.lon, lat=s.lat, datum=s.datum, service=s.service,
-            position_accuracy_m=s.position_accuracy_m, attributes=_attributes(asked["attributes"]) | dict(s.attributes),
-            as_of=_day(asked), **told,
+        ready.judge(
+            lon=s.lon, lat=s.lat, datum=s.datum, service=s.service, position_accuracy_m=s.position_accuracy_m,
+            attributes=said | dict(s.attributes),
         )
         for s in sites
     ]  # fmt: skip

@@ -238,6 +238,34 @@ def _slice(cells: CellArrays, first: int, last: int) -> CellArrays:
     return CellArrays(cells.lon[run], cells.lat[run], cells.reach_m[run], cells.xy, cells.ring_start, starts, *numbers)
 
 
+def take_cells(cells: CellArrays, chosen: Ints) -> CellArrays:
+    """Cells at the positions `chosen` (k,), with rings of their own."""
+    rings, _ = _runs_of(cells.cell_start, chosen)
+    vertices, ring_start = _runs_of(cells.ring_start, rings)
+    count = cells.cell_start[chosen + 1] - cells.cell_start[chosen]
+    cell_start = np.append(0, np.cumsum(count)).astype(np.int64)
+    return CellArrays(
+        cells.lon[chosen],
+        cells.lat[chosen],
+        cells.reach_m[chosen],
+        cells.xy[vertices],
+        ring_start,
+        cell_start,
+        cells.area_m2[chosen],
+        cells.residents[chosen],
+        cells.row[chosen],
+        cells.geometry[chosen],
+    )
+
+
+def _runs_of(start: Ints, chosen: Ints) -> tuple[Ints, Ints]:
+    """Members of the runs `start[i]` to `start[i + 1]` for i in `chosen`, one run after another, and their starts."""
+    count = start[chosen + 1] - start[chosen]
+    begin = np.append(0, np.cumsum(count)).astype(np.int64)
+    members = np.arange(begin[-1]) - np.repeat(begin[:-1], count) + np.repeat(start[chosen], count)
+    return members.astype(np.int64), begin
+
+
 def _depths(cells: CellArrays, pair_cell: Ints, centres: tuple[Floats, Floats], radius_m: float, depths: int) -> Floats:
     (lon, lat), reach = centres, cells.reach_m[pair_cell]
     dx, dy = frame_xy(lon, lat, cells.lon[pair_cell], cells.lat[pair_cell])

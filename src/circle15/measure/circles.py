@@ -94,7 +94,7 @@ def measure_circles(
     circle_km2 = np.pi * radius_m**2 / _M2_PER_KM2
     for block in population.blocks():
         residents += residents_within(lon, lat, block, radius_m=radius_m)
-        land_km2 += circle_km2 if block.land is None else _land_within_km2(lon, lat, block.land, radius_m)
+        land_km2 += circle_km2 if block.land is None else land_within_km2(lon, lat, block.land, radius_m)
     nowhere = np.isnan(lon) | np.isnan(lat)
     residents[nowhere] = land_km2[nowhere] = np.nan
     # sums over blocks may pass the whole circle by rounding; a source that cannot tell counts once
@@ -130,7 +130,7 @@ def residents_within(lon: FloatArray, lat: FloatArray, block: Population, *, rad
     """
     total = np.zeros(len(lon))
     # packing costs more than measuring, so cells far from all sites are dropped before it
-    boxes = shapely.STRtree(_boxes(lon, lat, radius_m))
+    boxes = shapely.STRtree(boxes_about(lon, lat, radius_m))
     near = np.unique(boxes.query(np.asarray(block.cells.geometry.array, dtype=object))[0])
     arrays = pack_cells(block.cells.iloc[near])
     for at, cell in _near_cells(lon, lat, arrays, radius_m):
@@ -196,11 +196,11 @@ def _near_cells(
             yield i + start, cells[j]
 
 
-def _land_within_km2(lon: FloatArray, lat: FloatArray, land: BaseGeometry, radius_m: float) -> FloatArray:
+def land_within_km2(lon: FloatArray, lat: FloatArray, land: BaseGeometry, radius_m: float) -> FloatArray:
     """Square kilometres of each circle that lie on the land (a valid polygon or multipolygon)."""
     out = np.zeros(len(lon))
     shapely.prepare(land)
-    boxes = _boxes(lon, lat, radius_m)
+    boxes = boxes_about(lon, lat, radius_m)
     whole = shapely.contains_properly(land, boxes)
     out[whole] = np.pi * radius_m**2
     shore = np.flatnonzero(~whole & shapely.intersects(land, boxes))
@@ -211,7 +211,7 @@ def _land_within_km2(lon: FloatArray, lat: FloatArray, land: BaseGeometry, radiu
 
 def _shore_m2(lon: FloatArray, lat: FloatArray, ground: NDArray[np.object_], radius_m: float) -> FloatArray:
     """Square metres of each circle on pieces of ground that share none."""
-    boxes = _boxes(lon, lat, radius_m)
+    boxes = boxes_about(lon, lat, radius_m)
     at, piece = shapely.STRtree(ground).query(boxes, predicate="intersects")
     bounds = shapely.bounds(boxes)
     cut = [shapely.clip_by_rect(ground[p], *bounds[n]) for n, p in zip(at, piece, strict=True)]
@@ -225,7 +225,7 @@ def _sums(at: IndexArray, values: FloatArray, n: int) -> FloatArray:
     return np.bincount(at, weights=values, minlength=n).astype(np.float64)
 
 
-def _boxes(lon: FloatArray, lat: FloatArray, radius_m: float) -> NDArray[np.object_]:
+def boxes_about(lon: FloatArray, lat: FloatArray, radius_m: float) -> NDArray[np.object_]:
     """Boxes of degrees that hold the circles with room to spare; empty where there is no position."""
     north = 1.01 * radius_m / _M_PER_DEGREE
     east = np.minimum(north / np.cos(np.radians(np.minimum(np.abs(lat) + north, 89.0))), 180.0)

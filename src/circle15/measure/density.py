@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Geometries = NDArray[np.object_]
 
 _M2_PER_KM2 = 1e6
-_LEVELS = ("township", "district", "city")
+LEVELS = ("township", "district", "city")
 
 
 def measure_density(
@@ -55,13 +55,13 @@ def measure_density(
     """
     lon, lat = lonlat(sites)
     out: dict[str, object] = {}
-    for level in _LEVELS:
+    for level in LEVELS:
         of_level = places[places["level"] == level]
         holder = locate(lon, lat, of_level)
         for column in ("id", "name"):
             out[f"{level}_{column}"] = _picked(of_level[column], holder)
         if level == "township":
-            out["density_place_per_km2"] = _place_densities(of_level, holder, population)
+            out["density_place_per_km2"] = place_densities(of_level, holder, population)
     out["density_cell_per_km2"] = _cell_densities(np.asarray(sites.geometry.array, dtype=object), population)
     densities = ["density_place_per_km2", "density_cell_per_km2"]
     return pd.DataFrame(out, index=sites.index)[[*(c for c in out if c not in densities), *densities]]
@@ -99,10 +99,10 @@ def _picked(values: pd.Series, place: IndexArray) -> NDArray[np.object_]:
     return np.append(values.to_numpy(dtype=object), "")[place]
 
 
-def _place_densities(
+def place_densities(
     townships: gpd.GeoDataFrame, holder: IndexArray, population: Population | PopulationBlocks
 ) -> FloatArray:
-    """Density of the township that holds each site; only those that hold one are measured."""
+    """Density of the township that holds each site (`holder`, -1 for none); only those that hold one are measured."""
     asked = np.unique(holder[holder >= 0])
     outlines = np.asarray(townships.geometry.array, dtype=object)[asked]
     residents = townships["residents"].to_numpy(dtype=np.float64).copy()

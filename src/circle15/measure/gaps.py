@@ -25,6 +25,7 @@ from circle15.measure.cells import (
     frame_xy,
     pack_cells,
     pack_geometries,
+    take_cells,
 )
 from circle15.measure.coverage import service_centres
 from circle15.measure.kernels import depth_areas
@@ -70,6 +71,33 @@ COLUMNS = {
 
 
 @dataclass(frozen=True)
+class GapGround:
+    """Where gaps may lie, whatever the service: populated cells in the districts (n), laid out once for many services.
+
+    Parameters
+    ----------
+    cells
+        Packed cells with residents whose centre lies in a district.
+    lon, lat
+        (n,) centre of each, degrees.
+    source
+        (n,) number of the cell in the population.
+    touching
+        (a, b): pairs of cells that stand together, each pair both ways.
+    district, township
+        (n,) position in `places` of the place of each level that holds the centre; -1 where none does.
+    """
+
+    cells: CellArrays
+    lon: Floats
+    lat: Floats
+    source: Ints
+    touching: tuple[Ints, Ints]
+    district: Ints
+    township: Ints
+
+
+@dataclass(frozen=True)
 class _Ground:
     """Cells that are not wholly covered (n): arrays, uncovered share, uncovered residents, centre, source cell."""
 
@@ -79,6 +107,8 @@ class _Ground:
     lon: Floats
     lat: Floats
     source: Ints
+    touching: tuple[Ints, Ints]
+    held: dict[str, Ints]
 
     @property
     def points(self) -> bool:
@@ -93,6 +123,7 @@ def find_gaps(
     radius_m: float,
     service: str,
     min_residents: float = MIN_RESIDENTS,
+    ground: GapGround | None = None,
 ) -> gpd.GeoDataFrame:
     """Find patches of residents whom no circle of a service covers.
 
@@ -109,6 +140,8 @@ def find_gaps(
         Service whose circles cover.
     min_residents
         Patches with fewer uncovered residents are left out.
+    ground
+        What `lay_out_gaps` made of the same population, places and radius, where several services are asked about.
 
     Returns
     -------
@@ -120,46 +153,79 @@ def find_gaps(
     geometry the outline of the patch's cells (for points: 50 m about each).
     """
     centres = service_centres(institutions, service)
-    ground = _uncovered(population, centres, places, radius_m)
-    label = _patches(ground)
-    size = np.bincount(label, ground.residents)
+    whole = lay_out_gaps(population, places, radius_m=radius_m, centres=centres) if ground is None else ground
+    bare = _uncovered(whole, centres, radius_m)
+    label = _patches(bare)
+    size = np.bincount(label, bare.residents)
     member = size[label] >= min_residents
     gain = np.zeros(len(label))
-    gain[member] = _gains(ground, np.flatnonzero(member), centres, radius_m)
-    best = _best_cells(ground, label, gain, member)
-    order = np.lexsort((ground.lat[best], ground.lon[best], -np.round(size[label[best]], 6)))
+    gain[member] = _gains(bare, np.flatnonzero(member), centres, radius_m)
+    best = _best_cells(bare, label, gain, member)
+    order = np.lexsort((bare.lat[best], bare.lon[best], -np.round(size[label[best]], 6)))
     best = best[order]
-    rows = _describe(ground, label, best, places)
+    rows = _describe(bare, label, best, places)
     rows["candidate_new_residents"] = gain[best]
     _add_nearest(rows, institutions[institutions["service"] == service])
     rows["service"] = service
-    return _table(rows, [_outline(ground, np.flatnonzero(label == n)) for n in label[best]])
+    return _table(rows, _outlines(bare, label, best))
 
 
-def _uncovered(
+def lay_out_gaps(
     population: Population | PopulationBlocks,
-    centres: tuple[Floats, Floats],
     places: gpd.GeoDataFrame,
+    *,
     radius_m: float,
-) -> _Ground:
-    districts = places[places["level"] == "district"]
-    inside = districts if len(districts) else places[places["level"] == "city"]
+    centres: tuple[Floats, Floats] | None = None,
+) -> GapGround:
+    """Lay out the populated cells of the districts once, for `find_gaps` of many services.
+
+    With `centres` (longitudes, latitudes) only cells that their circles leave uncovered in part are kept, which keeps a
+    single service over many blocks small.
+    """
     widest_m = radius_m / PARTS_PER_RADIUS if population.kind == "area" else PART_M
+    inside = _looked_at(places)
     geometry: list[object] = []
     numbers: list[Floats] = []
     read = 0
     for block in population.blocks():
         cells = pack_cells(block.cells, widest_m=widest_m)
-        share = 1.0 - depth_fractions(cells, *centres, radius_m=radius_m, depths=1)[:, 0]
-        keep = (share > LEAST_SHARE) & (cells.residents > 0)
+        keep = cells.residents > 0
+        if centres is not None:
+            keep &= 1.0 - depth_fractions(cells, *centres, radius_m=radius_m, depths=1)[:, 0] > LEAST_SHARE
         if len(inside):
             keep[keep] = locate(cells.lon[keep], cells.lat[keep], inside) >= 0
         geometry.extend(cells.geometry[keep])
-        numbers.append(np.column_stack([share, cells.residents, cells.row + read])[keep])
+        numbers.append(np.column_stack([cells.residents, cells.row + read])[keep])
         read += len(block.cells)
-    share, residents, source = np.concatenate(numbers or [np.empty((0, 3))]).T
+    residents, source = np.concatenate(numbers or [np.empty((0, 2))]).T
     cells = pack_geometries(np.array(geometry, dtype=object), residents, widest_m=np.inf)
-    return _Ground(cells, share, share * residents, *_centres_inside(cells), source.astype(np.int64))
+    lon, lat = _centres_inside(cells)
+    held = (_positions(lon, lat, places, level) for level in ("district", "township"))
+    return GapGround(cells, lon, lat, source.astype(np.int64), _touching(cells, lon, lat), *held)
+
+
+def _looked_at(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    districts = places[places["level"] == "district"]
+    return districts if len(districts) else places[places["level"] == "city"]
+
+
+def _positions(lon: Floats, lat: Floats, places: gpd.GeoDataFrame, level: str) -> Ints:
+    of_level = np.flatnonzero(places["level"] == level)
+    return np.append(of_level, -1)[locate(lon, lat, places.iloc[of_level])]
+
+
+def _uncovered(whole: GapGround, centres: tuple[Floats, Floats], radius_m: float) -> _Ground:
+    """Leave out of the ground what the circles cover."""
+    share = 1.0 - depth_fractions(whole.cells, *centres, radius_m=radius_m, depths=1)[:, 0]
+    keep = np.flatnonzero(share > LEAST_SHARE)
+    cells = take_cells(whole.cells, keep)
+    standing = np.full(len(whole.cells) + 1, -1, dtype=np.int64)
+    standing[keep] = np.arange(len(keep))
+    a, b = (standing[side] for side in whole.touching)
+    both = (a >= 0) & (b >= 0)
+    held = {"district": whole.district[keep], "township": whole.township[keep]}
+    numbers = (share[keep], share[keep] * cells.residents, whole.lon[keep], whole.lat[keep], whole.source[keep])
+    return _Ground(cells, *numbers, (a[both], b[both]), held)
 
 
 def _centres_inside(cells: CellArrays) -> tuple[Floats, Floats]:
@@ -171,14 +237,18 @@ def _centres_inside(cells: CellArrays) -> tuple[Floats, Floats]:
     return lon, lat
 
 
+def _touching(cells: CellArrays, lon: Floats, lat: Floats) -> tuple[Ints, Ints]:
+    if not (cells.area_m2 > 0).any():
+        a, b, _ = pairs_within(lon, lat, lon, lat, POINTS_TOGETHER_M)
+    else:
+        a, b = shapely.STRtree(cells.geometry).query(cells.geometry, predicate="dwithin", distance=CELLS_TOUCH_DEG)
+    return a, b
+
+
 def _patches(ground: _Ground) -> Ints:
     """Number (n,) of the patch that each cell belongs to."""
     n = len(ground.cells)
-    if ground.points:
-        a, b, _ = pairs_within(ground.lon, ground.lat, ground.lon, ground.lat, POINTS_TOGETHER_M)
-    else:
-        tree = shapely.STRtree(ground.cells.geometry)
-        a, b = tree.query(ground.cells.geometry, predicate="dwithin", distance=CELLS_TOUCH_DEG)
+    a, b = ground.touching
     _, label = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)
     return np.asarray(label, dtype=np.int64)
 
@@ -245,17 +315,16 @@ def _describe(ground: _Ground, label: Ints, best: Ints, places: gpd.GeoDataFrame
     rows = pd.DataFrame({"residents": residents, "area_km2": area, "cells": cells})
     rows["candidate_lon"], rows["candidate_lat"] = ground.lon[best], ground.lat[best]
     for level in ("district", "township"):
-        chosen = places[places["level"] == level]
-        at = _most_residents(ground, label, chosen)[patch] if len(patch) else patch
+        at = _most_residents(ground, label, level, places)[patch] if len(patch) else patch
         for column in ("id", "name"):
-            rows[f"{level}_{column}"] = np.append(chosen[column].to_numpy(dtype=object), "")[at]
+            rows[f"{level}_{column}"] = np.append(places[column].to_numpy(dtype=object), "")[at]
     return rows
 
 
-def _most_residents(ground: _Ground, label: Ints, places: gpd.GeoDataFrame) -> Ints:
+def _most_residents(ground: _Ground, label: Ints, level: str, places: gpd.GeoDataFrame) -> Ints:
     """Position in `places`, for every patch, of the one that holds most of its residents (ties: first by id), or -1."""
     best = np.full(int(label.max(initial=-1)) + 1, -1, dtype=np.int64)
-    place = locate(ground.lon, ground.lat, places)
+    place = ground.held[level]
     table = pd.DataFrame({"patch": label, "place": place, "residents": ground.residents})[place >= 0]
     sums = table.groupby(["patch", "place"])["residents"].sum().round(6).to_frame().reset_index()
     sums["id"] = places["id"].to_numpy()[sums["place"]]
@@ -271,6 +340,13 @@ def _add_nearest(rows: pd.DataFrame, institutions: gpd.GeoDataFrame) -> None:
     rows["nearest_m"] = np.where(j >= 0, metres, np.nan)
     for column in ("id", "name"):
         rows[f"nearest_{column}"] = np.append(institutions[column].to_numpy(dtype=object), "")[j]
+
+
+def _outlines(ground: _Ground, label: Ints, best: Ints) -> list[BaseGeometry]:
+    """Outline of each patch that a cell of `best` stands for."""
+    by_patch = np.argsort(label, kind="stable")
+    start = np.searchsorted(label[by_patch], [label[best], label[best] + 1])
+    return [_outline(ground, by_patch[first:last]) for first, last in start.T]
 
 
 def _outline(ground: _Ground, members: Ints) -> BaseGeometry:

@@ -38,6 +38,90 @@ def distances_m(lon1: ArrayLike, lat1: ArrayLike, lon2: ArrayLike, lat2: ArrayLi
     return np.asarray(metres, dtype=np.float64).reshape(np.broadcast_shapes(*(v.shape for v in arrays)))
 
 
+class PointTree:
+    """Points searched many times: the tree is built once (EPSG:4326 degrees; points with NaN are never found)."""
+
+    def __init__(self, lon: ArrayLike, lat: ArrayLike) -> None:
+        self.lon, self.lat = np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
+        self._keep, xyz = _finite_ecef(self.lon, self.lat)
+        self._tree = cKDTree(xyz) if len(xyz) else None
+
+    def candidates(self, lon: ArrayLike, lat: ArrayLike, radius_m: float) -> tuple[IndexArray, IndexArray]:
+        """Pairs (i, j) of a point asked about and one of the tree that may lie within `radius_m`, sorted."""
+        keep, xyz = _finite_ecef(lon, lat)
+        if self._tree is None or not len(keep) or not radius_m >= 0:
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        found = self._tree.query_ball_point(xyz, radius_m + _CHORD_MARGIN_M, return_sorted=True)
+        i = np.repeat(keep, [len(f) for f in found])
+        return i, self._keep[np.fromiter((j for f in found for j in f), dtype=np.int64, count=len(i))]
+
+    def within(self, lon: ArrayLike, lat: ArrayLike, radius_m: float) -> tuple[IndexArray, IndexArray, FloatArray]:
+        """As `pairs_within`: (i, j, distance_m), bound included, sorted by (i, distance, j)."""
+        i, j = self.candidates(lon, lat, radius_m)
+        metres = distances_m(np.asarray(lon)[i], np.asarray(lat)[i], self.lon[j], self.lat[j])
+        within = metres <= radius_m + DISTANCE_TOLERANCE_M
+        i, j, metres = i[within], j[within], metres[within]
+        order = np.lexsort((j, metres, i))
+        return i[order], j[order], metres[order]
+
+    def nearest(
+        self, lon: ArrayLike, lat: ArrayLike, *, skip: ArrayLike | None = None
+    ) -> tuple[IndexArray, FloatArray]:
+        """Find the geodesically nearest point of the tree for every point asked about.
+
+        Parameters
+        ----------
+        lon, lat
+            One-dimensional, EPSG:4326 degrees.
+        skip
+            For every point the position in the tree that is not to be found (itself); -1 for none.
+
+        Returns
+        -------
+        j, distance_m
+            Position in the tree (the lowest where two are equally far) and metres; -1 and inf where there is none.
+        """
+        x, y = np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
+        best, metres = np.full(len(x), -1, dtype=np.int64), np.full(len(x), np.inf)
+        keep, xyz = _finite_ecef(x, y)
+        if self._tree is None or not len(keep):
+            return best, metres
+        skipped = np.full(len(x), -1, dtype=np.int64) if skip is None else np.asarray(skip, dtype=np.int64)
+        # two besides a skipped one: where the second by chord is beyond the first by geodesic, the first is nearest
+        chord, place = self._tree.query(xyz, k=[1, 2, 3])
+        j = np.append(self._keep, -1)[place]
+        chord = np.where((j == skipped[keep, None]) | (j < 0), np.inf, chord)
+        order = np.argsort(chord, axis=1, kind="stable")
+        chord, j = np.take_along_axis(chord, order, 1), np.take_along_axis(j, order, 1)
+        some = np.isfinite(chord[:, 0])
+        at, first = keep[some], j[some, 0]
+        best[at], metres[at] = first, distances_m(x[at], y[at], self.lon[first], self.lat[first])
+        rivalled = np.flatnonzero(some)[chord[some, 1] <= metres[at] + _CHORD_MARGIN_M]
+        if len(rivalled):
+            self._settle(keep[rivalled], xyz[rivalled], (x, y, skipped), best, metres)
+        return best, metres
+
+    def _settle(
+        self,
+        at: IndexArray,
+        xyz: FloatArray,
+        asked: tuple[FloatArray, FloatArray, IndexArray],
+        best: IndexArray,
+        metres: FloatArray,
+    ) -> None:
+        """Decide by geodesic among all that the chord cannot tell apart; `best` and `metres` are written to."""
+        x, y, skipped = asked
+        assert self._tree is not None  # noqa: S101 - the caller has found points
+        found = self._tree.query_ball_point(xyz, metres[at] + _CHORD_MARGIN_M)
+        i = np.repeat(at, [len(f) for f in found])
+        j = self._keep[np.array([n for f in found for n in f], dtype=np.int64)]
+        i, j = i[j != skipped[i]], j[j != skipped[i]]
+        away = distances_m(x[i], y[i], self.lon[j], self.lat[j])
+        order = np.lexsort((j, away, i))
+        winners, start = np.unique(i[order], return_index=True)
+        best[winners], metres[winners] = j[order][start], away[order][start]
+
+
 def candidate_pairs(
     lon_a: ArrayLike, lat_a: ArrayLike, lon_b: ArrayLike, lat_b: ArrayLike, radius_m: float
 ) -> tuple[IndexArray, IndexArray]:
@@ -84,49 +168,8 @@ def pairs_within(
 def nearest(
     lon_a: ArrayLike, lat_a: ArrayLike, lon_b: ArrayLike, lat_b: ArrayLike, *, skip: ArrayLike | None = None
 ) -> tuple[IndexArray, FloatArray]:
-    """Find the geodesically nearest point of b for every point of a.
-
-    Parameters
-    ----------
-    lon_a, lat_a, lon_b, lat_b
-        One-dimensional, EPSG:4326 degrees; points of b with NaN are never nearest.
-    skip
-        For every point of a the position in b that is not to be found (itself); -1 for none.
-
-    Returns
-    -------
-    j, distance_m
-        Position in b (the lowest where two are equally far) and metres; -1 and inf where there is none.
-    """
-    x_a, y_a, x_b, y_b = (np.asarray(v, dtype=np.float64) for v in (lon_a, lat_a, lon_b, lat_b))
-    best = np.full(len(x_a), -1, dtype=np.int64)
-    metres = np.full(len(x_a), np.inf)
-    keep_a, xyz_a = _finite_ecef(x_a, y_a)
-    keep_b, xyz_b = _finite_ecef(x_b, y_b)
-    if not len(keep_a) or not len(keep_b):
-        return best, metres
-    skipped = np.full(len(x_a), -1, dtype=np.int64) if skip is None else np.asarray(skip, dtype=np.int64)
-    tree = cKDTree(xyz_b)
-    # two besides a skipped one: where the second by chord is beyond the first by geodesic, the first is nearest
-    chord, place = tree.query(xyz_a, k=[1, 2, 3])
-    j = np.append(keep_b, -1)[place]
-    chord = np.where((j == skipped[keep_a, None]) | (j < 0), np.inf, chord)
-    order = np.argsort(chord, axis=1, kind="stable")
-    chord, j = np.take_along_axis(chord, order, 1), np.take_along_axis(j, order, 1)
-    some = np.isfinite(chord[:, 0])
-    at, first = keep_a[some], j[some, 0]
-    best[at], metres[at] = first, distances_m(x_a[at], y_a[at], x_b[first], y_b[first])
-    rivalled = np.flatnonzero(some)[chord[some, 1] <= metres[at] + _CHORD_MARGIN_M]
-    at = keep_a[rivalled]
-    found = tree.query_ball_point(xyz_a[rivalled], metres[at] + _CHORD_MARGIN_M)
-    i = np.repeat(at, [len(f) for f in found])
-    j = keep_b[np.array([n for f in found for n in f], dtype=np.int64)]
-    i, j = i[j != skipped[i]], j[j != skipped[i]]
-    away = distances_m(x_a[i], y_a[i], x_b[j], y_b[j])
-    order = np.lexsort((j, away, i))
-    winners, start = np.unique(i[order], return_index=True)
-    best[winners], metres[winners] = j[order][start], away[order][start]
-    return best, metres
+    """Find the geodesically nearest point of b for every point of a; see `PointTree.nearest`."""
+    return PointTree(lon_b, lat_b).nearest(lon_a, lat_a, skip=skip)
 
 
 def circle_outline(lon: float, lat: float, radius_m: float, points: int = 128) -> Polygon:

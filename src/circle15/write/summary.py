@@ -69,6 +69,8 @@ def verdict_lines(verdict: Verdict, *, lang: Lang) -> list[str]:
     if verdict.conclusion is not Conclusion.ADMIT:
         lines.append(word("summary.decided_by", lang, titles=_deciding(verdict, lang)))
     lines.append(_measures_line(verdict, lang))
+    if not any(verdict.measures.get(f"{level}_name") for level in ("city", "district", "township")):
+        lines.append(word("summary.outside", lang))
     for finding in verdict.findings:
         lines += finding_lines(finding, lang=lang)
     return lines

@@ -1,0 +1,77 @@
+"""Others of the same service within 800 m of every institution 圈内同类机构, simulated points that cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.harness import Contest, Entry
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+RADIUS_M = 800.0
+COUNT = {"s": 5_000, "city": 500, "province": 20_000, "nation": 1_100_000}
+SIDE_KM = {"s": 60, "city": 170, "province": 700, "nation": 3_900}
+
+
+def points(size: str) -> tuple[Floats, Floats]:
+    """Longitudes and latitudes of clustered points: towns of uneven size, institutions about their middle."""
+    n, side_deg = COUNT[size], SIDE_KM[size] / 100.0
+    rng = np.random.default_rng(15)
+    towns = max(n // 60, 3)
+    weight = rng.pareto(1.1, towns) + 0.2
+    town = rng.choice(towns, n, p=weight / weight.sum())
+    centre = rng.uniform((80.0, 22.0), (80.0 + side_deg, 22.0 + side_deg * 0.6), (towns, 2))
+    spread = 0.01 * np.sqrt(np.bincount(town, minlength=towns) / 40.0)[town]
+    at = centre[town] + rng.normal(size=(n, 2)) * spread[:, None]
+    return at[:, 0].copy(), at[:, 1].copy()
+
+
+def ours(size: str) -> Callable[[], dict[str, float]]:
+    from circle15.project.metric import pairs_within  # noqa: PLC0415 - imports are not timed
+
+    lon, lat = points(size)
+    pairs_within(lon[:100], lat[:100], lon[:100], lat[:100], RADIUS_M)
+    return lambda: {"pairs": (len(pairs_within(lon, lat, lon, lat, RADIUS_M)[0]) - len(lon)) / 2}
+
+
+def tree(size: str) -> Callable[[], dict[str, float]]:
+    """The barest rival: planar points, pairs by cKDTree."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415 - imports are not timed
+
+    lon, lat = points(size)
+
+    def work() -> dict[str, float]:
+        xy = np.column_stack([lon * 111_320 * np.cos(np.radians(lat)), lat * 110_950])
+        return {"pairs": float(len(cKDTree(xy).query_pairs(RADIUS_M, output_type="ndarray")))}
+
+    return work
+
+
+def geopandas_buffers(size: str) -> Callable[[], dict[str, float]]:
+    """What is written most: buffer, then join."""
+    import geopandas as gpd  # noqa: PLC0415 - imports are not timed
+
+    lon, lat = points(size)
+    table = gpd.GeoDataFrame(geometry=gpd.points_from_xy(lon, lat), crs="EPSG:4326").to_crs("ESRI:102012")
+
+    def work() -> dict[str, float]:
+        discs = gpd.GeoDataFrame(geometry=table.buffer(RADIUS_M), crs=table.crs)
+        return {"pairs": (len(table.sjoin(discs, predicate="within")) - len(table)) / 2}
+
+    return work
+
+
+def contests(size: str) -> list[Contest]:
+    entries = [
+        Entry("circle15", "benchmarks.crowding:ours", {"size": size}, repeats=3),
+        Entry("cKDTree.query_pairs, planar", "benchmarks.crowding:tree", {"size": size}, repeats=3),
+        Entry("geopandas: buffer + sjoin", "benchmarks.crowding:geopandas_buffers", {"size": size}),
+    ]
+    return [Contest(f"同类机构 crowding, {COUNT[size]:,}", entries, "circle15",
+                    against="geopandas: buffer + sjoin", at_least=40.0)]  # fmt: skip

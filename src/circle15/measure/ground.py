@@ -1,0 +1,153 @@
+"""Population and places indexed once, for many small questions about single sites 人口与区划索引.
+
+Same numbers as `circles.measure_circles` and `density.measure_density` (their slow twins), without going over all
+cells and outlines for each question.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from circle15.measure.cells import CellArrays, disc_fractions, pack_cells
+from circle15.measure.circles import land_within_km2, lonlat
+from circle15.measure.density import LEVELS, place_densities
+from circle15.project.metric import PointTree, areas_m2
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from numpy.typing import NDArray
+
+    from circle15.schema import Population
+
+    FloatArray = NDArray[np.float64]
+    IndexArray = NDArray[np.int64]
+
+_M2_PER_KM2 = 1e6
+
+
+class Ground:
+    """One block of population and the places of a city, indexed.
+
+    Parameters
+    ----------
+    block
+        Population held in memory (EPSG:4326).
+    places
+        `id`, `name`, `level`, `residents`, `settings` and outline.
+    """
+
+    def __init__(self, block: Population, places: gpd.GeoDataFrame) -> None:
+        self.block = block
+        self.places = places
+        self._levels = {level: _Outlines(places[places["level"] == level]) for level in LEVELS}
+
+    @cached_property
+    def _cells(self) -> CellArrays:
+        return pack_cells(self.block.cells)
+
+    @cached_property
+    def _sizes(self) -> list[tuple[IndexArray, PointTree, float]]:
+        """Cells of like size together, so that a large one widens no search: places, tree, reach."""
+        sizes = np.ceil(np.log2(np.maximum(self._cells.reach_m, 1.0)))
+        found = []
+        for size in np.unique(sizes):
+            cells = np.flatnonzero(sizes == size)
+            tree = PointTree(self._cells.lon[cells], self._cells.lat[cells])
+            found.append((cells, tree, float(self._cells.reach_m[cells].max())))
+        return found
+
+    @cached_property
+    def _outlines_of_cells(self) -> shapely.STRtree:
+        return shapely.STRtree(np.asarray(self.block.cells.geometry.array, dtype=object))
+
+    @cached_property
+    def _township_densities(self) -> FloatArray:
+        townships = self._levels["township"].table
+        return place_densities(townships, np.arange(len(townships)), self.block)
+
+    def circles(self, sites: gpd.GeoDataFrame, *, radius_m: float) -> pd.DataFrame:
+        """Residents and land of each site's circle, as `measure_circles` gives them, without the neighbours.
+
+        Returns
+        -------
+        DataFrame indexed like `sites`: residents_within, circle_km2, circle_land_km2, density_circle_per_km2.
+        """
+        lon, lat = lonlat(sites)
+        residents = np.zeros(len(sites))
+        for cells, tree, reach_m in self._sizes:
+            at, near = tree.candidates(lon, lat, radius_m + reach_m)
+            cell = cells[near]
+            share = disc_fractions(self._cells, cell, lon[at], lat[at], radius_m=radius_m)
+            residents += np.bincount(at, share * self._cells.residents[cell], minlength=len(sites))
+        circle_km2 = np.pi * radius_m**2 / _M2_PER_KM2
+        land_km2 = np.full(len(sites), circle_km2)
+        if self.block.land is not None:
+            land_km2 = np.minimum(land_within_km2(lon, lat, self.block.land, radius_m), circle_km2)
+        nowhere = np.isnan(lon) | np.isnan(lat)
+        residents[nowhere] = land_km2[nowhere] = np.nan
+        density = np.divide(residents, land_km2, out=np.full(len(sites), np.nan), where=land_km2 > 0)
+        return pd.DataFrame(
+            {
+                "residents_within": residents,
+                "circle_km2": np.where(nowhere, np.nan, circle_km2),
+                "circle_land_km2": land_km2,
+                "density_circle_per_km2": density,
+            },
+            index=sites.index,
+        )
+
+    def density(self, sites: gpd.GeoDataFrame) -> pd.DataFrame:
+        """Places that hold each site and the densities over township and cell, as `measure_density` gives them."""
+        points = np.asarray(sites.geometry.array, dtype=object)
+        out: dict[str, object] = {}
+        held = {level: outlines.holding(points) for level, outlines in self._levels.items()}
+        for level, at in held.items():
+            for column in ("id", "name"):
+                out[f"{level}_{column}"] = np.append(self._levels[level].words[column], "")[at]
+        out["density_place_per_km2"] = np.append(self._township_densities, np.nan)[held["township"]]
+        out["density_cell_per_km2"] = self._cell_densities(points)
+        return pd.DataFrame(out, index=sites.index)
+
+    def _cell_densities(self, points: NDArray[np.object_]) -> FloatArray:
+        placed = ~(shapely.is_missing(points) | shapely.is_empty(points))
+        density = np.full(len(points), np.nan)
+        block = self.block
+        if block.kind == "point":
+            return density
+        point, cell = self._outlines_of_cells.query(points, predicate="intersects")
+        first = np.full(len(points), len(block.cells), dtype=np.int64)
+        np.minimum.at(first, point, cell)
+        held = np.flatnonzero(first < len(block.cells))
+        cells = self._outlines_of_cells.geometries[first[held]]
+        density[held] = block.cells["residents"].to_numpy(dtype=np.float64)[first[held]] / (
+            areas_m2(cells) / _M2_PER_KM2
+        )
+        empty = placed & np.isnan(density)
+        if block.kind == "area":
+            empty &= False if block.land is None else shapely.intersects(block.land, points)
+        density[empty] = 0.0
+        return density
+
+
+class _Outlines:
+    """Outlines of one level, in the order of their ids."""
+
+    def __init__(self, table: gpd.GeoDataFrame) -> None:
+        self.table = table.iloc[np.argsort(table["id"].to_numpy().astype(str), kind="stable")]
+        self.words = {column: self.table[column].to_numpy(dtype=object) for column in ("id", "name")}
+        self._geometries = np.asarray(self.table.geometry.array, dtype=object)
+        shapely.prepare(self._geometries)
+        self._tree = shapely.STRtree(self._geometries)
+
+    def holding(self, points: NDArray[np.object_]) -> IndexArray:
+        """Position (n,) of the first outline by id that holds each point, border included; -1 where none does."""
+        first = np.full(len(points), len(self._geometries), dtype=np.int64)
+        point, place = self._tree.query(points)
+        inside = shapely.intersects(self._geometries[place], points[point])
+        np.minimum.at(first, point[inside], place[inside])
+        return np.where(first < len(self._geometries), first, -1)

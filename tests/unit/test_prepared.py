@@ -1,0 +1,80 @@
+"""A city held ready gives the numbers that the slow measures give."""
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shapely.geometry import box
+
+from circle15.measure.circles import measure_circles
+from circle15.measure.density import measure_density
+from circle15.measure.ground import Ground
+from circle15.policy.plan import load_plan
+from circle15.prepared import Prepared
+from circle15.project.metric import PointTree, nearest, pairs_within
+from circle15.read.city import load_city, read_city
+from circle15.schema import CRS, Population
+
+
+@pytest.fixture(scope="module")
+def ready(lasting_toy_city):
+    files = load_city(lasting_toy_city)
+    city, _ = read_city(files)
+    return Prepared(load_plan(files.plan), city)
+
+
+def sites_at(lon, lat, service="pharmacy"):
+    points = gpd.points_from_xy(lon, lat)
+    ids = [f"S{i}" for i in range(len(lon))]
+    return gpd.GeoDataFrame({"id": ids, "service": service}, geometry=points, crs=CRS)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.floats(104.98, 105.14), st.floats(37.48, 37.55)), min_size=1, max_size=8))
+def test_it_measures_what_the_slow_way_measures(ready, places):
+    lon, lat = np.array(places).T
+    sites, city = sites_at(lon, lat), ready.city
+    radius_m = ready.plan.circle.radius_m
+    slow = measure_circles(sites, city.institutions, city.population, radius_m=radius_m)
+    slow = pd.concat([slow, measure_density(sites, city.population, city.places)], axis=1)
+    fast = ready.measure(sites)
+    for column in slow.columns:
+        pd.testing.assert_series_equal(fast[column], slow[column], rtol=1e-12, check_dtype=False)
+
+
+def test_institutions_are_not_their_own_neighbours(ready):
+    city = ready.city
+    slow = measure_circles(city.institutions, city.institutions, city.population, radius_m=800.0)
+    assert ready.own_measures["others_within"].tolist() == slow["others_within"].tolist()
+    np.testing.assert_allclose(ready.own_measures["nearest_other_m"], slow["nearest_other_m"])
+
+
+@pytest.mark.parametrize("kind", ["area", "point"])
+def test_areas_and_points_are_ground_too(ready, kind):
+    cells = ready.city.population.cells.copy()
+    if kind == "point":
+        cells["geometry"] = cells.geometry.representative_point()
+    land = None if kind == "point" else box(105.0, 37.5, 105.06, 37.53)
+    population = Population(cells.reset_index(drop=True), land, kind, 200.0)
+    sites = sites_at([105.02, 105.055, 105.3], [37.515, 37.52, 37.6])
+    ground = Ground(population, ready.city.places)
+    slow = measure_circles(sites, ready.city.institutions, population, radius_m=800.0)
+    for column, values in ground.circles(sites, radius_m=800.0).items():
+        np.testing.assert_allclose(values, slow[column], rtol=1e-12)
+    density = ground.density(sites)
+    for column, values in measure_density(sites, population, ready.city.places).items():
+        pd.testing.assert_series_equal(density[column], values, check_dtype=False)
+
+
+def test_a_tree_asked_twice_answers_as_the_functions_do():
+    rng = np.random.default_rng(5)
+    lon, lat = 105 + rng.random(300) * 0.05, 37.5 + rng.random(300) * 0.05
+    tree = PointTree(lon, lat)
+    for found, wanted in zip(tree.within(lon, lat, 800.0), pairs_within(lon, lat, lon, lat, 800.0), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    skip = np.arange(300)
+    for found, wanted in zip(tree.nearest(lon, lat, skip=skip), nearest(lon, lat, lon, lat, skip=skip), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    assert [len(part) for part in PointTree([], []).within(lon, lat, 800.0)] == [0, 0, 0]
