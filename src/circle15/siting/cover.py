@@ -1,9 +1,9 @@
 """Classic questions of siting 选址问题: most residents with k sites, fewest sites for a share, nearest sites.
 
-MCLP (Church and ReVelle 1974), LSCP and its partial form (Toregas et al. 1971, Daskin and Owen 1999), p-median (ReVelle
-and Swain 1970) and p-centre (Hakimi 1964), all under the same limits (limits.py). `exact` asks the solver and comes with
-a proven bound; `search` is a lazy greedy (Minoux 1978) with exchanges, its bound taken from what single sites could
-still add (Nemhauser et al. 1978); `auto` is exact up to `EXACT_PAIRS` pairs.
+MCLP (Church and ReVelle 1974), LSCP and its partial form (Toregas et al. 1971, Daskin and Owen 1999), p-median
+(ReVelle and Swain 1970) and p-centre (Hakimi 1964), all under the same limits (limits.py). `exact` asks the solver and
+comes with a proven bound; `search` is a lazy greedy (Minoux 1978) with exchanges, its bound taken from what single
+sites could still add (Nemhauser et al. 1978); `auto` is exact up to `EXACT_PAIRS` pairs.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def max_cover(
     seed = _searched(small, weight, limits, rank=rank)
     if method == "search" or (method == "auto" and len(small.point) > EXACT_PAIRS):
         bound = _greedy_bound(small, weight, limits, seed)
-        return _searched_choice(seed, small, weight, limits, bound, began)
+        return _searched_choice(seed, small, weight, bound=bound, began=began)
     program = Program()
     x = columns_of(limits, program)
     y = cover_columns(program, x, small, cost=weight)
@@ -125,7 +125,7 @@ def least_sites(
     x = columns_of(limits, program, cost=1.0)
     y = cover_columns(program, x, small, cost=0.0)
     slack = 1e-9 * max(1.0, wanted)  # the sum of the parts and the whole differ by rounding
-    program.add_rows(np.zeros(len(y)), y, weight, low=wanted - slack, high=np.inf, n=1)
+    program.add_row(y, weight, low=wanted - slack)
     hold(limits, program, x)
     solved = program.solve(maximise=False, gap=gap, seconds=seconds, watch=watch)
     return _choice(solved, x, limits.sites, began)
@@ -149,9 +149,7 @@ def p_median(
     row, value = np.concatenate([pairs, pairs]), np.repeat([1.0, -1.0], len(pairs))
     program.add_rows(row, np.concatenate([z, x[reach.site]]), value, low=-np.inf, high=0.0, n=len(pairs))
     hold(limits, program, x)
-    return _choice(
-        program.solve(maximise=False, gap=gap, seconds=seconds, watch=watch), x, limits.sites, began
-    )
+    return _choice(program.solve(maximise=False, gap=gap, seconds=seconds, watch=watch), x, limits.sites, began)
 
 
 def p_centre(reach: Reach, residents: Floats, limits: Limits, *, number: int) -> Choice:
@@ -238,29 +236,25 @@ def _greedy_bound(reach: Reach, weight: Floats, limits: Limits, found: _Search) 
     rules, pairs = rules_of(limits), (reach.start, reach.point)
     state = state_of(limits, reach, limits.required)
     free = ~limits.forbidden & ~limits.required
-    gains, best = np.empty(limits.sites), float(weight.sum())
+    best = float(weight.sum())
     steps = max(1, len(found.order) // 10)
     ends = [state_of(limits, reach, found.chosen)]
     for at in range(len(found.order) + 1):
         if at % steps == 0 or at == len(found.order):
-            best = min(best, _could_add(state, pairs, weight, gains, free, number))
+            best = min(best, _could_add(state, reach, weight, free=free, number=number))
         if at < len(found.order):
             place(int(found.order[at]), 1, pairs, state, rules)
-    return min(best, *(_could_add(s, pairs, weight, gains, free, number) for s in ends))
+    return min(best, *(_could_add(s, reach, weight, free=free, number=number) for s in ends))
 
 
-def _could_add(
-    state: State, pairs: tuple[Ints, Small], weight: Floats, gains: Floats,
-    free: Flags, number: int,
-) -> float:  # fmt: skip
-    all_gains(pairs, weight, state[1], gains)
+def _could_add(state: State, reach: Reach, weight: Floats, *, free: Flags, number: int) -> float:
+    gains = np.empty(len(reach))
+    all_gains((reach.start, reach.point), weight, state[1], gains)
     most = np.sort(gains[free])[::-1][:number]
     return float(weight[state[1] > 0].sum() + most.sum())
 
 
-def _searched_choice(
-    seed: _Search, reach: Reach, weight: Floats, limits: Limits, bound: float, began: float
-) -> Choice:
+def _searched_choice(seed: _Search, reach: Reach, weight: Floats, *, bound: float, began: float) -> Choice:
     covered = covered_by(reach, weight, seed.chosen)
     status: Literal["search", "infeasible"] = "search" if seed.holds else "infeasible"
     gap = abs(bound - covered) / max(covered, 1e-9)

@@ -88,7 +88,7 @@ class Reach:
         return Reach(start, self.point[pick], self.distance_m[pick], self.points)
 
     def joined(self, other: Reach) -> Reach:
-        """This reach with the sites of another one, over the same points, after its own."""
+        """The reach of these sites and, after them, of those of another reach over the same points."""
         if other.points != self.points:
             raise ValueError
         return Reach(
@@ -205,7 +205,9 @@ def reach_straight(lon: Floats, lat: Floats, point_lon: Floats, point_lat: Float
     return _decided(Reach(start, *found, len(points[0])), (lon, lat), points, radius_m)
 
 
-def _bins(points: tuple[Floats, Floats], reach_m: float) -> tuple[tuple[Ints, Ints], tuple[float, ...]]:
+def _bins(
+    points: tuple[Floats, Floats], reach_m: float
+) -> tuple[tuple[Ints, Ints], tuple[float, float, float, float, int, int]]:
     lon, lat = points
     some = np.isfinite(lon) & np.isfinite(lat)
     west, east = (float(lon[some].min()), float(lon[some].max())) if some.any() else (0.0, 0.0)

@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Small = NDArray[np.int32]
 Flags = NDArray[np.bool_]
+Whole = int | np.int64
 F = TypeVar("F", bound=Callable[..., Any])
 
 CLOSE_M = 1.0
@@ -38,7 +39,7 @@ def _kernel(function: F) -> F:
 @_kernel
 def _metres(lon: float, lat: float, lon0: float, lat0: float) -> float:
     east = lon - lon0
-    if abs(east) > 180.0:
+    if abs(east) > 180.0:  # noqa: PLR2004 - degrees
         east -= math.copysign(360.0, east)
     phi = math.radians((lat + lat0) / 2.0)
     sine = math.sin(phi)
@@ -76,7 +77,7 @@ def pairs_in_bins(
             if not fill:
                 start[s + 1] = 0
             continue
-        column, row = int(math.floor((lon_s[s] - west) / wide)), int(math.floor((lat_s[s] - south) / high))
+        column, row = math.floor((lon_s[s] - west) / wide), math.floor((lat_s[s] - south) / high)
         for r in range(max(row - 1, 0), min(row + 2, rows)):
             for c in range(max(column - 1, 0), min(column + 2, columns)):
                 for i in range(bin_start[r * columns + c], bin_start[r * columns + c + 1]):
@@ -111,7 +112,7 @@ Rules = tuple[Floats, Ints, Small, Ints, Small, Floats, Floats, Floats]
 
 
 @_kernel
-def place(site: int, sign: int, reach: tuple[Ints, Small], state: State, rules: Rules) -> None:
+def place(site: Whole, sign: int, reach: tuple[Ints, Small], state: State, rules: Rules) -> None:
     """Choose a site (sign 1) or give it up (sign −1)."""
     start, point = reach
     chosen, cover, within, used = state
@@ -126,7 +127,7 @@ def place(site: int, sign: int, reach: tuple[Ints, Small], state: State, rules: 
 
 
 @_kernel
-def may_add(site: int, state: State, rules: Rules) -> bool:
+def may_add(site: Whole, state: State, rules: Rules) -> bool:
     """Whether all upper limits still hold with one more site."""
     chosen, _, within, used = state
     most, near_start, near, row_start, row, coef, _, high = rules
@@ -153,7 +154,7 @@ def may_leave(site: int, state: State, rules: Rules) -> bool:
 
 
 @_kernel
-def gain_of(site: int, alone: int, reach: tuple[Ints, Small], weight: Floats, cover: Small) -> float:
+def gain_of(site: Whole, alone: int, reach: tuple[Ints, Small], weight: Floats, cover: Small) -> float:
     """Residents in reach of a site that exactly `alone` chosen sites reach: 0 for what it would add, 1 for its loss."""
     start, point = reach
     total = 0.0
@@ -185,7 +186,7 @@ def lazy_greedy(
     heap.clear()
     for s in range(len(allowed)):
         if allowed[s] and not chosen[s]:
-            heap.append((-round(gain_of(s, 0, reach, weight, cover), 6), rank[s], np.int64(s)))
+            heap.append((-round(gain_of(s, 0, reach, weight, cover), 6), rank[s], np.int64(s)))  # noqa: PERF401
     heapq.heapify(heap)
     done = 0
     while done < number and len(heap) > 0:
@@ -303,14 +304,25 @@ def _exchange(
 
 
 @_kernel
-def _deeper(s: int, t: int, reach: tuple[Ints, Small], weight: Floats, cover: Small) -> float:
-    """Change of residents under two sites or more when t takes the place of s, already given up."""
-    change = 0.0
-    for site, sign in ((t, 1.0), (s, -1.0)):
-        for i in range(reach[0][site], reach[0][site + 1]):
-            if cover[reach[1][i]] == 1:
-                change += sign * weight[reach[1][i]]
-    return change
+def _nearest_swap(
+    s: int, loss: float, allowed: Flags, near2: tuple[Ints, Small], reach: tuple[Ints, Small],
+    far: tuple[Ints, Small, NDArray[np.float32]], weight: Floats, first: Small, metres: Floats, to: Floats,
+    state: State, rules: Rules,
+) -> int:  # fmt: skip
+    """Whoever best takes the place of `s`, already given up: residents nearest, then most under two; `s` if nobody."""
+    chosen, cover, _, _ = state
+    best, shift, deeper = s, 0.0, 0.0
+    for i in range(near2[0][s], near2[0][s + 1]):
+        t = near2[1][i]
+        if t == s or not allowed[t] or chosen[t] or not may_add(t, state, rules):
+            continue
+        if gain_of(t, 0, reach, weight, cover) < loss - 1e-6 or not _lows_hold(t, state, rules):
+            continue
+        change = _exchange(s, t, far, weight, first, metres, to)
+        more = gain_of(t, 1, reach, weight, cover) - gain_of(s, 1, reach, weight, cover)
+        if change < shift - 1e-3 or (change <= shift + 1e-3 and more > deeper + 1e-6):
+            best, shift, deeper = t, change, more
+    return best
 
 
 @_kernel
@@ -321,7 +333,6 @@ def nearer_search(
 ) -> int:  # fmt: skip
     """Exchange sites while coverage does not fall and residents come nearer, or as near and under more sites."""
     chosen, cover, _, _ = state
-    start2, other = near2
     m = len(weight)
     first, metres, to = np.empty(m, np.int32), np.empty((m, 2)), np.full(m, np.inf)
     nearest_two(by_point, chosen, far_m, first, metres)
@@ -333,17 +344,7 @@ def nearer_search(
                 continue
             loss = gain_of(s, 1, reach, weight, cover)
             place(s, -1, reach, state, rules)
-            best, shift, deeper = s, 0.0, 0.0
-            for i in range(start2[s], start2[s + 1]):
-                t = other[i]
-                if t == s or not allowed[t] or chosen[t] or not may_add(t, state, rules):
-                    continue
-                if gain_of(t, 0, reach, weight, cover) < loss - 1e-6 or not _lows_hold(t, state, rules):
-                    continue
-                change = _exchange(s, t, far, weight, first, metres, to)
-                more = _deeper(s, t, reach, weight, cover)
-                if change < shift - 1e-3 or (change <= shift + 1e-3 and more > deeper + 1e-6):
-                    best, shift, deeper = t, change, more
+            best = _nearest_swap(s, loss, allowed, near2, reach, far, weight, first, metres, to, state, rules)
             place(best, 1, reach, state, rules)
             if best != s and not _all_lows(state, rules):
                 place(best, -1, reach, state, rules)

@@ -101,23 +101,18 @@ def neighbours(lon: Floats, lat: Floats, *, radius_m: float) -> tuple[Ints, Smal
 
 def columns_of(limits: Limits, program: Program, *, cost: Floats | float = 0.0) -> Ints:
     """Columns (n,) of the sites, with what is required and forbidden."""
-    return program.add_columns(
-        limits.sites, cost=cost, lower=limits.required.astype(float), upper=1.0 - (limits.forbidden & ~limits.required),
-        whole=True,
-    )  # fmt: skip
+    must, may = limits.required.astype(float), (~limits.forbidden | limits.required).astype(float)
+    return program.add_columns(limits.sites, cost=cost, lower=must, upper=may, whole=True)
 
 
-def hold(limits: Limits, program: Program, x: Ints, *, together: bool = True) -> tuple[Ints, Ints]:
-    """Add all limits to a program; returns the row numbers of circles (of the sites `tight`) and of areas."""
-    circles = _hold_circles(limits, program, x)
-    areas = [
-        program.add_rows(np.zeros(len(r.member)), x[r.member], r.coef, low=r.low, high=r.high, n=1)[0]
-        for r in limits.rows
-    ]
+def hold(limits: Limits, program: Program, x: Ints, *, together: bool = True) -> None:
+    """Add all limits to a program, with the rows that hold mutual neighbours together where wanted."""
+    _hold_circles(limits, program, x)
+    for row in limits.rows:
+        program.add_row(x[row.member], row.coef, low=row.low, high=row.high)
     if together:
         for members, most in cliques(limits):
-            program.add_rows(np.zeros(len(members)), x[members], 1.0, low=-np.inf, high=most, n=1)
-    return circles, np.array(areas, dtype=np.int64)
+            program.add_row(x[members], 1.0, high=most)
 
 
 def tight_sites(limits: Limits) -> Ints:
@@ -127,7 +122,7 @@ def tight_sites(limits: Limits) -> Ints:
     return np.flatnonzero(standing & (others + 1 > limits.most))
 
 
-def _hold_circles(limits: Limits, program: Program, x: Ints) -> Ints:
+def _hold_circles(limits: Limits, program: Program, x: Ints) -> None:
     tight = tight_sites(limits)
     number = np.full(limits.sites, -1, dtype=np.int64)
     number[tight] = np.arange(len(tight))
@@ -135,7 +130,7 @@ def _hold_circles(limits: Limits, program: Program, x: Ints) -> Ints:
     mine = number[site] >= 0
     count = np.diff(limits.near_start)[tight].astype(float)
     own = np.maximum(count - limits.most[tight] + 1, 0.0)
-    return program.add_rows(
+    program.add_rows(
         np.concatenate([number[site[mine]], np.arange(len(tight))]),
         np.concatenate([x[limits.near[mine]], x[tight]]),
         np.concatenate([np.ones(int(mine.sum())), own]),
@@ -214,7 +209,7 @@ def state_of(limits: Limits, reach: Reach, chosen: Flags) -> State:
 def broken(limits: Limits, chosen: Flags) -> list[tuple[str, ...]]:
     """Keys of the limits that a choice breaks: ("circle", site) and those of rows; empty where all hold."""
     within = np.bincount(limits.near_site[chosen[limits.near]], minlength=limits.sites)
-    found = [("circle", str(s)) for s in np.flatnonzero(chosen & (within + 1 > limits.most))]
+    found: list[tuple[str, ...]] = [("circle", str(s)) for s in np.flatnonzero(chosen & (within + 1 > limits.most))]
     found += [("required", str(s)) for s in np.flatnonzero(limits.required & ~chosen)]
     found += [("forbidden", str(s)) for s in np.flatnonzero(limits.forbidden & ~limits.required & chosen)]
     for row in limits.rows:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from circle15.siting.kernels import Floats, Ints
+from circle15.siting.kernels import Floats, Ints, Small
 
 if TYPE_CHECKING:
+    from highspy import HighsLp
     from numpy.typing import NDArray
 
 Status = Literal["optimal", "gap", "time", "infeasible"]
@@ -74,7 +75,14 @@ class Program:
         return np.arange(self.columns - n, self.columns, dtype=np.int64)
 
     def add_rows(
-        self, row: Ints, column: Ints, value: Floats | float, *, low: Floats | float, high: Floats | float, n: int
+        self,
+        row: Ints | Small,
+        column: Ints,
+        value: Floats | float,
+        *,
+        low: Floats | float,
+        high: Floats | float,
+        n: int,
     ) -> Ints:
         """Add `n` rows from triplets (row counted from 0 among the new ones); returns their numbers."""
         self._row.append(np.asarray(row, dtype=np.int64) + self.rows)
@@ -84,6 +92,10 @@ class Program:
             held.append(np.broadcast_to(np.asarray(bound, dtype=np.float64), (n,)).copy())
         self.rows += n
         return np.arange(self.rows - n, self.rows, dtype=np.int64)
+
+    def add_row(self, column: Ints, value: Floats | float, *, low: float = -np.inf, high: float = np.inf) -> None:
+        """Add one row."""
+        self.add_rows(np.zeros(len(column), dtype=np.int64), column, value, low=low, high=high, n=1)
 
     def solve(
         self, *, maximise: bool, gap: float = RELATIVE_GAP, seconds: float = np.inf, start: Floats | None = None,
@@ -101,7 +113,7 @@ class Program:
         from highspy import Highs, HighsModelStatus  # noqa: PLC0415 - heavy, and only where something is solved
 
         began = time.monotonic()
-        highs = Highs()
+        highs = Highs()  # type: ignore[no-untyped-call]
         highs.silent()
         for name, value in (("threads", 1), ("random_seed", 15), ("mip_rel_gap", gap), ("mip_abs_gap", EXACT)):
             highs.setOptionValue(name, value)
@@ -134,7 +146,7 @@ class Program:
             told = "time"
         return Solved(values, objective, bound, apart, told, seconds_used)
 
-    def _model(self, *, maximise: bool) -> object:
+    def _model(self, *, maximise: bool) -> HighsLp:
         from highspy import HighsLp, HighsVarType, MatrixFormat, ObjSense  # noqa: PLC0415 - see solve
         from scipy.sparse import coo_array  # noqa: PLC0415
 
