@@ -165,7 +165,7 @@ def test_check_data_lists_everything_and_exits_1(capsys, toy_city, tmp_path):
     text = (
         register.read_text(encoding="utf-8")
         .replace("105.0200,37.5150", "abc,37.5150")
-        .replace("105.0800,37.5150", "37.5150,105.0800")
+        .replace("105.0800,37.5150", "37.5150,195.0800")
     )
     register.write_text(text, encoding="utf-8")
     code, out, _ = run(capsys, "check-data", toy_city, "--out", tmp_path / "p.xlsx")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from circle15.siting.cover import Choice, answer_of, cover_columns, covered_by, max_cover
-from circle15.siting.demand import merged, reach_straight
-from circle15.siting.kernels import Flags, Floats, Ints, nearer_search
+from circle15.siting.demand import Demand, merged, reach_straight
+from circle15.siting.kernels import Flags, Ints, nearer_search
 from circle15.siting.limits import Limits, Row, columns_of, hold, rules_of, state_of
 from circle15.siting.settle import Settled, settle
 from circle15.siting.solve import Program, Watch
@@ -46,8 +46,8 @@ class Chosen:
 
 
 def choose(
-    field: Field, limits: Limits, *, aim: Aim = "coverage", least: float = np.nan, gap: float = 1e-4,
-    seconds: float = 60.0, method: Method = "auto", rank: Ints | None = None, nearer: bool = True,
+    field: Field, limits: Limits, *, aim: Aim = "coverage", least: float = np.nan, gap: float = 1e-3,
+    seconds: float = 45.0, method: Method = "auto", rank: Ints | None = None, nearer: bool = True,
     watch: Watch | None = None,
 ) -> Chosen:  # fmt: skip
     """Choose which sites stand.
@@ -60,7 +60,7 @@ def choose(
         "coverage": most residents covered, then as many institutions as can stay. "fewest": fewest exits with at least
         `least` residents covered, then most covered; where `least` cannot be reached, the most that can is asked for.
     gap, seconds
-        When the solver may stop, for coverage; what follows takes as long again at most.
+        When the solver may stop: two thirds of the time for coverage, the rest for how many stay.
     rank
         Which of two institutions that cover the same stays first in a search (data, see retire.py).
     nearer
@@ -70,7 +70,7 @@ def choose(
     bound = settled.limits
     residents = field.demand.residents
     cover = max_cover(
-        field.reach, residents, bound, method=method, gap=gap, seconds=seconds, watch=watch, rank=rank
+        field.reach, residents, bound, method=method, gap=gap, seconds=seconds * 2 / 3, watch=watch, rank=rank
     )  # fmt: skip
     if not cover.found or not cover.chosen.any():
         return Chosen(cover.chosen, cover, settled, np.nan, least, reached=False, exchanged=0)
@@ -78,9 +78,9 @@ def choose(
     floor = least if reached else cover.objective
     kept, kept_bound = cover.chosen, np.nan
     if cover.status != "search":
-        kept, kept_bound = _most_kept(field, bound, cover.chosen, floor, gap=gap, seconds=seconds, watch=watch)
+        kept, kept_bound = _most_kept(field, bound, cover.chosen, floor, gap=gap, seconds=seconds / 3, watch=watch)
         if reached:
-            kept, _ = _best_of_size(field, bound, kept, gap=gap, seconds=seconds)
+            kept, _ = _best_of_size(field, bound, kept, gap=gap, seconds=seconds / 3)
     moved = 0
     if nearer:
         kept, moved = _nearer(field, bound, kept)
@@ -117,7 +117,8 @@ def _nearer(field: Field, limits: Limits, chosen: Flags) -> tuple[Flags, int]:
     far_m = FAR_RADII * field.radius_m
     sites = field.sites.geometry
     lon, lat = sites.x.to_numpy(), sites.y.to_numpy()
-    far = reach_straight(lon, lat, field.demand.lon, field.demand.lat, radius_m=far_m)
+    whole = _cell_points(field)
+    far = reach_straight(lon, lat, whole.lon, whole.lat, radius_m=far_m)
     if len(far.point) > FAR_PAIRS or not chosen.any():
         return chosen, 0
     order = np.lexsort((far.distance_m, far.point))
@@ -132,7 +133,8 @@ def _nearer(field: Field, limits: Limits, chosen: Flags) -> tuple[Flags, int]:
     free = ~limits.required
     moved = nearer_search(
         free, free & ~limits.forbidden, (near2.start, near2.point), (field.reach.start, field.reach.point),
-        (far.start, far.point, far.distance_m), by_point, field.demand.residents, far_m, state, rules_of(fixed),
+        (far.start, far.point, far.distance_m), by_point,
+        (field.demand.residents, whole.residents), far_m, state, rules_of(fixed),
         NEARER_ROUNDS,
     )  # fmt: skip
     return state[0].copy(), int(moved)
@@ -161,21 +163,13 @@ def near_best(
     return found
 
 
-def distances_to(field: Field, chosen: Flags, *, far_m: float | None = None) -> tuple[Ints, Floats]:
-    """Nearest chosen site of every point (−1 within none) and metres to it, up to `far_m` (FAR_RADII radii)."""
-    limit = FAR_RADII * field.radius_m if far_m is None else far_m
-    at = np.flatnonzero(chosen)
-    sites = field.sites.geometry.iloc[at]
-    found = reach_straight(
-        sites.x.to_numpy(), sites.y.to_numpy(), field.demand.lon, field.demand.lat, radius_m=limit
-    )  # fmt: skip
-    metres = np.full(len(field.demand), limit)
-    nearest = np.full(len(field.demand), -1, dtype=np.int64)
-    order = np.lexsort((found.site, found.distance_m, found.point))
-    points, first = np.unique(found.point[order], return_index=True)
-    nearest[points] = at[found.site[order][first]]
-    metres[points] = found.distance_m[order][first]
-    return nearest, metres
+def _cell_points(field: Field) -> Demand:
+    """One point a cell: for distances parts of a cell say no more than its middle."""
+    demand = field.demand
+    cells, of = np.unique(demand.cell, return_inverse=True)
+    people, parts = np.bincount(of, demand.residents, minlength=len(cells)), np.bincount(of, minlength=len(cells))
+    lon, lat = (np.bincount(of, v, minlength=len(cells)) / parts for v in (demand.lon, demand.lat))
+    return Demand(lon, lat, people.astype(np.float64), cells)
 
 
 def with_number(limits: Limits, field: Field, number: int, *, exactly: bool = False) -> Limits:

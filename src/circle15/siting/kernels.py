@@ -306,11 +306,12 @@ def _exchange(
 @_kernel
 def _nearest_swap(
     s: int, loss: float, allowed: Flags, near2: tuple[Ints, Small], reach: tuple[Ints, Small],
-    far: tuple[Ints, Small, NDArray[np.float32]], weight: Floats, first: Small, metres: Floats, to: Floats,
-    state: State, rules: Rules,
+    far: tuple[Ints, Small, NDArray[np.float32]], weights: tuple[Floats, Floats], first: Small, metres: Floats,
+    to: Floats, state: State, rules: Rules,
 ) -> int:  # fmt: skip
     """Whoever best takes the place of `s`, already given up: residents nearest, then most under two; `s` if nobody."""
     chosen, cover, _, _ = state
+    weight = weights[0]
     best, shift, deeper = s, 0.0, 0.0
     for i in range(near2[0][s], near2[0][s + 1]):
         t = near2[1][i]
@@ -318,7 +319,7 @@ def _nearest_swap(
             continue
         if gain_of(t, 0, reach, weight, cover) < loss - 1e-6 or not _lows_hold(t, state, rules):
             continue
-        change = _exchange(s, t, far, weight, first, metres, to)
+        change = _exchange(s, t, far, weights[1], first, metres, to)
         more = gain_of(t, 1, reach, weight, cover) - gain_of(s, 1, reach, weight, cover)
         if change < shift - 1e-3 or (change <= shift + 1e-3 and more > deeper + 1e-6):
             best, shift, deeper = t, change, more
@@ -328,12 +329,15 @@ def _nearest_swap(
 @_kernel
 def nearer_search(
     free: Flags, allowed: Flags, near2: tuple[Ints, Small], reach: tuple[Ints, Small],
-    far: tuple[Ints, Small, NDArray[np.float32]], by_point: tuple[Ints, Small, NDArray[np.float32]], weight: Floats,
-    far_m: float, state: State, rules: Rules, rounds: int,
+    far: tuple[Ints, Small, NDArray[np.float32]], by_point: tuple[Ints, Small, NDArray[np.float32]],
+    weights: tuple[Floats, Floats], far_m: float, state: State, rules: Rules, rounds: int,
 ) -> int:  # fmt: skip
-    """Exchange sites while coverage does not fall and residents come nearer, or as near and under more sites."""
+    """Exchange sites while coverage does not fall and residents come nearer, or as near and under more sites.
+
+    `weights` are the people of the points that `reach` speaks of and of those that `far` and `by_point` speak of.
+    """
     chosen, cover, _, _ = state
-    m = len(weight)
+    weight, m = weights[0], len(weights[1])
     first, metres, to = np.empty(m, np.int32), np.empty((m, 2)), np.full(m, np.inf)
     nearest_two(by_point, chosen, far_m, first, metres)
     done = 0
@@ -344,7 +348,7 @@ def nearer_search(
                 continue
             loss = gain_of(s, 1, reach, weight, cover)
             place(s, -1, reach, state, rules)
-            best = _nearest_swap(s, loss, allowed, near2, reach, far, weight, first, metres, to, state, rules)
+            best = _nearest_swap(s, loss, allowed, near2, reach, far, weights, first, metres, to, state, rules)
             place(best, 1, reach, state, rules)
             if best != s and not _all_lows(state, rules):
                 place(best, -1, reach, state, rules)

@@ -15,7 +15,9 @@ import numpy as np
 import pandas as pd
 
 from circle15.measure.coverage import measure_coverage
-from circle15.siting.choose import Aim, Chosen, choose, distances_to, near_best, with_number, with_release
+from circle15.measure.pieces import locate
+from circle15.project.metric import nearest
+from circle15.siting.choose import Aim, Chosen, choose, near_best, with_number, with_release
 from circle15.siting.field import Field, limits_of, locked
 from circle15.siting.recheck import Recheck, planned_city, recheck
 from circle15.siting.settle import Key, blocking, colliding
@@ -81,7 +83,7 @@ class ExitPlan:
 def plan_exits(
     field: Field, *, keep: Sequence[str] = (), aim: Aim = "coverage", least_share: float = LEAST_SHARE,
     steps: int = 1, additions: int = 0, release: float | None = None, scores: Scores | None = None,
-    aside: Sequence[str] = (), gap: float = 1e-3, seconds: float = 60.0, method: Method = "auto", plans: int = 0,
+    aside: Sequence[str] = (), gap: float = 1e-3, seconds: float = 45.0, method: Method = "auto", plans: int = 0,
     watch: Watch | None = None,
 ) -> ExitPlan:  # fmt: skip
     """Plan which institutions leave, and where new ones come in.
@@ -205,8 +207,6 @@ def _reasons(field: Field, keys: Sequence[Key]) -> tuple[list[str], list[str]]:
 
 
 def _nearest_kept(field: Field, at: Ints, chosen: Flags) -> tuple[Ints, Floats]:
-    from circle15.project.metric import nearest  # noqa: PLC0415 - keeps the rooms' imports short
-
     kept = np.flatnonzero(chosen)
     lon, lat = field.sites.geometry.x.to_numpy(), field.sites.geometry.y.to_numpy()
     j, metres = nearest(lon[at], lat[at], lon[kept], lat[kept])
@@ -282,17 +282,16 @@ def _coverage(field: Field, chosen: Flags) -> pd.DataFrame:
 
 def _losers(field: Field, chosen: Flags) -> pd.DataFrame:
     """Residents who have one within the radius today and none at the end, by township."""
-    from circle15.measure.pieces import locate  # noqa: PLC0415
-
-    _, before = distances_to(field, ~field.new)
-    _, after = distances_to(field, chosen)
-    lost = (before <= field.radius_m + 1e-3) & (after > field.radius_m + 1e-3)
+    reach = field.reach
+    had, has = (np.bincount(reach.point[s[reach.site]], minlength=reach.points) > 0 for s in (~field.new, chosen))
+    lost = np.flatnonzero(had & ~has)
+    before, after = _away_m(field, lost, ~field.new), _away_m(field, lost, chosen)
     places = field.ready.city.places
     townships = places[places["level"] == "township"]
     held = townships if len(townships) else places[places["level"] == "district"]
     at = locate(field.demand.lon[lost], field.demand.lat[lost], held)
     table = pd.DataFrame({
-        "place": at, "residents": field.demand.residents[lost], "before_m": before[lost], "after_m": after[lost],
+        "place": at, "residents": field.demand.residents[lost], "before_m": before, "after_m": after,
     })  # fmt: skip
     rows = []
     for place, part in table[table["place"] >= 0].groupby("place"):
@@ -305,6 +304,12 @@ def _losers(field: Field, chosen: Flags) -> pd.DataFrame:
         })  # fmt: skip
     columns = ["place_id", "name", "residents_lost", "before_m", "after_m", "farthest_m"]
     return pd.DataFrame(rows, columns=columns).sort_values("residents_lost", ascending=False).reset_index(drop=True)
+
+
+def _away_m(field: Field, points: Ints, chosen: Flags) -> Floats:
+    sites = field.sites.geometry[chosen]
+    demand = field.demand
+    return nearest(demand.lon[points], demand.lat[points], sites.x.to_numpy(), sites.y.to_numpy())[1]
 
 
 def _alternatives(

@@ -227,5 +227,7 @@ def _figure(value: object) -> str:
     if value is None or (isinstance(value, float) and pd.isna(value)):
         return "–"
     if isinstance(value, float):
-        return f"{value:,.6f}".rstrip("0").rstrip(".") if abs(value) < 1000 and value != int(value) else f"{value:,.0f}"  # noqa: PLR2004
+        # a density just below its threshold must not be shown as the threshold
+        digits = 0 if value == int(value) else 6 if abs(value) < 1000 else 1  # noqa: PLR2004
+        return f"{value:,.{digits}f}".rstrip("0").rstrip(".") if digits else f"{value:,.0f}"
     return str(value)
