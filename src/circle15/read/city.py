@@ -30,6 +30,7 @@ from circle15.read.files import Reading, checked_path
 from circle15.read.institutions import read_institutions
 from circle15.read.places import PlaceFile, read_place_files
 from circle15.read.population import MARGIN_M, read_population
+from circle15.read.positions import Examination, examine
 from circle15.read.scaling import scale_population
 from circle15.read.values import seen
 from circle15.read.zones import Bounds
@@ -134,7 +135,7 @@ _OWN = ("folder", "file", "assume_wgs84")
 class CityReading:
     """A city as read: its tables, what the user should know, and the scaling of residents (None where not asked).
 
-    `assumptions` and `counts` are those of the register.
+    `assumptions`, `counts` and `corrections` are those of the register, `examination` what its positions look like.
     """
 
     city: City
@@ -143,6 +144,7 @@ class CityReading:
     assumptions: tuple[Assumption, ...] = ()
     counts: tuple[SheetCount, ...] = ()
     corrections: tuple[Correction, ...] = ()
+    examination: Examination | None = None
 
 
 @dataclass
@@ -303,14 +305,17 @@ def gather(config: CityFiles, *, skip_faulty_rows: bool = False) -> tuple[CityRe
     if scaled is None:
         return None, tuple(held.problems)
     population, scaling = scaled
+    examination = examine(held.institutions.table, held.places.table)
     city = City(
-        institutions=held.institutions.table, population=population, places=held.places.table,
+        institutions=examination.applied_to(held.institutions.table), population=population, places=held.places.table,
         sources=(*held.institutions.sources, *held.places.sources, *held.population.sources),
         name=seen(config.city.name) or config.file, simulated=config.city.simulated,
     )  # fmt: skip
     warnings = tuple(p for p in held.problems if p.severity == "warning")
     register = held.institutions
-    reading = CityReading(city, warnings, scaling, register.assumptions, register.counts, register.corrections)
+    reading = CityReading(
+        city, warnings, scaling, register.assumptions, register.counts, register.corrections, examination
+    )
     return reading, tuple(held.problems)
 
 

@@ -260,7 +260,7 @@ def _records(
         data[name] = dates(_column(raw, matched[name]), faults) if name in matched else nothing
     data["source_row"] = np.array(raw.rows, dtype=np.int64)
     data["_valid"] = _flags(raw, matched, "valid", faults, default=True)
-    data["_sheet"] = [raw.sheet or ""] * count
+    data["source_sheet"] = [raw.sheet or ""] * count
     frame = gpd.GeoDataFrame(data, geometry=shapely.points(positions.lon, positions.lat), crs=CRS)
     dropped = [word is None for word in data["service"]]
     return frame[~np.array(dropped, dtype=bool)] if count else frame
@@ -362,11 +362,11 @@ def _check_ids(table: gpd.GeoDataFrame, faults: Faults) -> None:
     repeated = ids.duplicated().to_numpy() & (ids != "").to_numpy()
     if not repeated.any():
         return
-    first = dict(zip(ids[::-1], zip(table["_sheet"][::-1], table["source_row"][::-1], strict=True), strict=True))
+    first = dict(zip(ids[::-1], zip(table["source_sheet"][::-1], table["source_row"][::-1], strict=True), strict=True))
     for i in positions_of(repeated):
         sheet, row = first[ids.iloc[i]]
         faults.error(
-            "id_duplicate", sheet=table["_sheet"].iloc[i] or None, row=int(table["source_row"].iloc[i]),
+            "id_duplicate", sheet=table["source_sheet"].iloc[i] or None, row=int(table["source_row"].iloc[i]),
             value=ids.iloc[i], first=f"{sheet}:{row}" if sheet else row,
         )  # fmt: skip
 
@@ -375,7 +375,7 @@ def _without_faulty_rows(table: gpd.GeoDataFrame, faults: Faults) -> gpd.GeoData
     """Rows that no error names; errors are raised where one names no row or none is left."""
     errors = [p for p in faults.problems if p.severity == "error"]
     faulty = {(p.sheet or "", p.row) for p in errors}
-    keep = [place not in faulty for place in zip(table["_sheet"], table["source_row"], strict=True)]
+    keep = [place not in faulty for place in zip(table["source_sheet"], table["source_row"], strict=True)]
     if not any(keep) or any(p.row is None for p in errors):
         faults.raise_errors()
     return cast("gpd.GeoDataFrame", table[np.array(keep, dtype=bool)])
