@@ -183,7 +183,24 @@ class Prepared:
         found = self.measure(around) if len(around) else around
         return pd.DataFrame(found.drop(columns="geometry"))
 
+    def around(self, institution_id: str) -> list[dict[str, Any]]:
+        """Other institutions of every service as far as any rule of the plan looks, with distance_m, nearest first."""
+        own = self._register_rows[institution_id]
+        lon, lat = self._lonlat
+        reach_m = self.plan.reach_m() + 2 * self.worst_accuracy_m
+        _, j, metres = self._everyone.within(lon[[own]], lat[[own]], reach_m)
+        records = self._records
+        return [{**records[k], "distance_m": float(d)} for k, d in zip(j, metres, strict=True) if k != own]
+
     # ── parts of an answer ────────────────────────────────────
+
+    @cached_property
+    def _records(self) -> list[dict[str, Any]]:
+        return [{str(k): v for k, v in row.items()} for row in self._register_columns.to_dict("records")]
+
+    @cached_property
+    def _register_rows(self) -> dict[str, int]:
+        return {str(name): at for at, name in enumerate(self._register_columns["id"])}
 
     def _gradual(self, sites: gpd.GeoDataFrame, measured: pd.DataFrame) -> NDArray[np.bool_]:
         """Sites whose circle may cross a threshold of density or of residents within their position accuracy (n,)."""

@@ -52,7 +52,8 @@ POSITION_ACCURACY_M = 10.0
 
 # column -> pandas dtype; geometry besides. Missing numbers are NaN, missing words are "".
 INSTITUTION_COLUMNS: Mapping[str, str] = {
-    "id": "str",  # institution code 医保编码 (P or H + 6-digit division + 5 digits), unique
+    "id": "str",  # of the site: its institution code 医保编码 (P or H + 6-digit division + 5 digits), unique
+    "institution": "str",  # code that all sites of one institution share 分院区; the id itself for most
     "name": "str",
     "service": "str",  # one of SERVICES
     "level": "str",  # one of LEVELS or ""

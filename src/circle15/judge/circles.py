@@ -85,7 +85,7 @@ def _most(rule: CircleLimit, site: Site) -> tuple[int | None, tuple[str, ...]]:
     return (None, ("count_missing",)) if np.isnan(limit) else (int(limit), ())
 
 
-def _walked(rule: CircleLimit, near: pd.DataFrame, counted: Sequence[Neighbour]) -> bool:
+def _walked(rule: CircleLimit, near: Sequence[Mapping[str, Any]], counted: Sequence[Neighbour]) -> bool:
     """Whether walking distances (or times) are told of all neighbours that could lie within them.
 
     Nobody walks a shorter way than the straight line, so that one beyond `radius_m` needs no walking distance.
@@ -97,19 +97,15 @@ def _walked(rule: CircleLimit, near: pd.DataFrame, counted: Sequence[Neighbour])
         if not counted:
             return True
     column = "walking_m" if rule.minutes is None else "walking_minutes"
-    if column not in near.columns:
-        return False
-    told = set(near.loc[near[column].notna(), "id"].astype(str))
+    told = {str(n["id"]) for n in near if not np.isnan(_float(n.get(column), np.nan))}
     return all(n.id in told for n in counted)
 
 
 def _by_walking(
-    rule: CircleLimit, found: Sequence[Neighbour], near: pd.DataFrame, radius_m: float
+    rule: CircleLimit, found: Sequence[Neighbour], near: Sequence[Mapping[str, Any]], radius_m: float
 ) -> tuple[Neighbour, ...]:
     column, bound = ("walking_minutes", rule.minutes) if rule.minutes is not None else ("walking_m", radius_m)
-    if column not in near.columns:
-        return ()
-    far = dict(zip(near["id"].astype(str), near[column].astype(float), strict=True))
+    far = {str(n["id"]): _float(n.get(column), np.nan) for n in near}
     return tuple(n for n in found if far[n.id] <= float(bound or 0.0) + TOLERANCE_M)
 
 
@@ -117,21 +113,31 @@ def _counted(
     rule: CircleLimit, site: Site, exceeding: frozenset[str]
 ) -> tuple[tuple[Neighbour, ...], tuple[Neighbour, ...], tuple[Neighbour, ...]]:
     """Neighbours that count, those of another pooling area, and those of which the type is not known."""
-    near = site.near
     wanted = rule.counts_services or ((site.bid.service,) if rule.like == "service" else ())
-    if "service" in near.columns and wanted:
-        near = near[near["service"].isin(wanted)]
-    tags = [frozenset(str(t).split(";")) for t in _column(near, "tags", "")]
-    keep = [t.isdisjoint(rule.excludes) and (rule.like == "service" or not t.isdisjoint(rule.tags)) for t in tags]
-    near = near[np.array(keep, dtype=bool)]
-    states = [_same(rule, row, site) for row in near.to_dict("records")]
-    foreign = [_foreign(row, site) for row in near.to_dict("records")]
-    people = [replace(n, would_exceed=n.id in exceeding) for n in _records(near)]
-    order = sorted(range(len(people)), key=lambda i: (people[i].distance_m, people[i].id))
-    counted = tuple(people[i] for i in order if not foreign[i] and states[i] is State.YES)
-    apart = tuple(people[i] for i in order if foreign[i])
-    doubtful = tuple(people[i] for i in order if not foreign[i] and states[i] is State.UNKNOWN)
-    return counted, apart, doubtful
+    counted: list[Neighbour] = []
+    apart: list[Neighbour] = []
+    doubtful: list[Neighbour] = []
+    for row in site.near:
+        if wanted and row.get("service", wanted[0]) not in wanted:
+            continue
+        tags = frozenset(_text(row.get("tags")).split(";"))
+        if not tags.isdisjoint(rule.excludes) or (rule.like == "tag" and tags.isdisjoint(rule.tags)):
+            continue
+        one = _neighbour(row, would_exceed=str(row["id"]) in exceeding)
+        if _foreign(row, site):
+            apart.append(one)
+            continue
+        state = _same(rule, row, site)
+        if state is not State.NO:
+            (counted if state is State.YES else doubtful).append(one)
+    for found in (counted, apart, doubtful):
+        found.sort(key=lambda n: (n.distance_m, n.id))
+    return tuple(counted), tuple(apart), tuple(doubtful)
+
+
+def _neighbour(row: Mapping[Any, Any], *, would_exceed: bool) -> Neighbour:
+    accuracy_m = max(0.0, _float(row.get("position_accuracy_m"), POSITION_ACCURACY_M))
+    return Neighbour(str(row["id"]), _text(row.get("name")), float(row["distance_m"]), accuracy_m, would_exceed)
 
 
 def _same(rule: CircleLimit, row: Mapping[Any, Any], site: Site) -> State:

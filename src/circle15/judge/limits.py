@@ -113,6 +113,7 @@ def circle_computable(rule: CircleLimit) -> bool:
         rule.counts_services,
         rule.max_steps,
         rule.applicant,
+        rule.excludes,
         rule.where.zones,
         rule.where.areas,
     )
