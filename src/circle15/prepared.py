@@ -21,9 +21,10 @@ from circle15.errors import Problem, UsageError
 from circle15.judge.inputs import Inputs
 from circle15.judge.limits import circle_caps
 from circle15.judge.verdict import judge_site
-from circle15.measure.circles import lonlat, measure_circles
+from circle15.measure.circles import lonlat, measure_circles, residents_within
 from circle15.measure.density import measure_density
 from circle15.measure.ground import Ground
+from circle15.measure.position import circle_bounds, points_within_error
 from circle15.measure.totals import measure_totals, place_ids
 from circle15.policy.plan import Plan, check_places, mark_places
 from circle15.project.datum import to_wgs84
@@ -31,6 +32,9 @@ from circle15.project.metric import PointTree
 from circle15.schema import CRS, DATUMS, POSITION_ACCURACY_M, SERVICES, City, Datum, Population, Verdict
 
 PROPOSED_ID = "proposed"
+
+Floats = NDArray[np.float64]
+Objects = NDArray[np.object_]
 
 
 class Prepared:
@@ -122,18 +126,16 @@ class Prepared:
 
         `sites` needs id, service and point geometry (EPSG:4326); index in = index out.
         """
-        plan, city = self.plan, self.city
-        radius_m = plan.circle.radius_m
+        lon, lat = lonlat(sites)
+        services, ids = sites["service"].to_numpy(dtype=object), sites["id"].to_numpy(dtype=object)
         if self._ground is None:
-            circles = measure_circles(sites, city.institutions, city.population, radius_m=radius_m)
-            density = measure_density(sites, city.population, city.places)
+            columns = self._slow_columns(sites)
         else:
-            circles = pd.concat([self._others(sites), self._ground.circles(sites, radius_m=radius_m)], axis=1)
-            density = self._ground.density(sites)
-        measured = gpd.GeoDataFrame(pd.concat([sites, circles, density], axis=1), geometry="geometry", crs=sites.crs)
-        settings = city.places.set_index("id")["settings"]
-        measured["township_settings"] = measured["township_id"].map(settings).fillna("").astype(str)
-        return measured.join(circle_caps(plan, pd.DataFrame(measured.drop(columns="geometry"))))
+            points = np.asarray(sites.geometry.array, dtype=object)
+            columns = self._columns(lon, lat, points, services, ids)
+        found = pd.DataFrame(columns, index=sites.index)
+        measured = gpd.GeoDataFrame(pd.concat([sites, found], axis=1), geometry="geometry", crs=sites.crs)
+        return measured.join(circle_caps(self.plan, pd.DataFrame(measured.drop(columns="geometry"))))
 
     def judge(
         self,
@@ -152,10 +154,11 @@ class Prepared:
         known = {k: v for k, v in (attributes or {}).items() if k not in {"id", "service", "geometry"}}
         site = _proposed(service, position_accuracy_m, known, Point(wgs_lon[0], wgs_lat[0]))
         neighbours = self._neighbours(wgs_lon, wgs_lat, position_accuracy_m)
+        near = np.sort(neighbours.index.to_numpy()[(neighbours["service"] == service).to_numpy()])
         if walking is not None:
             neighbours = neighbours.merge(walking, on="id", how="left", validate="m:1")
-        near = np.sort(neighbours.index.to_numpy()[(neighbours["service"] == service).to_numpy()])
-        row = self.measure(site).drop(columns="geometry").iloc[0].to_dict()
+        measured = self.measure(site)
+        row = measured.drop(columns="geometry").iloc[0].to_dict()
         row |= {"lon": float(wgs_lon[0]), "lat": float(wgs_lat[0])}
         return judge_site(
             self.plan,
@@ -164,24 +167,76 @@ class Prepared:
             neighbour_measures=self.own_measures.iloc[near],
             totals=self.totals,
             inputs=replace(self.inputs, attributes=known),
+            elsewhere=self.measure_elsewhere(site, measured),
         )
+
+    def measure_elsewhere(self, sites: gpd.GeoDataFrame, measured: pd.DataFrame) -> pd.DataFrame:
+        """Measures at points within the position accuracy of sites that may be judged otherwise 位置误差.
+
+        Other places are always looked for; cells, and circles about points around the site, only where the plan's
+        density or steps are read from them and a threshold lies near enough. Rows as of `measure`, with `moved_m`.
+        """
+        unit = self.plan.density.unit if self.plan.density_classes else ""
+        cells = self.city.population if unit == "cell" else None
+        ring = self._gradual(sites, measured)
+        around = points_within_error(sites, self.city.places, ring=ring, cells=cells)
+        found = self.measure(around) if len(around) else around
+        return pd.DataFrame(found.drop(columns="geometry"))
 
     # ── parts of an answer ────────────────────────────────────
 
-    def _others(self, sites: gpd.GeoDataFrame) -> pd.DataFrame:
-        """Others of the same service within the radius, and the nearest one, as `measure_circles` gives them."""
-        lon, lat = lonlat(sites)
-        others, nearest_m = np.zeros(len(sites), dtype=np.int64), np.full(len(sites), np.nan)
-        for service, at in sites.groupby("service", sort=True).indices.items():
-            if service not in self._of_service:
-                continue
-            _, tree, ids = self._of_service[service]
-            own = ids.get_indexer(sites["id"].to_numpy()[at])
+    def _gradual(self, sites: gpd.GeoDataFrame, measured: pd.DataFrame) -> NDArray[np.bool_]:
+        """Sites whose circle may cross a threshold of density or of residents within their position accuracy (n,)."""
+        steps = {s.up_to for r in self.plan.circle_rules() for s in r.max_steps if s.up_to is not None}
+        classes = self.plan.density_classes if self.plan.density.unit == "circle" else ()
+        density = {bound for c in classes for bound in (c.min, c.below) if bound is not None}
+        near = np.zeros(len(sites), dtype=bool)
+        if steps or density:
+            land_km2 = measured["circle_land_km2"].to_numpy(dtype=float)
+            bounds = circle_bounds(sites, land_km2, self._residents, radius_m=self.plan.circle.radius_m)
+            for name, thresholds in (("density", density), ("residents", steps)):
+                low, high = (bounds[f"{name}_{end}"].to_numpy() for end in ("low", "high"))
+                for threshold in thresholds:
+                    near |= (low <= threshold) & (threshold <= high)
+        return near
+
+    def _residents(self, sites: gpd.GeoDataFrame, radius_m: float) -> NDArray[np.float64]:
+        if self._ground is not None:
+            return self._ground.circles(*lonlat(sites), radius_m=radius_m)["residents_within"]
+        blocks = self.city.population.blocks()
+        return np.asarray(sum(residents_within(*lonlat(sites), block, radius_m=radius_m) for block in blocks))
+
+    def _columns(
+        self, lon: Floats, lat: Floats, points: Objects, services: Objects, ids: Objects
+    ) -> dict[str, NDArray[Any]]:
+        """Measures of sites (n,) as columns, from the indexes."""
+        assert self._ground is not None  # noqa: S101 - the caller has asked
+        others, nearest_m = self._others(lon, lat, services, ids)
+        circles = self._ground.circles(lon, lat, radius_m=self.plan.circle.radius_m)
+        return {"others_within": others, "nearest_other_m": nearest_m, **circles, **self._ground.density(points)}
+
+    def _slow_columns(self, sites: gpd.GeoDataFrame) -> dict[str, NDArray[Any]]:
+        """The same from a population that is read block by block."""
+        city, radius_m = self.city, self.plan.circle.radius_m
+        circles = measure_circles(sites, city.institutions, city.population, radius_m=radius_m)
+        density = measure_density(sites, city.population, city.places)
+        settings = city.places.set_index("id")["settings"]
+        marks = density["township_id"].map(settings).fillna("").astype(str)
+        table = pd.concat([circles, density, marks.rename("township_settings")], axis=1)
+        return {str(name): values.to_numpy() for name, values in table.items()}
+
+    def _others(self, lon: Floats, lat: Floats, services: Objects, ids: Objects) -> tuple[NDArray[np.int64], Floats]:
+        """Others of the same service within the radius, and metres to the nearest, as `measure_circles` has them."""
+        others, nearest_m = np.zeros(len(lon), dtype=np.int64), np.full(len(lon), np.nan)
+        for service in sorted(set(services) & set(self._of_service)):
+            at = np.flatnonzero(services == service)
+            _, tree, register = self._of_service[service]
+            own = register.get_indexer(pd.Index(ids[at]))
             i, j, _ = tree.within(lon[at], lat[at], self.plan.circle.radius_m)
             others[at] = np.bincount(i[j != own[i]], minlength=len(at))
             _, metres = tree.nearest(lon[at], lat[at], skip=own)
             nearest_m[at] = np.where(np.isfinite(metres), metres, np.nan)
-        return pd.DataFrame({"others_within": others, "nearest_other_m": nearest_m}, index=sites.index)
+        return others, nearest_m
 
     def _neighbours(self, lon: NDArray[np.float64], lat: NDArray[np.float64], accuracy_m: float) -> pd.DataFrame:
         """Institutions of every service as far as any rule of the plan looks; index: place in the register."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
@@ -63,6 +64,8 @@ INSTITUTION_COLUMNS: Mapping[str, str] = {
     "valid_from": "datetime64[s]",
     "valid_to": "datetime64[s]",
     "position_accuracy_m": "float64",
+    "position_reason": "str",  # why the accuracy is what it is: a word under columns.positions.reason
+    "place_told": "str",  # district, township or its code as the register says, "" where it does not
     "source_row": "int64",  # row number in the source as a user sees it
 }
 PLACE_COLUMNS: Mapping[str, str] = {
@@ -110,6 +113,22 @@ class Assumption:
     row: int | None = None
     column: str | None = None
     params: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A cell that was read otherwise than it stands 更正: `before` as given, `after` as it would have to be written.
+
+    `what` is the assumption behind it (`read.assumption`); row and column are those that a user sees.
+    """
+
+    file: str
+    what: str
+    sheet: str | None
+    row: int
+    column: str
+    before: str
+    after: str
 
 
 @dataclass(frozen=True)
@@ -194,8 +213,59 @@ class PopulationBlocks:
 
 
 @dataclass(frozen=True)
+class Streets:
+    """Ways that people may walk 步行路网: nodes, edges between them, and the course of each edge; arrays are read-only.
+
+    Every edge is walked both ways and stands once. Parameters (n nodes, m edges, s vertices):
+
+    lon, lat
+        (n,) nodes, degrees WGS 84.
+    u, v
+        (m,) nodes at both ends of each edge; equal for a loop.
+    length_m
+        (m,) geodesic length along the vertices.
+    shape_lon, shape_lat
+        (s,) vertices of all edges, each edge from its u to its v, both ends included.
+    shape_m
+        (s,) metres from u along the edge to each vertex.
+    shape_start
+        (m + 1,) first vertex of each edge.
+    start, other, edge
+        (n + 1,), (2m,), (2m,) for every node the run of its neighbours and by which edge each is reached.
+    elevation_m
+        (n,) height of the nodes; NaN where the source does not tell.
+    """
+
+    lon: NDArray[np.float64]
+    lat: NDArray[np.float64]
+    u: NDArray[np.int64]
+    v: NDArray[np.int64]
+    length_m: NDArray[np.float64]
+    shape_lon: NDArray[np.float64]
+    shape_lat: NDArray[np.float64]
+    shape_m: NDArray[np.float64]
+    shape_start: NDArray[np.int64]
+    start: NDArray[np.int64]
+    other: NDArray[np.int64]
+    edge: NDArray[np.int64]
+    elevation_m: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        for array in vars(self).values():
+            array.setflags(write=False)
+
+    @property
+    def length_km(self) -> float:
+        """Kilometres of all edges."""
+        return float(self.length_m.sum()) / 1000
+
+
+@dataclass(frozen=True)
 class City:
-    """What one assessment looks at: institutions, residents, places, and where each came from."""
+    """What one assessment looks at: institutions, residents, places, and where each came from.
+
+    `streets` is the walk network where one was given.
+    """
 
     institutions: gpd.GeoDataFrame
     population: Population | PopulationBlocks
@@ -203,6 +273,7 @@ class City:
     sources: tuple[Source, ...] = ()
     name: str = ""
     simulated: bool = False
+    streets: Streets | None = None
 
 
 class Outcome(StrEnum):

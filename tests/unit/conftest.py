@@ -97,6 +97,7 @@ class Case:
         as_of=None,
         register=True,
         site=None,
+        elsewhere=(),
         **attributes,
     ):
         row = {
@@ -133,9 +134,11 @@ class Case:
             as_of,
             attributes,
         )
+        around = pd.DataFrame([row | other for other in elsewhere], columns=[*row, "moved_m"])
         verdict = judge_site(
-            self.plan, site=row, neighbours=near, neighbour_measures=theirs, totals=self.totals(), inputs=inputs
-        )
+            self.plan, site=row, neighbours=near, neighbour_measures=theirs, totals=self.totals(), inputs=inputs,
+            elsewhere=around,
+        )  # fmt: skip
         assert_worded(verdict)
         return verdict
 

@@ -165,7 +165,7 @@ def test_check_data_lists_everything_and_exits_1(capsys, toy_city, tmp_path):
     text = (
         register.read_text(encoding="utf-8")
         .replace("105.0200,37.5150", "abc,37.5150")
-        .replace("105.0800,37.5150", "37.5150,105.0800")
+        .replace("105.0800,37.5150", "37.5150,195.0800")
     )
     register.write_text(text, encoding="utf-8")
     code, out, _ = run(capsys, "check-data", toy_city, "--out", tmp_path / "p.xlsx")
@@ -250,3 +250,11 @@ def test_only_cards_for_a_service_never_admit(capsys, sample_city):
     )
     assert code == 0
     assert "结论：待核查" in out.splitlines()[0]
+
+
+def test_a_point_outside_all_places_is_said(capsys, toy_city):
+    code, out, _ = run(capsys, "site", toy_city, "--lon", "0", "--lat", "0", "--datum", "wgs84")
+    assert code == 0
+    assert "不在所载区划之内" in out
+    code, out, _ = run(capsys, "site", toy_city, "--lon", "105.02", "--lat", "37.515", "--datum", "wgs84")
+    assert "不在所载区划之内" not in out

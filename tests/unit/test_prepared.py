@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import box
 
-from circle15.measure.circles import measure_circles
+from circle15.measure.circles import lonlat, measure_circles
 from circle15.measure.density import measure_density
 from circle15.measure.ground import Ground
 from circle15.policy.plan import load_plan
@@ -61,11 +61,11 @@ def test_areas_and_points_are_ground_too(ready, kind):
     sites = sites_at([105.02, 105.055, 105.3], [37.515, 37.52, 37.6])
     ground = Ground(population, ready.city.places)
     slow = measure_circles(sites, ready.city.institutions, population, radius_m=800.0)
-    for column, values in ground.circles(sites, radius_m=800.0).items():
+    for column, values in ground.circles(*lonlat(sites), radius_m=800.0).items():
         np.testing.assert_allclose(values, slow[column], rtol=1e-12)
-    density = ground.density(sites)
+    density = ground.density(np.asarray(sites.geometry.array, dtype=object))
     for column, values in measure_density(sites, population, ready.city.places).items():
-        pd.testing.assert_series_equal(density[column], values, check_dtype=False)
+        pd.testing.assert_series_equal(pd.Series(density[column], name=column), values, check_dtype=False)
 
 
 def test_a_tree_asked_twice_answers_as_the_functions_do():

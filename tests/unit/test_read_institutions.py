@@ -25,9 +25,9 @@ from circle15.words import LANGS, word_problem
 
 HEADER = ["医保编码", "机构名称", "机构类型", "经度", "纬度", "等级", "床位数", "双通道", "地址"]
 ROWS = [
-    ["P64050200001", "甲药店", "零售药店", 105.19, 37.51, "", "", "是", "鼓楼东街1号"],
-    ["H64050200002", "乙医院", "医院", 105.20, 37.52, "三级甲等", 300, "否", "鼓楼西街2号"],
-    ["H64050200003", "丙诊所", "诊所", 105.21, 37.53, "未定级", "", "", ""],
+    ["P64050200001", "甲药店", "零售药店", 105.190123, 37.510123, "", "", "是", "鼓楼东街1号"],
+    ["H64050200002", "乙医院", "医院", 105.200123, 37.520123, "三级甲等", 300, "否", "鼓楼西街2号"],
+    ["H64050200003", "丙诊所", "诊所", 105.210123, 37.530123, "未定级", "", "", ""],
 ]
 
 
@@ -120,8 +120,8 @@ def test_every_format_gives_the_same_table(tmp_path: Path, name: str) -> None:
     assert list(table["id"]) == [r[0] for r in ROWS]
     assert list(table["name"]) == ["甲药店", "乙医院", "丙诊所"]
     assert list(table["service"]) == ["pharmacy", "inpatient", "outpatient"]
-    np.testing.assert_allclose(table.geometry.x, [105.19, 105.20, 105.21], atol=1e-12)
-    np.testing.assert_allclose(table.geometry.y, [37.51, 37.52, 37.53], atol=1e-12)
+    np.testing.assert_allclose(table.geometry.x, [105.190123, 105.200123, 105.210123], atol=1e-12)
+    np.testing.assert_allclose(table.geometry.y, [37.510123, 37.520123, 37.530123], atol=1e-12)
     assert path.read_bytes() == before
 
 
@@ -243,9 +243,8 @@ def test_all_faults_of_a_register_come_at_once_with_their_place(tmp_path: Path) 
     ]
     found = problems_of(lambda: read_institutions(write_xlsx(tmp_path / "a.xlsx", {"药店": rows}), datum="wgs84"))
     assert set(found) == {
-        ("number_text", 2, "经度", "abc"),
+        ("coordinate_unclear", 2, "经度", "abc"),
         ("id_duplicate", 3, None, "P1"),
-        ("coordinate_swapped", 3, "经度", "37.5"),
         ("value_missing", 4, "医保编码", None),
         ("service_unknown", 5, "机构类型", "兽医"),
         ("number_negative", 5, "床位数", "-3.0"),
@@ -265,7 +264,7 @@ def test_one_problem_reads_as_one_line_of_place_value_fault_and_remedy(tmp_path:
     with pytest.raises(InputError) as caught:
         read_institutions(write_xlsx(tmp_path / "register.xlsx", {"药店": rows}), datum="wgs84")
     assert word_problem(caught.value.problems[0], "zh") == (
-        "register.xlsx，工作表“药店”，第 2 行，列“经度”，值“abc”：应为数字，实为文字。请改为数字（不带单位）。"
+        "register.xlsx，工作表“药店”，第 2 行，列“经度”，值“abc”：无法识别为坐标。请写成十进制度（如 105.196698），或度分秒（如 105°11′48.1″）。"
     )
 
 

@@ -11,8 +11,8 @@ from circle15.read.sites import read_sites
 
 TABLE = """\
 名称,服务类型,经度,纬度,坐标系,床位,经营性质
-甲药店,零售药店,105.0210,37.5160,wgs84,,营利性
-乙医院,住院,105.0800,37.5100,gcj02,50,非营利性
+甲药店,零售药店,105.02101,37.51604,wgs84,,营利性
+乙医院,住院,105.08002,37.51004,gcj02,50,非营利性
 """
 
 
@@ -28,8 +28,8 @@ def test_rows_keep_their_own_datum_and_what_applicants_state(tmp_path):
         2,
         "甲药店",
         "pharmacy",
-        105.021,
-        37.516,
+        105.02101,
+        37.51604,
         "wgs84",
     )
     assert (two.row, two.service, two.datum, two.attributes["beds"]) == (3, "inpatient", "gcj02", 50.0)
@@ -60,7 +60,7 @@ def test_datum_of_the_option_holds_where_a_row_states_none(tmp_path):
         ("gcj02", "mars", "site_datum_unknown"),
         ("住院", "理发店", "service_unknown"),
         ("105.0800", "1050", "coordinate_range"),
-        ("105.0800", "", "coordinate_missing"),
+        ("105.08002", "", "coordinate_missing"),
     ],
 )
 def test_faulty_rows_are_named(tmp_path, old, new, said):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -13,6 +14,7 @@ from shapely.geometry import Point, box
 from circle15.measure.totals import place_ids
 from circle15.policy.plan import load_plan
 from circle15.prepared import register_of, standing_on
+from circle15.project.metric import areas_m2
 from circle15.schema import City, Outcome, Population
 from circle15.study import assess, judge_proposed
 
@@ -108,3 +110,47 @@ def test_the_city_as_it_stands_is_counted_from_the_register(city):
     found = assess(PLAN, city, as_of=dt.date(2026, 7, 1)).findings
     shares = [f for f in found if f.rule_id == "p.group"]
     assert {f.ground_name: f.observed for f in shares} == {"中心片区": 1, "其他片区": 1}
+
+
+#   中心片区 甲区 | 其他片区 乙县: spacing 300 m west of the border, 600 m east of it; P9 stands 450 m off
+@pytest.mark.parametrize(("accuracy_m", "outcome"), [(0.0, None), (5.8, None), (6.2, Outcome.REVIEW)])
+def test_a_border_of_zones_within_the_position_error(city, pick, accuracy_m, outcome):
+    near = gpd.GeoDataFrame([row("P9", 110.1 - 456 / M_LON)], crs=4326)
+    site = {"lon": 110.1 - 6 / M_LON, "lat": LAT, "datum": "wgs84", "service": "pharmacy"}
+    given = judge_proposed(PLAN, replace(city, institutions=near), **site, position_accuracy_m=accuracy_m)
+    assert pick(given, "p.spacing.core").outcome is Outcome.MET
+    found = [f for f in given.findings if f.rule_id == "p.spacing.outer" and f.ground == "circle"]
+    assert [f.outcome for f in found] == ([] if outcome is None else [outcome])
+    if found:
+        assert found[0].evidence.figures["border_m"] == pytest.approx(6.0, abs=0.05)
+        assert found[0].evidence.figures["beyond"] == "乙县 乙镇"
+
+
+@pytest.mark.parametrize(("unit", "accuracy_m", "note"), [
+    ("circle", 1.0, None), ("circle", 60.0, "position_class"), ("cell", 60.0, None), ("cell", 210.0, "position_class"),
+    ("place", 210.0, None),
+])  # fmt: skip
+def test_a_density_threshold_within_the_position_error(city, unit, accuracy_m, note):
+    # 6000 a km² on the left of 110.05, nobody on the right: 200 m west of the line a circle of 800 m holds more than 3000
+    km2 = areas_m2([box(110, 29.9, 110.05, 30.1)])[0] / 1e6
+    people = gpd.GeoDataFrame(
+        {"residents": [6000.0 * km2, 1.0]}, geometry=[box(110, 29.9, 110.05, 30.1), box(110.05, 29.9, 110.1, 30.1)], crs=4326
+    )  # fmt: skip
+    places = city.places.assign(name=["沙坡头区", "中宁县", "甲镇", "乙镇"], settings="subdistrict", residents=1.0)
+    third = places.iloc[[1]].assign(id="D2", name="海原县", geometry=[box(111, 29.9, 111.1, 30.1)])
+    places = pd.concat([places, third], ignore_index=True)
+    land = box(110, 29.9, 110.2, 30.1)
+    drawn = replace(city, population=Population(people, land, "area", 5e3), places=places)
+    plan = load_plan("zhongwei")
+    plan = plan.model_copy(update={"density": plan.density.model_copy(update={"unit": unit})})
+    moved_m = 30.0 if unit == "circle" else 200.0
+    site = {"lon": 110.05 - moved_m / M_LON, "lat": LAT, "datum": "wgs84", "service": "pharmacy"}
+    given = judge_proposed(plan, drawn, **site, position_accuracy_m=accuracy_m)
+    notes = {n for f in given.findings for n in f.evidence.notes if n.startswith("position_")}
+    assert notes - {"position_check"} == ({note} if note else set())
+
+
+def test_a_community_is_found_for_a_proposed_site(city, pick):
+    own = city.places.iloc[[2]].assign(id="C0", name="某社区", level="community", parent="T0")
+    held = replace(city, places=pd.concat([city.places, own], ignore_index=True))
+    assert pick(judge(held), "p.community").ground_name == "某社区"

@@ -195,6 +195,7 @@ def finding_row(finding: Finding, rule: int, lang: Lang) -> dict[str, Any]:
     """One finding without its rule's words."""
     known = catalogue(lang)
     notes = (known.get(f"judge.note.{note}", "") for note in finding.evidence.notes)
+    figures = {k: shown(f"{v:g}" if isinstance(v, float) else v) for k, v in finding.evidence.figures.items()}
     return {
         "rule": rule,
         "outcome": str(finding.outcome),
@@ -208,8 +209,15 @@ def finding_row(finding: Finding, rule: int, lang: Lang) -> dict[str, Any]:
         "borderline": [
             {"name": shown(n.name), "distance_m": number(n.distance_m)} for n in finding.evidence.borderline
         ],
-        "notes": [n for n in notes if n and "{" not in n],
+        "notes": [n.format_map(_Slots(figures)) for n in notes if n],
     }
+
+
+class _Slots(dict[str, str]):
+    """Figures of a note; one that is not told is a dash."""
+
+    def __missing__(self, key: str) -> str:
+        return "–"
 
 
 def place_rows(assessment: Assessment, district: District) -> list[dict[str, Any]]:

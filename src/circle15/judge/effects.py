@@ -248,10 +248,12 @@ def _none_within(site: Site) -> State:
     if near.empty:
         return State.YES
     own_m = _float(site.row.get("position_accuracy_m"), POSITION_ACCURACY_M)
+    theirs_m = near["position_accuracy_m"] if "position_accuracy_m" in near.columns else POSITION_ACCURACY_M
     gap_m = near["distance_m"] - site.plan.circle.radius_m
-    if (gap_m > 2 * own_m).all():
+    slack_m = theirs_m + own_m
+    if (gap_m > slack_m).all():
         return State.YES
-    return State.NO if (gap_m <= 0).any() else State.UNKNOWN
+    return State.NO if (gap_m <= -slack_m).any() else State.UNKNOWN
 
 
 def _prefer(rule: Prefer, site: Site) -> Finding:

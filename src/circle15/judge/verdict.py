@@ -6,7 +6,7 @@ and swaps, circle, township, priority, cases decided one by one, goals, then the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from circle15.judge.effects import TARGET, card, judge_effect
 from circle15.judge.findings import in_order
 from circle15.judge.inputs import Inputs, place_of, text
 from circle15.judge.lattice import collide, conclude, deciding_rules, lift
+from circle15.judge.position import Elsewhere, grounds, reconcile
 from circle15.judge.series import State, series_of
 from circle15.policy.cards import Card, Where
 from circle15.policy.rules import AreaLimit, CircleLimit, Exempt
@@ -38,6 +39,7 @@ def judge_site(
     neighbour_measures: pd.DataFrame,
     totals: pd.DataFrame,
     inputs: Inputs | None = None,
+    elsewhere: pd.DataFrame | None = None,
 ) -> Verdict:
     """Test a proposed site against every rule for its service.
 
@@ -55,6 +57,9 @@ def judge_site(
         One row a place, the site not counted (measure/totals.py).
     inputs
         Register, indicators, events, day and attributes, as far as they are known (judge/inputs.py).
+    elsewhere
+        Rows of measures like `site` at points within its position accuracy, with `id` of the site and `moved_m`, how
+        far it lies from that ground; what would come out otherwise there asks for a check on site.
 
     Returns
     -------
@@ -62,19 +67,24 @@ def judge_site(
         Counts include the site: the circle its own place in the middle, areas today's total and one more.
     """
     subject, service = str(site.get("id", "")), str(site["service"])
-    row = with_caps(plan, pd.DataFrame([{**site, "id": subject}]), totals)
     given = inputs or Inputs()
     numbers = {k: _float(site.get(k)) for k in ("beds", "stations", "physicians")}
     bid = Bid(subject, service, text(site.get("tags")), level=text(site.get("level")), **numbers)
     near = neighbours
     if "site_id" in neighbours.columns:
         near = neighbours[neighbours["site_id"].astype(str) == subject]
-    capped = {str(k): v for k, v in row.iloc[0].items()}
-    series = series_of(plan.indicators, given)
-    around = Site(plan, capped, bid, totals, near, given, series, text(capped.get("density_class")))
-    exceeding = exceeding_neighbours(plan, neighbours, neighbour_measures, totals)
     rules = [r for r in plan.rules if service in r.services]
-    found = [f for r in rules for f in _site_findings(r, around, row, exceeding)]
+    exceeding = exceeding_neighbours(plan, neighbours, neighbour_measures, totals)
+    here, *others = _rows(plan, [{**site, "id": subject}, *_moved(elsewhere, subject)], totals)
+    around = Site(plan, here, bid, totals, near, given, series_of(plan.indicators, given))
+
+    def judge(row: Mapping[str, Any]) -> list[Finding]:
+        place = replace(around, row=row, density_class=text(row.get("density_class")))
+        frame = pd.DataFrame([row])
+        return [f for r in rules for f in _site_findings(r, place, frame, exceeding)]
+
+    there = [Elsewhere(row, tuple(judge(row))) for row in grounds(rules, here, others)]
+    found = reconcile(plan, here, judge(here), there, conclude=lambda one: conclude(collide(plan, lift(plan, one))[0]))
     found, collisions = collide(plan, lift(plan, found))
     found.sort(key=in_order)
     measures = {k: v for k, v in site.items() if isinstance(v, (int, float, str)) and not isinstance(v, bool)}
@@ -83,6 +93,19 @@ def judge_site(
         counted=_counted(plan, found), decided_by=deciding_rules(found),
         as_of=given.as_of.isoformat() if given.as_of is not None else "",
     )  # fmt: skip
+
+
+def _moved(elsewhere: pd.DataFrame | None, subject: str) -> list[dict[str, Any]]:
+    if elsewhere is None or elsewhere.empty:
+        return []
+    rows = elsewhere[elsewhere["id"].astype(str) == subject]
+    return [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]
+
+
+def _rows(plan: Plan, rows: Sequence[Mapping[str, Any]], totals: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows with the classes and caps that the plan gives them."""
+    capped = with_caps(plan, pd.DataFrame([dict(r) for r in rows]), totals)
+    return [{str(k): v for k, v in row.items()} for row in capped.to_dict("records")]
 
 
 def _counted(plan: Plan, findings: list[Finding]) -> bool:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Geometries = NDArray[np.object_]
 
 _M2_PER_KM2 = 1e6
-LEVELS = ("township", "district", "city")
+LEVELS = ("community", "township", "district", "city")
 
 
 def measure_density(
@@ -43,12 +43,12 @@ def measure_density(
     population
         Residents; cells that a township border cuts count by the exact share of their area inside.
     places
-        `id`, `name`, `level`, `residents` and outline; other levels than township, district and city are not looked at.
+        `id`, `name`, `level`, `residents` and outline.
 
     Returns
     -------
-    DataFrame indexed like `sites`: `township_id`, `township_name`, `district_id`, `district_name`, `city_id`,
-    `city_name` ("" where none holds the point; a point on a border belongs to the first by id),
+    DataFrame indexed like `sites`: `community_id`, `community_name` and so for township, district and city (""
+    where none holds the point; a point on a border belongs to the first by id),
     `density_place_per_km2` (residents of the township, official ones where given, on its land that the source covers;
     NaN without a township or without land) and `density_cell_per_km2` (of the cell that holds the point, the first by
     order where several do; 0 on ground without residents, NaN for points and off the ground of an area source).

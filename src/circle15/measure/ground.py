@@ -7,14 +7,13 @@ cells and outlines for each question.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import shapely
 
 from circle15.measure.cells import CellArrays, disc_fractions, pack_cells
-from circle15.measure.circles import land_within_km2, lonlat
+from circle15.measure.circles import land_within_km2
 from circle15.measure.density import LEVELS, place_densities
 from circle15.project.metric import PointTree, areas_m2
 
@@ -70,48 +69,55 @@ class Ground:
         townships = self._levels["township"].table
         return place_densities(townships, np.arange(len(townships)), self.block)
 
-    def circles(self, sites: gpd.GeoDataFrame, *, radius_m: float) -> pd.DataFrame:
-        """Residents and land of each site's circle, as `measure_circles` gives them, without the neighbours.
+    def circles(self, lon: FloatArray, lat: FloatArray, *, radius_m: float) -> dict[str, FloatArray]:
+        """Residents and land of each circle, as `measure_circles` gives them, without the neighbours.
+
+        Parameters
+        ----------
+        lon, lat
+            (n,) EPSG:4326 degrees; NaN gives NaN.
+        radius_m
+            Radius in metres, bound included.
 
         Returns
         -------
-        DataFrame indexed like `sites`: residents_within, circle_km2, circle_land_km2, density_circle_per_km2.
+        Columns (n,): residents_within, circle_km2, circle_land_km2, density_circle_per_km2.
         """
-        lon, lat = lonlat(sites)
-        residents = np.zeros(len(sites))
+        n = len(lon)
+        residents = np.zeros(n)
         for cells, tree, reach_m in self._sizes:
             at, near = tree.candidates(lon, lat, radius_m + reach_m)
             cell = cells[near]
             share = disc_fractions(self._cells, cell, lon[at], lat[at], radius_m=radius_m)
-            residents += np.bincount(at, share * self._cells.residents[cell], minlength=len(sites))
+            residents += np.bincount(at, share * self._cells.residents[cell], minlength=n)
         circle_km2 = np.pi * radius_m**2 / _M2_PER_KM2
-        land_km2 = np.full(len(sites), circle_km2)
+        land_km2 = np.full(n, circle_km2)
         if self.block.land is not None:
             land_km2 = np.minimum(land_within_km2(lon, lat, self.block.land, radius_m), circle_km2)
         nowhere = np.isnan(lon) | np.isnan(lat)
         residents[nowhere] = land_km2[nowhere] = np.nan
-        density = np.divide(residents, land_km2, out=np.full(len(sites), np.nan), where=land_km2 > 0)
-        return pd.DataFrame(
-            {
-                "residents_within": residents,
-                "circle_km2": np.where(nowhere, np.nan, circle_km2),
-                "circle_land_km2": land_km2,
-                "density_circle_per_km2": density,
-            },
-            index=sites.index,
-        )
+        density = np.divide(residents, land_km2, out=np.full(n, np.nan), where=land_km2 > 0)
+        return {
+            "residents_within": residents,
+            "circle_km2": np.where(nowhere, np.nan, circle_km2),
+            "circle_land_km2": land_km2,
+            "density_circle_per_km2": density,
+        }
 
-    def density(self, sites: gpd.GeoDataFrame) -> pd.DataFrame:
-        """Places that hold each site and the densities over township and cell, as `measure_density` gives them."""
-        points = np.asarray(sites.geometry.array, dtype=object)
-        out: dict[str, object] = {}
+    def density(self, points: NDArray[np.object_]) -> dict[str, NDArray[Any]]:
+        """Places that hold each point (n,) and densities over township and cell, as `measure_density` gives them.
+
+        Columns (n,) besides: township_settings, the marks of the township.
+        """
+        out: dict[str, NDArray[Any]] = {}
         held = {level: outlines.holding(points) for level, outlines in self._levels.items()}
         for level, at in held.items():
             for column in ("id", "name"):
                 out[f"{level}_{column}"] = np.append(self._levels[level].words[column], "")[at]
         out["density_place_per_km2"] = np.append(self._township_densities, np.nan)[held["township"]]
         out["density_cell_per_km2"] = self._cell_densities(points)
-        return pd.DataFrame(out, index=sites.index)
+        out["township_settings"] = np.append(self._levels["township"].words["settings"], "")[held["township"]]
+        return out
 
     def _cell_densities(self, points: NDArray[np.object_]) -> FloatArray:
         placed = ~(shapely.is_missing(points) | shapely.is_empty(points))
@@ -139,7 +145,9 @@ class _Outlines:
 
     def __init__(self, table: gpd.GeoDataFrame) -> None:
         self.table = table.iloc[np.argsort(table["id"].to_numpy().astype(str), kind="stable")]
-        self.words = {column: self.table[column].to_numpy(dtype=object) for column in ("id", "name")}
+        self.words = {
+            column: self.table[column].fillna("").to_numpy(dtype=object) for column in ("id", "name", "settings")
+        }
         self._geometries = np.asarray(self.table.geometry.array, dtype=object)
         shapely.prepare(self._geometries)
         self._tree = shapely.STRtree(self._geometries)

@@ -182,6 +182,15 @@ def circle_outline(lon: float, lat: float, radius_m: float, points: int = 128) -
     return Polygon(np.column_stack((x, y)))
 
 
+def moved_to(lon: ArrayLike, lat: ArrayLike, azimuth: ArrayLike, metres: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Points a geodesic distance away in a direction (degrees clockwise from north), element by element (EPSG:4326)."""
+    arrays = [np.asarray(v, dtype=np.float64) for v in (lon, lat, azimuth, metres)]
+    shape = np.broadcast_shapes(*(v.shape for v in arrays))
+    a, b, c, d = (np.ascontiguousarray(v).ravel() for v in np.broadcast_arrays(*arrays))
+    x, y, _ = _GEOD.fwd(a, b, c, d)
+    return np.asarray(x, dtype=np.float64).reshape(shape), np.asarray(y, dtype=np.float64).reshape(shape)
+
+
 def areas_m2(geometries: ArrayLike) -> FloatArray:
     """Geodesic areas in square metres of polygons, multipolygons and collections (EPSG:4326), holes left out.
 

@@ -29,7 +29,7 @@ def check_city(config: CityFiles) -> tuple[Problem, ...]:
 
     Never raises for faults of the input. The cross-checks need all files read: they are left out where one failed.
     """
-    reading, problems = gather(config)
+    reading, problems = gather(config, skip_faulty_rows=True)
     found = list(problems)
     if reading is not None:
         found += cross_checks(reading.city, datum=config.institutions.datum, file=Path(config.institutions.file).name)

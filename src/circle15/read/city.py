@@ -17,7 +17,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import geopandas as gpd
 import pandas as pd
@@ -32,10 +32,12 @@ from circle15.read.places import PlaceFile, read_place_files
 from circle15.read.population import MARGIN_M, read_population
 from circle15.read.scaling import scale_population
 from circle15.read.values import seen
+from circle15.read.zones import Bounds
 from circle15.schema import (
     POSITION_ACCURACY_M,
     Assumption,
     City,
+    Correction,
     Datum,
     PlaceLevel,
     Population,
@@ -140,6 +142,7 @@ class CityReading:
     scaling: pd.DataFrame | None = None
     assumptions: tuple[Assumption, ...] = ()
     counts: tuple[SheetCount, ...] = ()
+    corrections: tuple[Correction, ...] = ()
 
 
 @dataclass
@@ -281,11 +284,16 @@ def read_city(config: CityFiles) -> tuple[City, tuple[Problem, ...]]:
     return reading.city, reading.warnings
 
 
-def gather(config: CityFiles) -> tuple[CityReading | None, tuple[Problem, ...]]:
-    """Read all files of a city without raising for their faults: the city (None where a part failed) and problems."""
+def gather(config: CityFiles, *, skip_faulty_rows: bool = False) -> tuple[CityReading | None, tuple[Problem, ...]]:
+    """Read all files of a city without raising for their faults: the city (None where a part failed) and problems.
+
+    With `skip_faulty_rows` a register loses its faulty rows instead of failing as a whole.
+    """
     held = _Gathered()
-    held.institutions = _tried(held, lambda: _read_institutions(config))
     held.places = _tried(held, lambda: read_place_files([_place_file(config, p) for p in config.places]))
+    of_places, held.problems = held.problems, []
+    held.institutions = _tried(held, lambda: _read_institutions(config, held.places, skip_faulty_rows=skip_faulty_rows))
+    held.problems += of_places  # the register's problems come first
     held.population = _tried(held, lambda: _read_population(config, held.places))
     for reading in (held.institutions, held.places, held.population):
         held.problems.extend(reading.warnings if reading is not None else ())
@@ -302,7 +310,8 @@ def gather(config: CityFiles) -> tuple[CityReading | None, tuple[Problem, ...]]:
     )  # fmt: skip
     warnings = tuple(p for p in held.problems if p.severity == "warning")
     register = held.institutions
-    return CityReading(city, warnings, scaling, register.assumptions, register.counts), tuple(held.problems)
+    reading = CityReading(city, warnings, scaling, register.assumptions, register.counts, register.corrections)
+    return reading, tuple(held.problems)
 
 
 def _tried(held: _Gathered, read: Any) -> Any:  # noqa: ANN401 - returns what `read` returns
@@ -313,13 +322,17 @@ def _tried(held: _Gathered, read: Any) -> Any:  # noqa: ANN401 - returns what `r
         return None
 
 
-def _read_institutions(config: CityFiles) -> Reading[gpd.GeoDataFrame]:
+def _read_institutions(
+    config: CityFiles, places: Reading[gpd.GeoDataFrame] | None, *, skip_faulty_rows: bool
+) -> Reading[gpd.GeoDataFrame]:
     part = config.institutions
+    near = None if places is None else cast("Bounds", tuple(float(b) for b in places.table.total_bounds))
     services: dict[str, str | None] = {**part.services, **dict.fromkeys(part.drop_services)}
     return read_institutions(
         config.folder / part.file, datum=part.datum, crs=part.crs, columns=part.columns or None, sheet=part.sheet,
         encoding=part.encoding, layer=part.layer, service=part.service, services=services or None,
-        as_of=config.city.as_of, default_accuracy_m=part.default_accuracy_m,
+        as_of=config.city.as_of, default_accuracy_m=part.default_accuracy_m, near=near,
+        skip_faulty_rows=skip_faulty_rows,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from circle15.errors import InputError, Problem
-from circle15.schema import Assumption, SheetCount
+from circle15.schema import Assumption, Correction, SheetCount
 from circle15.words import Lang, safe, word
 
 LISTED = 200
@@ -26,6 +26,7 @@ class Faults:
     problems: list[Problem] = field(default_factory=list)
     assumed: list[Assumption] = field(default_factory=list)
     counts: list[SheetCount] = field(default_factory=list)
+    corrected: list[Correction] = field(default_factory=list)
 
     def error(
         self,
@@ -68,6 +69,10 @@ class Faults:
         """Note something taken for granted (words under read.assumption); nothing where it touched nothing."""
         if count:
             self.assumed.append(Assumption(self.file, what, count, sheet, row, column, params))
+
+    def correct(self, what: str, *, sheet: str | None, row: int, column: str, before: object, after: str) -> None:
+        """Note one cell that was read otherwise than it stands; `what` is an assumption's id."""
+        self.corrected.append(Correction(self.file, what, sheet, row, column, str(before), after))
 
     @property
     def warnings(self) -> tuple[Problem, ...]:

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from circle15.errors import Problem
 from circle15.read.faults import fail
-from circle15.schema import Assumption, SheetCount, Source
+from circle15.schema import Assumption, Correction, SheetCount, Source
 
 Table = TypeVar("Table")
 
@@ -60,6 +60,8 @@ class Reading(Generic[Table]):
         What was taken for granted on reading (title rows, suffixes, date forms …), for check-data to list.
     counts
         Rows of each sheet before and after.
+    corrections
+        Cells that were read otherwise than they stand.
     """
 
     table: Table
@@ -67,6 +69,7 @@ class Reading(Generic[Table]):
     warnings: tuple[Problem, ...] = ()
     assumptions: tuple[Assumption, ...] = ()
     counts: tuple[SheetCount, ...] = ()
+    corrections: tuple[Correction, ...] = ()
 
     @property
     def source(self) -> Source:

@@ -20,14 +20,14 @@ import pandas as pd
 import shapely
 
 from circle15.errors import Problem, UsageError
-from circle15.project.datum import to_wgs84
 from circle15.read.faults import Faults, fail, listed, positions_of
 from circle15.read.files import CSV, EXCEL, VECTOR, Reading, checked_path, source_of
-from circle15.read.points import Positions, check_degrees, layer_points
+from circle15.read.points import Positions, accuracy_of, layer_positions, read_positions
 from circle15.read.tables import RawTable, read_tables
-from circle15.read.values import Column, dates, is_blank, numbers, texts
-from circle15.read.vectors import known_crs, read_layer, transform_points
+from circle15.read.values import Column, dates, numbers, texts
+from circle15.read.vectors import known_crs, read_layer
 from circle15.read.words_in import accepted, match_columns, meaning, meaning_inside, plain, spellings
+from circle15.read.zones import Bounds
 from circle15.schema import CRS, DATUMS, INSTITUTION_COLUMNS, POSITION_ACCURACY_M, SERVICES, Datum
 
 _NUMBERS = ("beds", "stations", "physicians", "position_accuracy_m")
@@ -42,6 +42,7 @@ class _Options:
     service: str | None
     services: Mapping[str, str | None]
     default_accuracy_m: float
+    near: Bounds | None = None
 
 
 def read_institutions(
@@ -57,6 +58,8 @@ def read_institutions(
     services: Mapping[str, str | None] | None = None,
     as_of: dt.date | None = None,
     default_accuracy_m: float = POSITION_ACCURACY_M,
+    near: Bounds | None = None,
+    skip_faulty_rows: bool = False,
 ) -> Reading[gpd.GeoDataFrame]:
     """Read a register of institutions.
 
@@ -80,6 +83,10 @@ def read_institutions(
         Rows not valid on this day are dropped (reported); both ends of the validity are included.
     default_accuracy_m
         Accuracy of positions where the file does not tell.
+    near
+        West, south, east, north of the city in degrees: tell the zone of metres without zone number.
+    skip_faulty_rows
+        Leave rows with errors out and go on, so that the rest can be checked; the errors stand among the warnings.
 
     Raises
     ------
@@ -92,7 +99,7 @@ def read_institutions(
     file = checked_path(path, kinds=(*EXCEL, *CSV, *VECTOR))
     faults = Faults(file.name)
     told = dict(services or {})
-    options = _Options(columns, service, {plain(k): v for k, v in told.items()}, default_accuracy_m)
+    options = _Options(columns, service, {plain(k): v for k, v in told.items()}, default_accuracy_m, near)
     if file.suffix.lower() in VECTOR:
         system: str | None
         pieces, system = _from_vector(file, faults, options, datum=datum, crs=crs, encoding=encoding, layer=layer)
@@ -102,7 +109,10 @@ def read_institutions(
     table = pd.concat(pieces, ignore_index=True) if pieces else None
     if table is not None:
         _check_ids(table, faults)
-    faults.raise_errors()
+    if skip_faulty_rows and table is not None:
+        table = _without_faulty_rows(table, faults)
+    else:
+        faults.raise_errors()
     if table is None or len(table) == 0:
         raise fail(file, "table_empty")
     kept = _valid_on(table, as_of, faults)
@@ -113,7 +123,14 @@ def read_institutions(
             "service": service, "services": told, "as_of": as_of.isoformat() if as_of else None,
         },
     )  # fmt: skip
-    return Reading(_as_schema(kept), (source,), faults.warnings, tuple(faults.assumed), tuple(faults.counts))
+    return Reading(
+        _as_schema(kept),
+        (source,),
+        tuple(faults.problems) if skip_faulty_rows else faults.warnings,
+        tuple(faults.assumed),
+        tuple(faults.counts),
+        tuple(faults.corrected),
+    )
 
 
 def _check_options(datum: str, service: str | None, services: Mapping[str, str | None] | None) -> None:
@@ -145,7 +162,7 @@ def _from_vector(
     attributes.columns = pd.Index([str(c) for c in attributes.columns], dtype=object)
     raw = RawTable(None, attributes, rows)
     matched = _matched(raw, faults, options, needed=())
-    points = layer_points(read.frame.geometry.to_numpy(), rows, faults)
+    points = layer_positions(read.frame.geometry.to_numpy(), rows, faults, datum=datum, crs=read.crs)
     return [_records(raw, matched, points, faults, options)], read.crs
 
 
@@ -168,7 +185,7 @@ def _from_tables(
     for raw in usable:
         matched = _matched(raw, faults, options, needed=("lon", "lat"))
         if {"lon", "lat"} <= set(matched):
-            positions = _positions(file, raw, matched, faults, datum=datum, crs=crs)
+            positions = _positions(file, raw, matched, faults, options, datum=datum, crs=crs)
             pieces.append(_records(raw, matched, positions, faults, options))
     return pieces
 
@@ -200,22 +217,18 @@ def _sheet_service(raw: RawTable) -> str | None:
 
 
 def _positions(
-    file: Path, raw: RawTable, matched: Mapping[str, str], faults: Faults, *, datum: Datum, crs: str | None
+    file: Path,
+    raw: RawTable,
+    matched: Mapping[str, str],
+    faults: Faults,
+    options: _Options,
+    *,
+    datum: Datum,
+    crs: str | None,
 ) -> Positions:
-    x = numbers(_column(raw, matched["lon"]), faults)
-    y = numbers(_column(raw, matched["lat"]), faults)
-    cells = [raw.frame[matched[name]].tolist() for name in ("lon", "lat")]
-    for i in positions_of(np.isnan(x) | np.isnan(y)):
-        if is_blank(cells[0][i]) or is_blank(cells[1][i]):
-            faults.error("coordinate_missing", sheet=raw.sheet, row=raw.rows[i])
     system = None if crs is None else known_crs(file, crs)
-    if system is not None and not system.is_geographic:
-        lon, lat = transform_points(file, x, y, system)
-    else:
-        good = check_degrees(x, y, raw.rows, faults, sheet=raw.sheet, columns=(matched["lon"], matched["lat"]))
-        lon, lat = np.where(good, x, np.nan), np.where(good, y, np.nan)
-    lon, lat = to_wgs84(lon, lat, datum)
-    return Positions(np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64))
+    x, y = _column(raw, matched["lon"]), _column(raw, matched["lat"])
+    return read_positions(x, y, faults, datum=datum, crs=system, near=options.near)
 
 
 def _column(raw: RawTable, name: str) -> Column:
@@ -228,7 +241,7 @@ def _records(
     """Build one table in schema columns, with two columns more: `_drop` (rows to leave out) and `_sheet`."""
     count = len(raw.rows)
     data: dict[str, Any] = {}
-    for name in ("id", "name", "address"):
+    for name in ("id", "name", "address", "place_told"):
         data[name] = texts(_column(raw, matched[name])) if name in matched else [""] * count
     data["id"] = _ids(raw, matched, data["id"], faults)
     if unnamed := [row for row, name in zip(raw.rows, data["name"], strict=True) if not name]:
@@ -239,8 +252,9 @@ def _records(
     for name in _NUMBERS:
         column = _column(raw, matched[name]) if name in matched else None
         data[name] = np.full(count, np.nan) if column is None else numbers(column, faults, minimum=0.0)
-    accuracy = data["position_accuracy_m"]
-    data["position_accuracy_m"] = np.where(np.isnan(accuracy), options.default_accuracy_m, accuracy)
+    data["position_accuracy_m"], data["position_reason"] = accuracy_of(
+        positions, data["position_accuracy_m"], default_m=options.default_accuracy_m
+    )
     for name in ("valid_from", "valid_to"):
         nothing = np.full(count, np.datetime64("NaT"), dtype="datetime64[s]")
         data[name] = dates(_column(raw, matched[name]), faults) if name in matched else nothing
@@ -355,6 +369,16 @@ def _check_ids(table: gpd.GeoDataFrame, faults: Faults) -> None:
             "id_duplicate", sheet=table["_sheet"].iloc[i] or None, row=int(table["source_row"].iloc[i]),
             value=ids.iloc[i], first=f"{sheet}:{row}" if sheet else row,
         )  # fmt: skip
+
+
+def _without_faulty_rows(table: gpd.GeoDataFrame, faults: Faults) -> gpd.GeoDataFrame:
+    """Rows that no error names; errors are raised where one names no row or none is left."""
+    errors = [p for p in faults.problems if p.severity == "error"]
+    faulty = {(p.sheet or "", p.row) for p in errors}
+    keep = [place not in faulty for place in zip(table["_sheet"], table["source_row"], strict=True)]
+    if not any(keep) or any(p.row is None for p in errors):
+        faults.raise_errors()
+    return cast("gpd.GeoDataFrame", table[np.array(keep, dtype=bool)])
 
 
 def _valid_on(table: gpd.GeoDataFrame, as_of: dt.date | None, faults: Faults) -> gpd.GeoDataFrame:

@@ -18,15 +18,14 @@ import pandas as pd
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from circle15.project.datum import to_wgs84
 from circle15.project.metric import areas_m2
 from circle15.read.faults import Faults, fail, listed, positions_of
 from circle15.read.files import CSV, EXCEL, RASTER, VECTOR, Reading, checked_path, source_of
-from circle15.read.points import check_degrees, layer_points
+from circle15.read.points import layer_points, read_positions
 from circle15.read.raster import BLOCK, MAX_CELLS, Bounds, plan_raster, read_raster, widened
 from circle15.read.tables import read_tables
 from circle15.read.values import Column, is_blank, numbers
-from circle15.read.vectors import known_crs, read_layer, transform_points
+from circle15.read.vectors import known_crs, read_layer
 from circle15.read.words_in import accepted, match_columns
 from circle15.schema import CRS, Datum, GridCells, Population, PopulationBlocks
 
@@ -233,16 +232,8 @@ def _from_table(
             )
     residents = _residents(raw.frame, raw.rows, faults, name, raw.sheet)
     faults.raise_errors()
-    x, y = (
-        numbers(Column(raw.frame[matched[t]].tolist(), raw.rows, matched[t], raw.sheet), faults) for t in ("lon", "lat")
-    )
-    for i in positions_of(np.isnan(x) | np.isnan(y)):
-        faults.error("coordinate_missing", sheet=raw.sheet, row=raw.rows[i])
+    x, y = (Column(raw.frame[matched[t]].tolist(), raw.rows, matched[t], raw.sheet) for t in ("lon", "lat"))
     system = None if crs is None else known_crs(file, crs)
-    if system is not None and not system.is_geographic:
-        x, y = transform_points(file, x, y, system)
-    else:
-        check_degrees(x, y, raw.rows, faults, sheet=raw.sheet, columns=(matched["lon"], matched["lat"]))
+    points = read_positions(x, y, faults, datum=datum or "wgs84", crs=system)
     faults.raise_errors()
-    lon, lat = to_wgs84(x, y, datum or "wgs84")
-    return _points(lon, lat, residents, faults)
+    return _points(points.lon, points.lat, residents, faults)

@@ -69,6 +69,8 @@ def verdict_lines(verdict: Verdict, *, lang: Lang) -> list[str]:
     if verdict.conclusion is not Conclusion.ADMIT:
         lines.append(word("summary.decided_by", lang, titles=_deciding(verdict, lang)))
     lines.append(_measures_line(verdict, lang))
+    if not any(verdict.measures.get(f"{level}_name") for level in ("city", "district", "township")):
+        lines.append(word("summary.outside", lang))
     for finding in verdict.findings:
         lines += finding_lines(finding, lang=lang)
     return lines
@@ -225,5 +227,7 @@ def _figure(value: object) -> str:
     if value is None or (isinstance(value, float) and pd.isna(value)):
         return "–"
     if isinstance(value, float):
-        return f"{value:,.6f}".rstrip("0").rstrip(".") if abs(value) < 1000 and value != int(value) else f"{value:,.0f}"  # noqa: PLR2004
+        # a density just below its threshold must not be shown as the threshold
+        digits = 0 if value == int(value) else 6 if abs(value) < 1000 else 1  # noqa: PLR2004
+        return f"{value:,.{digits}f}".rstrip("0").rstrip(".") if digits else f"{value:,.0f}"
     return str(value)
