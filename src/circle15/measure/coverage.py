@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from circle15.schema import GridCells, Population, PopulationBlocks
 
 
-
 def measure_coverage(
     population: Population | PopulationBlocks,
     institutions: gpd.GeoDataFrame,

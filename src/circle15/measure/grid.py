@@ -153,19 +153,21 @@ class Block:
         Corner of the block in it.
     """
 
-    values: NDArray[Any]
+    values: Floats
     lattice: Lattice
     row: int = 0
     column: int = 0
     _local: Lattice = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "values", np.ascontiguousarray(self.values, dtype=np.float64))
         object.__setattr__(self, "_local", self.lattice.moved(self.row, self.column))
 
     @cached_property
     def corners(self) -> tuple[Floats, Floats]:
         """Longitudes and latitudes (rows + 1, columns + 1)."""
-        return self._local.corners(*self.values.shape)
+        lon, lat = self._local.corners(*self.values.shape)
+        return _viewed(lon), _viewed(lat)
 
     @cached_property
     def unknown(self) -> bool:
@@ -291,6 +293,17 @@ class Block:
         return Laid(label, cell, owner, part)
 
 
+def _viewed(values: Floats) -> Floats:
+    """The same numbers in the one memory layout for which the kernels are compiled: strided, not to be written."""
+    if not values.flags.c_contiguous:
+        return values
+    rows, columns = values.shape
+    view = np.empty((rows, columns + 1))[:, :columns]
+    view[:] = values
+    view.flags.writeable = False
+    return view
+
+
 @dataclass(frozen=True)
 class Laid:
     """Places of one level on a block: `label` (rows, columns) and the list of cells astride, as from `lay`."""
@@ -313,6 +326,24 @@ def block_of(grid: GridCells) -> Block:
     return Block(grid.values, Lattice(grid.transform, grid.system))
 
 
+def circles_on(grid: GridCells, lon: Floats, lat: Floats, *, radius_m: float) -> tuple[Floats, Floats]:
+    """Residents and m² of ground (n,) of a grid within `radius_m` of points in degrees (bound included); 0 at NaN."""
+    block = block_of(grid)
+    cover = block.cover(centres_on(lon, lat, block.lattice), radius_m=radius_m, depths=0)
+    residents, ground_m2 = np.zeros(len(lon)), np.zeros(len(lon))
+    residents[cover.disc], ground_m2[cover.disc] = cover.residents, cover.ground_m2
+    return residents, ground_m2
+
+
+def residents_on(grid: GridCells, places: gpd.GeoDataFrame) -> Floats:
+    """Residents (places,) of a grid in each place, cells astride a border by the exact share of their area."""
+    block = block_of(grid)
+    nobody = centres_on(np.empty(0), np.empty(0), block.lattice)
+    cover = block.cover(nobody, radius_m=1.0, ground=False)
+    people = people_in(block, outlines_on(places, block.lattice), [cover], [nobody], radius_m=1.0)
+    return np.asarray(people[:, 0].sum(axis=1))
+
+
 def people_in(
     block: Block, outlines: Outlines, covers: Sequence[Cover], centres: Sequence[Centres], *, radius_m: float
 ) -> Floats:
@@ -328,13 +359,11 @@ def people_in(
             mine = np.zeros((len(outlines), DEPTHS + 1))
             add_up(block.values, laid.label, cover.base, cover.slot, cover.shares, mine)
             people[:, s] += mine
-            people[:, s] += _astride(block, laid, outlines, cover, centres[s], radius_m)
+            people[:, s] += _astride(block, laid, outlines, cover, centres=centres[s], radius_m=radius_m)
     return people
 
 
-def _astride(
-    block: Block, laid: Laid, outlines: Outlines, cover: Cover, centres: Centres, radius_m: float
-) -> Floats:
+def _astride(block: Block, laid: Laid, outlines: Outlines, cover: Cover, centres: Centres, radius_m: float) -> Floats:
     """People (places, DEPTHS + 1) of the cells astride borders."""
     value = block.values.ravel()[laid.cell].astype(np.float64)
     peopled = np.flatnonzero(value > 0)
@@ -348,7 +377,9 @@ def _astride(
     at_least[cut[whole]] = cover.shares[slot[cut[whole]]]
     cut = cut[~whole]
     if len(cut):
-        at_least[cut] = _piece_shares(block, cell[cut], owner[cut], slot[cut], outlines, cover, centres, radius_m)
+        at_least[cut] = _piece_shares(
+            block, (cell[cut], owner[cut], slot[cut]), outlines, cover, centres=centres, radius_m=radius_m
+        )
     steps = np.column_stack([np.ones(len(cell)), at_least, np.zeros(len(cell))])
     exactly = people[:, None] * (steps[:, :-1] - steps[:, 1:])
     return np.column_stack([np.bincount(owner, column, minlength=len(outlines)) for column in exactly.T])
@@ -356,15 +387,15 @@ def _astride(
 
 def _piece_shares(
     block: Block,
-    cell: NDArray[np.int32],
-    owner: NDArray[np.int32],
-    slot: NDArray[np.int32],
+    pieces_of: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]],
     outlines: Outlines,
     cover: Cover,
+    *,
     centres: Centres,
     radius_m: float,
 ) -> Floats:
-    """Shares (k, DEPTHS) under circles of the pieces that places cut off of cells."""
+    """Shares (k, DEPTHS) under circles of the pieces that places cut off of cells: (cell, place, slot) of each."""
+    cell, owner, slot = pieces_of
     lon, lat = block.corners
     box = shapely.box(np.min(lon), np.min(lat), np.max(lon), np.max(lat))
     grounds = outlines.geometry.copy()

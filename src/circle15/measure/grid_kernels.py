@@ -16,7 +16,14 @@ from numba import njit
 
 from circle15.measure.kernels import Floats, Ints, _depth_cell, _inner, _kernel
 from circle15.measure.quad_kernels import (
-    _SMALL_CELL, EARTH_A_M, _depth_quad, _frame, _middle, _quad, _series, _share,
+    _SMALL_CELL,
+    EARTH_A_M,
+    _depth_quad,
+    _frame,
+    _middle,
+    _quad,
+    _series,
+    _share,
 )  # fmt: skip
 
 
@@ -31,7 +38,7 @@ def _span(a: float, b: float, c: float, middle: float) -> tuple[int, int]:
 
 
 @njit(nogil=True)
-def _longer(values: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _longer(values: np.ndarray) -> np.ndarray:
     more = np.empty(2 * len(values), values.dtype)
     more[: len(values)] = values
     return more
@@ -46,9 +53,9 @@ def _stamp(
     depths: int,
     straight: bool,
     ground: bool,
-    base: np.ndarray,  # type: ignore[type-arg]
+    base: np.ndarray,
     sums: Floats,
-) -> tuple[np.ndarray, np.ndarray, Floats]:  # type: ignore[type-arg]
+) -> tuple[np.ndarray, np.ndarray, Floats]:
     """See `stamp`."""
     lon, lat = lattice
     rows, columns = values.shape
@@ -133,12 +140,12 @@ def _stamp(
 def _deepen(
     lattice: tuple[Floats, Floats],
     discs: tuple[Floats, Floats],
-    pairs: tuple[np.ndarray, np.ndarray, Floats],  # type: ignore[type-arg]
+    pairs: tuple[np.ndarray, np.ndarray, Floats],
     radius: float,
     depths: int,
-    base: np.ndarray,  # type: ignore[type-arg]
-    slot: np.ndarray,  # type: ignore[type-arg]
-) -> tuple[np.ndarray, Floats, Ints, np.ndarray]:  # type: ignore[type-arg]
+    base: np.ndarray,
+    slot: np.ndarray,
+) -> tuple[np.ndarray, Floats, Ints, np.ndarray]:
     """See `deepen`."""
     lon, lat = lattice
     pair_cell, pair_disc, pair_share = pairs
@@ -201,9 +208,9 @@ def _deepen(
 @_kernel
 def _add_up(
     values: Floats,
-    label: np.ndarray,  # type: ignore[type-arg]
-    base: np.ndarray,  # type: ignore[type-arg]
-    slot: np.ndarray,  # type: ignore[type-arg]
+    label: np.ndarray,
+    base: np.ndarray,
+    slot: np.ndarray,
     shares: Floats,
     people: Floats,
 ) -> None:
@@ -266,8 +273,8 @@ def stamp(
     depths: int,
     straight: bool,
     ground: bool,
-    base: np.ndarray,  # type: ignore[type-arg]
-) -> tuple[Floats, tuple[np.ndarray, np.ndarray, Floats]]:  # type: ignore[type-arg]
+    base: np.ndarray,
+) -> tuple[Floats, tuple[np.ndarray, np.ndarray, Floats]]:
     """Lay circles on a block of cells.
 
     Parameters
@@ -302,12 +309,12 @@ def stamp(
 def deepen(
     lattice: tuple[Floats, Floats],
     discs: tuple[Floats, Floats],
-    pairs: tuple[np.ndarray, np.ndarray, Floats],  # type: ignore[type-arg]
+    pairs: tuple[np.ndarray, np.ndarray, Floats],
     *,
     radius_m: float,
     depths: int,
-    base: np.ndarray,  # type: ignore[type-arg]
-) -> tuple[np.ndarray, np.ndarray, Floats, Ints, np.ndarray]:  # type: ignore[type-arg]
+    base: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, Floats, Ints, np.ndarray]:
     """Shares of the cells that circles cut, under at least 1, 2, … `depths` circles.
 
     Parameters
@@ -329,9 +336,9 @@ def deepen(
 
 def add_up(
     values: Floats,
-    label: np.ndarray,  # type: ignore[type-arg]
-    base: np.ndarray,  # type: ignore[type-arg]
-    slot: np.ndarray,  # type: ignore[type-arg]
+    label: np.ndarray,
+    base: np.ndarray,
+    slot: np.ndarray,
     shares: Floats,
     people: Floats,
 ) -> None:

@@ -13,11 +13,10 @@ from circle15.measure.kernels import Floats, Ints, _kernel
 
 NOWHERE, ASTRIDE = -1, -2
 _LEAST = 1e-9
-_FEW = 24
 
 
 @njit(nogil=True)
-def _room(values: np.ndarray, count: int) -> np.ndarray:  # type: ignore[type-arg]
+def _room(values: np.ndarray, count: int) -> np.ndarray:
     """The array itself, or a longer copy where `count` and a few more do not fit."""
     if count + 4 <= len(values):
         return values
@@ -37,9 +36,9 @@ def _edge_events(
     edge: tuple[float, float, float, float],
     shape: tuple[int, int],
     change: Floats,
-    store: tuple[np.ndarray, np.ndarray, Floats],  # type: ignore[type-arg]
+    store: tuple[np.ndarray, np.ndarray, Floats],
     count: int,
-) -> tuple[tuple[np.ndarray, np.ndarray, Floats], int]:  # type: ignore[type-arg]
+) -> tuple[tuple[np.ndarray, np.ndarray, Floats], int]:
     """Cut one edge (x0, y0, x1, y1) at rows and columns and note what each piece adds from a column on."""
     rows, columns = shape
     x0, y0, x1, y1 = edge
@@ -81,29 +80,44 @@ def _edge_events(
 
 
 @njit(nogil=True)
-def _ordered(column: np.ndarray) -> Ints:  # type: ignore[type-arg]
-    if len(column) > _FEW:
-        return np.argsort(column, kind="mergesort")
-    order = np.arange(len(column))
-    for i in range(1, len(order)):
-        held = order[i]
-        j = i - 1
-        while j >= 0 and column[order[j]] > column[held]:
-            order[j + 1] = order[j]
-            j -= 1
-        order[j + 1] = held
-    return order
+def _order(some: Ints, column: np.ndarray) -> None:
+    """Put event numbers in order of their columns (Shell's sort: short rows, nearly in order)."""
+    gap = len(some) // 2
+    while gap > 0:
+        for i in range(gap, len(some)):
+            held = some[i]
+            j = i
+            while j >= gap and column[some[j - gap]] > column[held]:
+                some[j] = some[j - gap]
+                j -= gap
+            some[j] = held
+        gap //= 2
+
+
+@njit(nogil=True)
+def _by_row(row: np.ndarray, count: int, rows: int) -> tuple[Ints, Ints]:
+    """Event numbers row by row, and where each row begins."""
+    start = np.zeros(rows + 2, np.int64)
+    for i in range(count):
+        start[row[i] + 2] += 1
+    for r in range(rows + 1):
+        start[r + 1] += start[r]
+    order = np.empty(count, np.int64)
+    for i in range(count):
+        order[start[row[i] + 1]] = i
+        start[row[i] + 1] += 1
+    return order, start
 
 
 @njit(nogil=True)
 def _mark(
-    label: np.ndarray,  # type: ignore[type-arg]
+    label: np.ndarray,
     at: tuple[int, int],
     place: int,
     share: float,
-    store: tuple[np.ndarray, np.ndarray, Floats],  # type: ignore[type-arg]
+    store: tuple[np.ndarray, np.ndarray, Floats],
     count: int,
-) -> tuple[tuple[np.ndarray, np.ndarray, Floats], int]:  # type: ignore[type-arg]
+) -> tuple[tuple[np.ndarray, np.ndarray, Floats], int]:
     """Give a cell to a place; cells in part, or in two places of one level, go to the list."""
     r, c = at
     before = label[r, c]
@@ -128,8 +142,8 @@ def _lay(
     places: Ints,
     origin: tuple[float, float],
     change: Floats,
-    label: np.ndarray,  # type: ignore[type-arg]
-) -> tuple[np.ndarray, np.ndarray, Floats]:  # type: ignore[type-arg]
+    label: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, Floats]:
     """See `lay`."""
     rows, columns = label.shape
     store = (np.empty(64, np.int32), np.empty(64, np.int32), np.empty(64))
@@ -144,17 +158,10 @@ def _lay(
                 edge = (xy[p, 0] - origin[0], xy[p, 1] - origin[1], xy[v, 0] - origin[0], xy[v, 1] - origin[1])
                 p = v
                 events, count = _edge_events(edge, (rows, columns), change, events, count)
-        start = np.zeros(rows + 1, np.int64)
-        for i in range(count):
-            start[events[0][i] + 1] += 1
-        start = np.cumsum(start)
-        by_row, fill = np.empty(count, np.int64), start.copy()
-        for i in range(count):
-            by_row[fill[events[0][i]]] = i
-            fill[events[0][i]] += 1
+        by_row, start = _by_row(events[0], count, rows)
         for r in range(rows):
             some = by_row[start[r] : start[r + 1]]
-            some = some[_ordered(events[1][some])]
+            _order(some, events[1])
             cover, i = 0.0, 0
             while i < len(some):
                 c = events[1][some[i]]
@@ -177,8 +184,8 @@ def _lay(
 def _missing(
     values: Floats,
     area: Floats,
-    label: np.ndarray,  # type: ignore[type-arg]
-    listed: tuple[np.ndarray, np.ndarray, Floats],  # type: ignore[type-arg]
+    label: np.ndarray,
+    listed: tuple[np.ndarray, np.ndarray, Floats],
     out: Floats,
 ) -> None:
     """See `missing`."""
@@ -201,7 +208,7 @@ def lay(
     origin: tuple[float, float],
     change: Floats,
     shape: tuple[int, int],
-) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, Floats]]:  # type: ignore[type-arg]
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, Floats]]:
     """Lay places of one level on a block of cells.
 
     Parameters
@@ -231,8 +238,8 @@ def lay(
 def missing(
     values: Floats,
     area_m2: Floats,
-    label: np.ndarray,  # type: ignore[type-arg]
-    listed: tuple[np.ndarray, np.ndarray, Floats],  # type: ignore[type-arg]
+    label: np.ndarray,
+    listed: tuple[np.ndarray, np.ndarray, Floats],
     out: Floats,
 ) -> None:
     """Add the m² of cells without data (NaN) in each place to `out`; label and list as from `lay`."""

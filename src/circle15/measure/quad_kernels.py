@@ -10,7 +10,18 @@ from __future__ import annotations
 import math
 
 from circle15.measure.kernels import (
-    NONE, SAME_CENTRE_M, TOUCH_M, WHOLE, Floats, Ints, _cuts, _disc_area, _inner, _inside_cell, _relation,
+    NONE,
+    SAME_CENTRE_M,
+    TOUCH_M,
+    WHOLE,
+    Floats,
+    Ints,
+    _cuts,
+    _disc_area,
+    _inner,
+    _inside_cell,
+    _relation,
+    _sort,
 )  # fmt: skip
 
 EARTH_A_M = 6378137.0
@@ -164,18 +175,6 @@ def _share(quad: Floats, rings: Ints, at: tuple[float, float], size: tuple[float
 
 
 @_inner
-def _sort(values: Floats, count: int) -> None:
-    """Put the first few values in order."""
-    for i in range(1, count):
-        v = values[i]
-        j = i - 1
-        while j >= 0 and values[j] > v:
-            values[j + 1] = values[j]
-            j -= 1
-        values[j + 1] = v
-
-
-@_inner
 def _deep(discs: Floats, groups: int, skip: int, at: tuple[float, float], r2: float) -> int:
     """Circles over a point, those of group `skip` left out."""
     depth = 0.0
@@ -218,7 +217,7 @@ def _from(ax: float, ay: float, bx: float, by: float) -> float:
 
 @_inner
 def _crossings(quad: Floats, discs: Floats, groups: int, own: int, radius: float, reach: float, into: Floats) -> int:
-    """Angles, less that towards the cell, at which the circle `own` is cut by the cell's sides and by others near it."""
+    """Angles at which the circle `own` is cut by the cell's sides and by others near it, rising through the cell."""
     cx, cy = discs[own, 0], discs[own, 1]
     towards = math.atan2(-cy, -cx)
     count = 0

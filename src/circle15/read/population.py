@@ -144,7 +144,7 @@ def _within(file: Path, held: Population, bounds: Bounds | None, margin_m: float
 
 def _grid_of(grid: GridCells, kept: npt.NDArray[np.bool_]) -> GridCells:
     """The grid with residents only in those populated cells (in order of rows, then columns) that are kept."""
-    values = grid.values.copy()
+    values = np.array(grid.values)
     row, column = np.nonzero(values > 0)
     values[row[~kept], column[~kept]] = 0.0
     return replace(grid, values=values)
