@@ -52,7 +52,8 @@ POSITION_ACCURACY_M = 10.0
 
 # column -> pandas dtype; geometry besides. Missing numbers are NaN, missing words are "".
 INSTITUTION_COLUMNS: Mapping[str, str] = {
-    "id": "str",  # institution code 医保编码 (P or H + 6-digit division + 5 digits), unique
+    "id": "str",  # of the site: its institution code 医保编码 (P or H + 6-digit division + 5 digits), unique
+    "institution": "str",  # code that all sites of one institution share 分院区; the id itself for most
     "name": "str",
     "service": "str",  # one of SERVICES
     "level": "str",  # one of LEVELS or ""
@@ -260,11 +261,48 @@ class Streets:
         return float(self.length_m.sum()) / 1000
 
 
+WALKING_M_PER_S = 1.2
+"""Usual walking speed at 70 to 79 years (Bohannon & Williams Andrews 2011: 1.13 m/s women, 1.26 m/s men); 15 minutes
+are 1,080 m."""
+MAX_SNAP_M = 250.0
+"""Farther than this from every street a place is on none (blocks are 100 to 250 m wide)."""
+
+Mode = Literal["walk", "ebike", "car"]
+MODES: tuple[Mode, ...] = ("walk", "ebike", "car")
+SPEEDS_M_PER_S: Mapping[Mode, float] = {"walk": WALKING_M_PER_S, "ebike": 15 / 3.6, "car": 30 / 3.6}
+"""Speed of each mode: walking as above; e-bikes 15 km/h 道路交通安全法第五十八条; cars 30 km/h on town streets without
+a centre line 道路交通安全法实施条例第四十五条. Legal limits, not measurements: a plan may set its own."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a way on foot is measured 步行参数.
+
+    Parameters
+    ----------
+    metres_per_s
+        Speed on the flat.
+    slope
+        "tobler" scales the speed of each edge by the heights of its ends (Tobler 1993), as the mean of the way there
+        and back; edges without heights count as flat.
+    max_snap_m
+        How far from a street a place may lie, bound included; that way is walked too.
+    """
+
+    metres_per_s: float = WALKING_M_PER_S
+    slope: Literal["flat", "tobler"] = "flat"
+    max_snap_m: float = MAX_SNAP_M
+
+    def minutes(self, metres: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Minutes on the flat."""
+        return metres / (self.metres_per_s * 60.0)
+
+
 @dataclass(frozen=True)
 class City:
     """What one assessment looks at: institutions, residents, places, and where each came from.
 
-    `streets` is the walk network where one was given.
+    `streets` is the walk network where one was given, `pace` how it is walked.
     """
 
     institutions: gpd.GeoDataFrame
@@ -274,6 +312,7 @@ class City:
     name: str = ""
     simulated: bool = False
     streets: Streets | None = None
+    pace: Pace = Pace()
 
 
 class Outcome(StrEnum):
@@ -295,13 +334,18 @@ class Force(StrEnum):
 
 @dataclass(frozen=True)
 class Neighbour:
-    """Another institution of the same service within reach: id, name, geodesic distance in metres."""
+    """Another institution of the same service within reach: id, name, geodesic distance in metres.
+
+    `walking_m` and `walking_minutes` are the way on foot where streets tell it; infinite where none leads there.
+    """
 
     id: str
     name: str
     distance_m: float
     position_accuracy_m: float = POSITION_ACCURACY_M
     would_exceed: bool = False  # its own circle would rise above its cap if the site were added
+    walking_m: float | None = None
+    walking_minutes: float | None = None
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,10 @@ class Maker:
             self.option("--scale-to", key="scale_to", type=click.Choice(PLACE_LEVELS)),
         ]
 
+    def streets(self) -> click.Option:
+        """The walk network."""
+        return self.option("--streets", key="streets", metavar="FILE|live")
+
     def service(self) -> click.Option:
         """One service."""
         return self.option(
@@ -142,6 +146,7 @@ def _site(make: Maker) -> LocalCommand:
         "site",
         "site:judge_sites",
         *make.city(),
+        make.streets(),
         option("--lon", key="lon", type=float),
         option("--lat", key="lat", type=float),
         option("--datum", key="site_datum", type=click.Choice(DATUMS)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +24,16 @@ UNKNOWN_CLASS = "unknown"
 
 @dataclass(frozen=True)
 class Site:
-    """A proposed site with all that a judgement may look at; `near` holds other institutions with distance_m."""
+    """A site with all that a judgement may look at.
+
+    `near` holds other institutions with their columns of the register and distance_m, nearest first where it matters.
+    """
 
     plan: Plan
     row: Mapping[str, Any]
     bid: Bid
     totals: pd.DataFrame
-    near: pd.DataFrame
+    near: Sequence[Mapping[str, Any]]
     inputs: Inputs
     series: Series | None
     density_class: str = ""

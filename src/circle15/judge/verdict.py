@@ -70,9 +70,7 @@ def judge_site(
     given = inputs or Inputs()
     numbers = {k: _float(site.get(k)) for k in ("beds", "stations", "physicians")}
     bid = Bid(subject, service, text(site.get("tags")), level=text(site.get("level")), **numbers)
-    near = neighbours
-    if "site_id" in neighbours.columns:
-        near = neighbours[neighbours["site_id"].astype(str) == subject]
+    near = _records(neighbours, subject)
     rules = [r for r in plan.rules if service in r.services]
     exceeding = exceeding_neighbours(plan, neighbours, neighbour_measures, totals)
     here, *others = _rows(plan, [{**site, "id": subject}, *_moved(elsewhere, subject)], totals)
@@ -93,6 +91,12 @@ def judge_site(
         counted=_counted(plan, found), decided_by=deciding_rules(found),
         as_of=given.as_of.isoformat() if given.as_of is not None else "",
     )  # fmt: skip
+
+
+def _records(neighbours: pd.DataFrame, subject: str) -> list[dict[str, Any]]:
+    if "site_id" in neighbours.columns:
+        neighbours = neighbours[neighbours["site_id"].astype(str) == subject]
+    return [{str(k): v for k, v in row.items()} for row in neighbours.to_dict("records")]
 
 
 def _moved(elsewhere: pd.DataFrame | None, subject: str) -> list[dict[str, Any]]:

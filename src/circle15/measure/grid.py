@@ -363,7 +363,9 @@ def people_in(
     return people
 
 
-def _astride(block: Block, laid: Laid, outlines: Outlines, cover: Cover, centres: Centres, radius_m: float) -> Floats:
+def _astride(
+    block: Block, laid: Laid, outlines: Outlines, cover: Cover, *, centres: Centres, radius_m: float
+) -> Floats:
     """People (places, DEPTHS + 1) of the cells astride borders."""
     value = block.values.ravel()[laid.cell].astype(np.float64)
     peopled = np.flatnonzero(value > 0)
