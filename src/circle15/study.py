@@ -91,6 +91,7 @@ def assess(
         found.append(find_service_gaps(plan, city, service=service, min_residents=gap_min_residents, ground=ground))
     gaps = gpd.GeoDataFrame(pd.concat(found, ignore_index=True), geometry="geometry", crs=CRS)
     tell("done")
+    options = {"services": list(chosen), "gap_min_residents": gap_min_residents}
     return Assessment(
         city=city,
         plan_id=plan.id,
@@ -102,7 +103,7 @@ def assess(
         coverage=coverage,
         totals=totals,
         gaps=gaps,
-        provenance=provenance(plan, city, options={"services": list(chosen), "gap_min_residents": gap_min_residents}),
+        provenance=provenance(plan, city, options=options | ({"as_of": as_of.isoformat()} if as_of else {})),
     )
 
 

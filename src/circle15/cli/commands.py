@@ -127,12 +127,14 @@ def _show_version(context: click.Context, _option: click.Parameter, value: objec
 
 
 def _assess(make: Maker) -> LocalCommand:
-    return make.command("assess", "assess:assess_city", *make.city(), make.services(), make.least(), make.out())
+    params = [*make.city(), *make.evidence(), make.services(), make.least(), make.out()]
+    return make.command("assess", "assess:assess_city", *params)
 
 
 def _map(make: Maker) -> LocalCommand:
     district = make.option("--district", key="district", metavar="NAME|ID")
-    return make.command("map", "assess:map_city", *make.city(), district, make.services(), make.least(), make.out())
+    params = [*make.city(), *make.evidence(), district, make.services(), make.least(), make.out()]
+    return make.command("map", "assess:map_city", *params)
 
 
 def _gaps(make: Maker) -> LocalCommand:

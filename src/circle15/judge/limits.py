@@ -237,4 +237,5 @@ def _numbers(table: pd.DataFrame, column: str) -> NDArray[np.float64]:
 def _words(table: pd.DataFrame, column: str) -> NDArray[np.object_]:
     if column not in table.columns:
         return np.full(len(table), "", dtype=object)
-    return table[column].fillna("").astype(str).to_numpy(dtype=object)
+    told = table[column].to_numpy(dtype=object)
+    return np.array(["" if v is None or v != v else str(v) for v in told], dtype=object)  # noqa: PLR0124 - NaN
