@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -14,21 +15,24 @@ from circle15.policy.plan import load_plan
 from circle15.schema import Outcome
 
 DAY = dt.date(2026, 5, 20)
+SIXTH = load_plan(Path(__file__).parents[1] / "data" / "sixth_plan" / "sixth.toml")
+DENSITIES = [f"density_{unit}_per_km2" for unit in ("place", "circle", "cell")]
+NOBODY = pd.DataFrame(columns=["site_id", "id", "name", "distance_m", "position_accuracy_m"])
 
 
 def watch(case, plan, indicators, **more):
     drawn = case(plan, **more)
     for name, beds in (("H1", 100.0), ("H2", 50.0)):
         drawn.institution(service="inpatient", id=name, beds=beds)
+    return judge(drawn, indicators)
+
+
+def judge(drawn, indicators):
     register = pd.DataFrame(drawn.register)
-    sites = register.assign(
-        others_within=0, density_place_per_km2=math.nan, density_circle_per_km2=math.nan, density_cell_per_km2=math.nan
-    )
+    sites = register.assign(others_within=0, **dict.fromkeys(DENSITIES, math.nan))
     told = pd.DataFrame(indicators, columns=["subject", "indicator", "period", "value"])
-    nobody = pd.DataFrame(columns=["site_id", "id", "name", "distance_m", "position_accuracy_m"])
-    return judge_city(
-        plan, sites=sites, neighbours=nobody, totals=drawn.totals(), inputs=Inputs(register, told, None, DAY)
-    )
+    inputs = Inputs(register, told, None, DAY)
+    return judge_city(drawn.plan, sites=sites, neighbours=NOBODY, totals=drawn.totals(), inputs=inputs)
 
 
 def of(found, rule_id):
@@ -70,3 +74,96 @@ def test_surplus_and_falling_volume_are_both_needed_for_renewal(case):
 def test_group_limits_are_told_for_each_group(case):
     found = watch(case, load_plan("shenyang"), [], districts=("和平区", "康平县"))
     assert {f.outcome for f in found if f.rule_id == "any.suspend.fund"} == {Outcome.NO_DATA}
+
+
+# ── pauses around institutions and by level ───────────────────
+
+
+def test_a_district_pauses_for_one_level(case):
+    drawn = case(load_plan("zhongwei"), districts=("沙坡头区", "中宁县"))
+    for name, level in (("A", "secondary"), ("B", "primary")):
+        drawn.institution(service="inpatient", id=name, beds=10.0, level=level)
+    months = ("2026-02", "2026-03", "2026-04")
+    rows = [("A", "bed_occupancy", m, 0.6) for m in months] + [("B", "bed_occupancy", m, 0.9) for m in months]
+    found = [f for f in judge(drawn, rows) if f.rule_id == "inpatient.suspend.occupancy"]
+    assert [(f.subject, f.evidence.notes[-1], f.outcome) for f in found] == [
+        ("D0", "level_secondary", Outcome.BREACHED),
+        ("D0", "level_primary", Outcome.MET),
+    ]
+
+
+def test_new_ones_pause_around_an_institution_of_low_use(case):
+    drawn = case(load_plan("zhongwei"), districts=("沙坡头区", "中宁县"))
+    for name in ("A", "B", "C"):
+        drawn.institution(service="ltc_facility", id=name, beds=10.0)
+    quarters = ("2025Q3", "2025Q4", "2026Q1")
+    rows = [("A", "bed_occupancy", q, 0.3) for q in quarters] + [("B", "bed_occupancy", q, 0.9) for q in quarters]
+    found = {f.subject: f for f in judge(drawn, rows) if f.rule_id == "ltc_facility.suspend"}
+    assert {k: f.outcome for k, f in found.items()} == {"A": Outcome.BREACHED, "B": Outcome.MET, "C": Outcome.NO_DATA}
+    assert found["A"].evidence.figures["radius_m"] == 3000
+    assert "pauses_around" in found["A"].evidence.notes
+
+
+# ── circles of their own radius, type or tag ──────────────────
+
+
+def circles(case, near, *, marks=("", ""), elsewhere=(), plan=SIXTH):
+    """Two pharmacies of 甲区 (core: 300 m) with the same neighbours."""
+    drawn = case(plan).institution(id="A", tags=marks[0]).institution(id="B", tags=marks[1])
+    row = {"others_within": 0, "residents_within": 5000.0, "position_accuracy_m": 0.0, "district_name": "甲区"}
+    sites = pd.DataFrame(drawn.register).assign(**row, **dict.fromkeys(DENSITIES, 100.0))
+    moved = pd.DataFrame([sites.iloc[0].to_dict() | e for e in elsewhere], columns=[*sites.columns, "moved_m"])
+    register = pd.DataFrame(drawn.register)
+    given = judge_city(
+        plan, sites=sites, neighbours=NOBODY, totals=drawn.totals(), inputs=Inputs(register, as_of=DAY),
+        elsewhere=moved, around=lambda _: near,
+    )  # fmt: skip
+    return {(f.rule_id, f.subject): f for f in given if f.ground == "circle"}
+
+
+def neighbour(distance_m, **more):
+    return {
+        "id": "N",
+        "name": "",
+        "service": "pharmacy",
+        "tags": "",
+        "distance_m": distance_m,
+        "position_accuracy_m": 0.0,
+    } | more
+
+
+def test_spacing_of_existing_institutions_by_zone(case):
+    found = circles(case, [neighbour(299.0)])
+    assert found["p.spacing.core", "A"].outcome is Outcome.BREACHED
+    assert ("p.spacing.outer", "A") not in found
+    assert circles(case, [neighbour(300.0)])["p.spacing.core", "A"].outcome is Outcome.MET
+    assert circles(case, [neighbour(9.0, service="outpatient")])["p.spacing.core", "A"].outcome is Outcome.MET
+
+
+def test_a_cap_on_a_flag_holds_for_those_that_bear_it(case):
+    found = circles(case, [neighbour(700.0, tags="outpatient_pooled")], marks=("outpatient_pooled", ""))
+    assert found["p.pooled", "A"].outcome is Outcome.BREACHED
+    assert ("p.pooled", "B") not in found
+
+
+def test_an_existing_institution_near_the_border_of_zones(case):
+    other = {"district_id": "D1", "district_name": "乙县", "moved_m": 3.0}
+    found = circles(case, [neighbour(450.0)], elsewhere=[other])
+    assert found["p.spacing.core", "A"].outcome is Outcome.MET
+    assert found["p.spacing.outer", "A"].outcome is Outcome.REVIEW
+    assert found["p.spacing.outer", "A"].evidence.figures["border_m"] == 3.0
+    assert ("p.spacing.outer", "B") not in found
+
+
+def test_an_existing_institution_near_a_density_threshold(case):
+    plan = load_plan("zhongwei")
+    drawn = case(plan, districts=("沙坡头区", "中宁县")).set("T0", settings="subdistrict").institution(id="A")
+    row = {"others_within": 2, "position_accuracy_m": 10.0, "district_name": "沙坡头区"} | dict.fromkeys(
+        DENSITIES, 3000.0
+    )
+    sites = pd.DataFrame(drawn.register).assign(**row)
+    near = pd.DataFrame([("A", n, n, d, 0.0) for n, d in (("X", 5.0), ("Y", 6.0))], columns=NOBODY.columns)
+    moved = sites.assign(**dict.fromkeys(DENSITIES, 2999.0), moved_m=8.0)
+    given = judge_city(plan, sites=sites, neighbours=near, totals=drawn.totals(), elsewhere=moved)
+    found = {f.rule_id: f.outcome for f in given if f.ground == "circle"}
+    assert found == {"pharmacy.circle.dense": Outcome.MET, "pharmacy.circle.town": Outcome.REVIEW}

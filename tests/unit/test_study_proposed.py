@@ -91,7 +91,7 @@ def test_walking_distances_are_joined_by_id(city, pick):
     everyone = pd.DataFrame({"id": city.institutions["id"], "walking_m": 501.0})
     assert pick(judge(city), "p.walk").outcome is Outcome.REVIEW
     assert pick(judge(city, walking=everyone), "p.walk").outcome is Outcome.MET
-    assert pick(judge(city, walking=everyone.assign(walking_m=500.0)), "p.walk").outcome is Outcome.BREACHED
+    assert pick(judge(city, walking=everyone.assign(walking_m=499.0)), "p.walk").outcome is Outcome.BREACHED
     assert pick(judge(city, walking=walked), "p.walk").outcome is Outcome.MET
 
 
@@ -154,3 +154,11 @@ def test_a_community_is_found_for_a_proposed_site(city, pick):
     own = city.places.iloc[[2]].assign(id="C0", name="某社区", level="community", parent="T0")
     held = replace(city, places=pd.concat([city.places, own], ignore_index=True))
     assert pick(judge(held), "p.community").ground_name == "某社区"
+
+
+def test_circles_of_their_own_radius_are_tested_for_the_register_too(city):
+    found = {(f.rule_id, f.subject): f.outcome for f in assess(PLAN, city).findings if f.ground == "circle"}
+    # P1 (core, 300 m) has P4 at 150 m; P2 and P3 (outer, 600 m) are 965 m apart
+    assert found["p.spacing.core", "P1"] is Outcome.BREACHED
+    assert found["p.spacing.outer", "P2"] is Outcome.MET
+    assert found["p.pooled", "P1"] is Outcome.MET

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from circle15.judge.areas import step_limit
+from circle15.judge.columns import Table, columns_of, height, taken, values, words
 from circle15.judge.conditions import Site, conditions
 from circle15.judge.effects import card
 from circle15.judge.inputs import text as _text
@@ -17,11 +18,14 @@ from circle15.judge.limits import (
     DENSITY_COLUMNS,
     TOLERANCE_M,
     UNKNOWN,
+    cap_columns,
     circle_caps,
     circle_computable,
     circle_rule_holds,
     judge_circle,
 )
+from circle15.judge.memo import once
+from circle15.judge.on_foot import any_walked, far_of, limit_of, other_way, told, undecided, with_second_opinion
 from circle15.judge.series import State
 from circle15.policy.cards import Where
 from circle15.policy.rules import CircleLimit
@@ -34,28 +38,36 @@ if TYPE_CHECKING:
 # ── one proposed site ─────────────────────────────────────────
 
 
-def circle_of_site(rule: CircleLimit, site: Site, row: pd.DataFrame, exceeding: frozenset[str]) -> list[Finding]:
+def circle_of_site(rule: CircleLimit, site: Site, row: Table, exceeding: frozenset[str]) -> list[Finding]:
     """The finding of a circle rule on a proposed site; none where the rule does not hold there."""
     if circle_computable(rule):
         counted, apart, _ = _counted(rule, site, exceeding)
         found = circle_findings(site.plan, rule, row, {site.bid.site_id: counted})
         return [replace(f, evidence=replace(f.evidence, apart=apart)) for f in found]
-    density = circle_rule_holds(rule.model_copy(update={"tags": ()}), row, row["density_class"].to_numpy(dtype=object))
+    density = circle_rule_holds(rule.model_copy(update={"tags": ()}), row, words(row, "density_class"))
     elsewhere = rule.model_copy(update={"where": Where(zones=rule.where.zones, areas=rule.where.areas)})
     fits = conditions(elsewhere, site)
     if fits is State.NO:
         return [card(rule, site, "does_not_apply")]
     if not (density[0][0] or density[1][0]):
         return []
-    one = _site_circle(rule, site, exceeding)
+    around = _counted(rule, site, exceeding)
+    one = _site_circle(rule, site, around)
+    if any_walked(around[0]):
+        other = other_way(rule)
+        known = told(other, (*around[0], *around[2]), other.radius_m or site.plan.circle.radius_m)
+        one = with_second_opinion(rule, one, _site_circle(other, site, around) if known else None)
     if fits is State.UNKNOWN or density[1][0]:
         notes = (*one.evidence.notes, "attribute_missing")
         one = replace(one, outcome=Outcome.NO_DATA, evidence=replace(one.evidence, notes=notes))
     return [one]
 
 
-def _site_circle(rule: CircleLimit, site: Site, exceeding: frozenset[str]) -> Finding:
-    counted, apart, doubtful = _counted(rule, site, exceeding)
+_Around = tuple[tuple[Neighbour, ...], tuple[Neighbour, ...], tuple[Neighbour, ...]]
+
+
+def _site_circle(rule: CircleLimit, site: Site, around: _Around) -> Finding:
+    counted, apart, doubtful = around
     radius_m = rule.radius_m or site.plan.circle.radius_m
     limit, notes = _most(rule, site)
     if rule.reach == "overlap":
@@ -63,19 +75,15 @@ def _site_circle(rule: CircleLimit, site: Site, exceeding: frozenset[str]) -> Fi
         radius_m *= 2
     if rule.at_radius == "outside":
         radius_m -= 2 * TOLERANCE_M
-    walked = rule.distance == "straight" or _walked(rule, site.near, (*counted, *doubtful))
-    if not walked:
-        notes = (*notes, "walking_missing")
-    elif rule.distance == "walking":
-        counted, doubtful = (_by_walking(rule, n, site.near, radius_m) for n in (counted, doubtful))
-        radius_m = float("inf")
+    known = told(rule, (*counted, *doubtful), radius_m)
+    notes = notes if known else (*notes, "walking_missing")
+    by = rule if known else other_way(rule)
     one = judge_circle(
-        rule, subject=site.bid.site_id, neighbours=counted, radius_m=radius_m,
+        rule, subject=site.bid.site_id, neighbours=counted, radius_m=limit_of(by, radius_m), far=far_of(by),
         accuracy_m=_float(site.row.get("position_accuracy_m"), POSITION_ACCURACY_M), notes=notes, doubtful=doubtful,
-        apart=apart, limit=limit, figures={} if np.isinf(radius_m) else {"radius_m": radius_m},
+        apart=apart, limit=limit, figures={"radius_m": radius_m},
     )  # fmt: skip
-    open_ended = not walked or "radius_not_printed" in notes
-    return replace(one, outcome=Outcome.REVIEW) if open_ended else one
+    return one if known and "radius_not_printed" not in notes else undecided(one)
 
 
 def _most(rule: CircleLimit, site: Site) -> tuple[int | None, tuple[str, ...]]:
@@ -85,53 +93,45 @@ def _most(rule: CircleLimit, site: Site) -> tuple[int | None, tuple[str, ...]]:
     return (None, ("count_missing",)) if np.isnan(limit) else (int(limit), ())
 
 
-def _walked(rule: CircleLimit, near: pd.DataFrame, counted: Sequence[Neighbour]) -> bool:
-    """Whether walking distances (or times) are told of all neighbours that could lie within them.
-
-    Nobody walks a shorter way than the straight line, so that one beyond `radius_m` needs no walking distance.
-    """
-    if rule.minutes is None:
-        if rule.radius_m is None:
-            return False
-        counted = [n for n in counted if n.distance_m <= rule.radius_m + TOLERANCE_M]
-        if not counted:
-            return True
-    column = "walking_m" if rule.minutes is None else "walking_minutes"
-    if column not in near.columns:
-        return False
-    told = set(near.loc[near[column].notna(), "id"].astype(str))
-    return all(n.id in told for n in counted)
-
-
-def _by_walking(
-    rule: CircleLimit, found: Sequence[Neighbour], near: pd.DataFrame, radius_m: float
-) -> tuple[Neighbour, ...]:
-    column, bound = ("walking_minutes", rule.minutes) if rule.minutes is not None else ("walking_m", radius_m)
-    if column not in near.columns:
-        return ()
-    far = dict(zip(near["id"].astype(str), near[column].astype(float), strict=True))
-    return tuple(n for n in found if far[n.id] <= float(bound or 0.0) + TOLERANCE_M)
-
-
-def _counted(
-    rule: CircleLimit, site: Site, exceeding: frozenset[str]
-) -> tuple[tuple[Neighbour, ...], tuple[Neighbour, ...], tuple[Neighbour, ...]]:
+def _counted(rule: CircleLimit, site: Site, exceeding: frozenset[str]) -> _Around:
     """Neighbours that count, those of another pooling area, and those of which the type is not known."""
-    near = site.near
     wanted = rule.counts_services or ((site.bid.service,) if rule.like == "service" else ())
-    if "service" in near.columns and wanted:
-        near = near[near["service"].isin(wanted)]
-    tags = [frozenset(str(t).split(";")) for t in _column(near, "tags", "")]
-    keep = [t.isdisjoint(rule.excludes) and (rule.like == "service" or not t.isdisjoint(rule.tags)) for t in tags]
-    near = near[np.array(keep, dtype=bool)]
-    states = [_same(rule, row, site) for row in near.to_dict("records")]
-    foreign = [_foreign(row, site) for row in near.to_dict("records")]
-    people = [replace(n, would_exceed=n.id in exceeding) for n in _records(near)]
-    order = sorted(range(len(people)), key=lambda i: (people[i].distance_m, people[i].id))
-    counted = tuple(people[i] for i in order if not foreign[i] and states[i] is State.YES)
-    apart = tuple(people[i] for i in order if foreign[i])
-    doubtful = tuple(people[i] for i in order if not foreign[i] and states[i] is State.UNKNOWN)
-    return counted, apart, doubtful
+    counted: list[Neighbour] = []
+    apart: list[Neighbour] = []
+    doubtful: list[Neighbour] = []
+    # twice the radius, for circles that overlap; who is farther than that and both position errors counts in no way
+    reach_m = np.inf if rule.minutes is not None else 2 * (rule.radius_m or site.plan.circle.radius_m)
+    reach_m += _float(site.row.get("position_accuracy_m"), POSITION_ACCURACY_M)
+    for row in site.near:
+        if row["distance_m"] > reach_m + _float(row.get("position_accuracy_m"), POSITION_ACCURACY_M) + TOLERANCE_M:
+            continue
+        if wanted and row.get("service", wanted[0]) not in wanted:
+            continue
+        tags = frozenset(_text(row.get("tags")).split(";"))
+        if not tags.isdisjoint(rule.excludes) or (rule.like == "tag" and tags.isdisjoint(rule.tags)):
+            continue
+        one = _neighbour(row, would_exceed=str(row["id"]) in exceeding)
+        if _foreign(row, site):
+            apart.append(one)
+            continue
+        state = _same(rule, row, site)
+        if state is not State.NO:
+            (counted if state is State.YES else doubtful).append(one)
+    for found in (counted, apart, doubtful):
+        found.sort(key=lambda n: (n.distance_m, n.id))
+    return tuple(counted), tuple(apart), tuple(doubtful)
+
+
+def _neighbour(row: Mapping[Any, Any], *, would_exceed: bool) -> Neighbour:
+    accuracy_m = max(0.0, _float(row.get("position_accuracy_m"), POSITION_ACCURACY_M))
+    ways = [_way(row.get(column)) for column in ("walking_m", "walking_minutes")]
+    return Neighbour(str(row["id"]), _text(row.get("name")), float(row["distance_m"]), accuracy_m, would_exceed, *ways)
+
+
+def _way(value: object) -> float | None:
+    """A way on foot; None where it is not known."""
+    number = _float(value, np.nan)
+    return None if np.isnan(number) else number
 
 
 def _same(rule: CircleLimit, row: Mapping[Any, Any], site: Site) -> State:
@@ -151,16 +151,13 @@ def _foreign(row: Mapping[Any, Any], site: Site) -> bool:
     return bool(theirs) and theirs != str(own or site.plan.city)
 
 
-def exceeding_neighbours(
-    plan: Plan, neighbours: pd.DataFrame, measures: pd.DataFrame, totals: pd.DataFrame
-) -> frozenset[str]:
-    """Ids of neighbours within the radius whose own circle would rise above its cap with one more."""
-    if measures.empty or neighbours.empty:
+def exceeding_ids(plan: Plan, measures: pd.DataFrame, totals: pd.DataFrame) -> frozenset[str]:
+    """Ids of institutions whose own circle would rise above its cap with one more in it."""
+    if measures.empty:
         return frozenset()
     limit = with_caps(plan, measures, totals)["circle_limit"]
     above = measures["others_within"].to_numpy(dtype=float) + 2 > limit.to_numpy(dtype=float)
-    inside = neighbours.loc[neighbours["distance_m"] <= plan.circle.radius_m + 1e-6, "id"].astype(str)
-    return frozenset(measures["id"].astype(str)[above]) & frozenset(inside)
+    return frozenset(measures["id"].astype(str)[above])
 
 
 # ── circles of many sites ─────────────────────────────────────
@@ -177,23 +174,23 @@ class _Reading:
 def circle_findings(
     plan: Plan,
     rule: CircleLimit,
-    rows: pd.DataFrame,
+    rows: Table,
     near: Mapping[str, Sequence[Neighbour]],
 ) -> list[Finding]:
     """Findings of one circle rule on every site that it holds for; NO_DATA where that cannot be told."""
-    holds, unknown = circle_rule_holds(rule, rows, rows["density_class"].to_numpy(dtype=object))
+    holds, unknown = circle_rule_holds(rule, rows, words(rows, "density_class"))
     picked = np.flatnonzero(holds | unknown)
-    part = rows.iloc[picked]
+    part = taken(rows, picked)
     readings = _readings(rule, part)
-    ids = part["id"].astype(str).tolist()
-    names = _column(part, "name", "")
+    ids = [str(i) for i in values(part, "id", "")]
+    names = values(part, "name", "")
     accuracies_m = _accuracies_m(part)
     radius_m = rule.radius_m or plan.circle.radius_m
     found = []
     for at, (site, name, reading) in enumerate(zip(ids, names, readings, strict=True)):
-        one = judge_circle(
-            rule, subject=site, neighbours=near.get(site, ()), radius_m=radius_m, accuracy_m=accuracies_m[at],
-            ground_name=_text(name), figures=reading.figures, notes=reading.notes,
+        one = _circle_finding(
+            rule, near.get(site, ()), radius_m, subject=site, accuracy_m=accuracies_m[at], ground_name=_text(name),
+            figures=reading.figures, notes=reading.notes,
         )  # fmt: skip
         if unknown[picked[at]]:
             one = replace(one, outcome=Outcome.NO_DATA)
@@ -201,13 +198,28 @@ def circle_findings(
     return found
 
 
-def _readings(rule: CircleLimit, part: pd.DataFrame) -> Iterator[_Reading]:
+def _circle_finding(rule: CircleLimit, near: Sequence[Neighbour], radius_m: float, **more: Any) -> Finding:  # noqa: ANN401 - handed on
+    """The circle of one site by the rule's distance, and by the other one where ways on foot are known."""
+
+    def by(this: CircleLimit) -> Finding:
+        return judge_circle(rule, neighbours=near, radius_m=limit_of(this, radius_m), far=far_of(this), **more)
+
+    other = other_way(rule)
+    if not told(rule, near, radius_m):
+        return undecided(by(other))
+    one = by(rule)
+    if not any_walked(near):
+        return one
+    return with_second_opinion(rule, one, by(other) if told(other, near, radius_m) else None)
+
+
+def _readings(rule: CircleLimit, part: Table) -> Iterator[_Reading]:
     if rule.where.place_class is None:
-        yield from (_Reading({}, ()) for _ in range(len(part)))
+        yield from (_Reading({}, ()) for _ in range(height(part)))
         return
-    densities = [_column(part, column, np.nan) for column in DENSITY_COLUMNS.values()]
-    classes = [part[f"density_class_{unit}"].tolist() for unit in DENSITY_COLUMNS]
-    for at, deciding in enumerate(part["density_class"].tolist()):
+    densities = [values(part, column, np.nan) for column in DENSITY_COLUMNS.values()]
+    classes = [values(part, f"density_class_{unit}", "") for unit in DENSITY_COLUMNS]
+    for at, deciding in enumerate(values(part, "density_class", "")):
         figures: dict[str, float | str] = {}
         for unit, density, given in zip(DENSITY_COLUMNS, densities, classes, strict=True):
             figures[f"density_{unit}_per_km2"] = _float(density[at], np.nan)
@@ -231,22 +243,46 @@ def grouped(neighbours: pd.DataFrame) -> dict[str, list[Neighbour]]:
 def _records(neighbours: pd.DataFrame) -> list[Neighbour]:
     ids, names, distances_m = (
         neighbours["id"].tolist(),
-        _column(neighbours, "name", ""),
+        values(neighbours, "name", ""),
         neighbours["distance_m"].tolist(),
     )
     accuracies_m = _accuracies_m(neighbours)
+    ways = [_known(neighbours, column) for column in ("walking_m", "walking_minutes")]
     return [
-        Neighbour(str(i), _text(n), float(d), a)
-        for i, n, d, a in zip(ids, names, distances_m, accuracies_m, strict=True)
+        Neighbour(str(i), _text(n), float(d), a, walking_m=m, walking_minutes=t)
+        for i, n, d, a, m, t in zip(ids, names, distances_m, accuracies_m, *ways, strict=True)
     ]
+
+
+def _known(table: Table, column: str) -> list[float | None]:
+    """Ways of a column, None for NaN and where there is no such column."""
+    return [_way(v) for v in values(table, column, None)]
 
 
 def _with_settings(sites: pd.DataFrame, totals: pd.DataFrame) -> pd.DataFrame:
     """Sites with the marks of their township, taken from the totals where the table does not hold them."""
     if "township_settings" in sites.columns or "township_id" not in sites.columns:
         return sites
-    marks = dict(zip(totals["place_id"].astype(str), totals["settings"].fillna("").astype(str), strict=True))
+    marks = once(totals, "settings", lambda: _settings(totals))
     return sites.assign(township_settings=[marks.get(str(t), "") for t in sites["township_id"].tolist()])
+
+
+def rows_with_caps(plan: Plan, rows: Sequence[Mapping[str, Any]], totals: pd.DataFrame) -> list[dict[str, Any]]:
+    """Single sites as `with_caps` gives them."""
+    marks = once(totals, "settings", lambda: _settings(totals))
+    told = [
+        r if "township_settings" in r else {**r, "township_settings": marks.get(str(r.get("township_id", "")), "")}
+        for r in rows
+    ]
+    caps = {name: column.tolist() for name, column in cap_columns(plan, columns_of(told)).items()}
+    return [
+        {str(k): v for k, v in row.items()} | {name: column[at] for name, column in caps.items()}
+        for at, row in enumerate(told)
+    ]
+
+
+def _settings(totals: pd.DataFrame) -> dict[str, str]:
+    return dict(zip(totals["place_id"].astype(str), words(totals, "settings"), strict=True))
 
 
 def with_caps(plan: Plan, sites: pd.DataFrame, totals: pd.DataFrame) -> pd.DataFrame:
@@ -256,13 +292,9 @@ def with_caps(plan: Plan, sites: pd.DataFrame, totals: pd.DataFrame) -> pd.DataF
     return pd.concat([marked.drop(columns=[c for c in caps.columns if c in marked.columns]), caps], axis=1)
 
 
-def _accuracies_m(table: pd.DataFrame) -> list[float]:
-    found = _column(table, "position_accuracy_m", POSITION_ACCURACY_M)
+def _accuracies_m(table: Table) -> list[float]:
+    found = values(table, "position_accuracy_m", POSITION_ACCURACY_M)
     return [max(0.0, _float(a, POSITION_ACCURACY_M)) for a in found]
-
-
-def _column(table: pd.DataFrame, name: str, default: object) -> list[Any]:
-    return table[name].tolist() if name in table.columns else [default] * len(table)
 
 
 def _float(value: object, default: float) -> float:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import math
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from circle15.judge.areas import Bid
 from circle15.judge.inputs import Inputs, text
+from circle15.judge.memo import once
 from circle15.judge.series import Series, State
 from circle15.policy.cards import Attribute, Card, Where
 
@@ -24,13 +25,16 @@ UNKNOWN_CLASS = "unknown"
 
 @dataclass(frozen=True)
 class Site:
-    """A proposed site with all that a judgement may look at; `near` holds other institutions with distance_m."""
+    """A site with all that a judgement may look at.
+
+    `near` holds other institutions with their columns of the register and distance_m, nearest first where it matters.
+    """
 
     plan: Plan
     row: Mapping[str, Any]
     bid: Bid
     totals: pd.DataFrame
-    near: pd.DataFrame
+    near: Sequence[Mapping[str, Any]]
     inputs: Inputs
     series: Series | None
     density_class: str = ""
@@ -170,8 +174,14 @@ def where_state(where: Where, site: Site) -> State:
 def _above(site: Site, column: str) -> list[str]:
     """Words of a column of totals at the site's community, township and district."""
     ids = {text(site.row.get(f"{level}_id")) for level in ("community", "township", "district")} - {""}
-    rows = site.totals[site.totals["place_id"].astype(str).isin(ids)]
-    return [text(v) for v in rows[column]] if column in rows.columns else []
+    told = once(site.totals, ("column", column), lambda: _column(site.totals, column))
+    return [told[i] for i in sorted(ids) if i in told]
+
+
+def _column(totals: pd.DataFrame, column: str) -> dict[str, str]:
+    if column not in totals.columns:
+        return {}
+    return dict(zip(totals["place_id"].astype(str), (text(v) for v in totals[column]), strict=True))
 
 
 def _marks(site: Site) -> set[str]:

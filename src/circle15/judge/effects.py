@@ -114,12 +114,12 @@ def suspended(rule: Suspend, series: Series, scope: Scope, *, subject: str) -> F
 
 def _suspend_around(rule: Suspend, site: Site, series: Series, level: str) -> Finding:
     radius_m = rule.radius_m or site.plan.circle.radius_m
-    near = site.near[site.near["service"].isin(rule.services)] if "service" in site.near.columns else site.near
-    if level and "level" in near.columns:
-        near = near[near["level"].astype(str) == level]
+    near = [n for n in site.near if n.get("service", site.bid.service) in rule.services]
+    if level:
+        near = [n for n in near if text(n.get("level")) == level]
     states, notes, worst = [], [], math.nan
     own_m = _float(site.row.get("position_accuracy_m"), POSITION_ACCURACY_M)
-    for row in near.to_dict("records"):
+    for row in near:
         scope = Scope({}, (), ((str(row["id"]), _float(row.get("beds"), math.nan)),))
         tested = both_states(series, any_of=rule.any_of, all_of=rule.all_of, scope=scope)
         slack_m = _float(row.get("position_accuracy_m"), POSITION_ACCURACY_M) + own_m
@@ -242,18 +242,13 @@ def _exempt(rule: Exempt, site: Site) -> Finding:
 
 
 def _none_within(site: Site) -> State:
-    near = site.near
-    if "service" in near.columns:
-        near = near[near["service"] == site.bid.service]
-    if near.empty:
-        return State.YES
     own_m = _float(site.row.get("position_accuracy_m"), POSITION_ACCURACY_M)
-    theirs_m = near["position_accuracy_m"] if "position_accuracy_m" in near.columns else POSITION_ACCURACY_M
-    gap_m = near["distance_m"] - site.plan.circle.radius_m
-    slack_m = theirs_m + own_m
-    if (gap_m > slack_m).all():
-        return State.YES
-    return State.NO if (gap_m <= -slack_m).any() else State.UNKNOWN
+    states = []
+    for other in (n for n in site.near if n.get("service", site.bid.service) == site.bid.service):
+        slack_m = own_m + _float(other.get("position_accuracy_m"), POSITION_ACCURACY_M)
+        gap_m = float(other["distance_m"]) - site.plan.circle.radius_m
+        states.append(State.YES if gap_m > slack_m else State.NO if gap_m <= -slack_m else State.UNKNOWN)
+    return join(states)
 
 
 def _prefer(rule: Prefer, site: Site) -> Finding:

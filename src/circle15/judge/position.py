@@ -117,6 +117,17 @@ def _merge(
     return [f for f in merged if f.ground != CHECKLIST or f.rule_id not in tested]
 
 
+def either(
+    plan: Plan, here: Row, one: Finding | None, elsewhere: Iterable[tuple[Row, Finding | None]]
+) -> Finding | None:
+    """One finding (None where its rule does not hold) against those on other ground, for a check where they differ."""
+    for row, there in elsewhere:
+        if _said(there) != _said(one):
+            start = one if one is not None else _absent(there) if there is not None else None
+            return None if start is None else _unsure(plan, here, start, row, there, ask=True)
+    return one
+
+
 def _key(one: Finding) -> tuple[str, str]:
     return one.rule_id, one.bound
 
