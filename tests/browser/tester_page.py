@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import gzip
-from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyogrio
 import shapely
 
 from circle15.draw.page import build_shell, read_asset
@@ -31,7 +31,7 @@ BOOT = """
   window.mounted = null;
   window.mount = (lang, more) => {
     if (window.mounted) window.mounted.unmount();
-    window.mounted = C15.mountTester(document.getElementById("panel"), { map, lang, gaps: [], ...more });
+    window.mounted = C15.mountTester(document.getElementById("panel"), { map, lang, data: { district: { id: "" }, gaps: [], ...more } });
   };
   map.invalidateSize({ animate: false });
   window.mount("LANG", {});
@@ -263,19 +263,16 @@ def _osm_institutions(folder):
     return gpd.GeoDataFrame(pd.DataFrame(table), geometry=points, crs=CRS)
 
 
+def _buildings(folder):
+    """Outlines of buildings in the extract, those that cannot be read left out."""
+    shapes = pyogrio.read_dataframe(
+        folder / "las_palmas.osm.pbf", layer="multipolygons", columns=["building"], on_invalid="ignore"
+    )
+    found = shapes[shapes["building"].notna() & shapes.geometry.notna()].geometry.to_numpy()
+    return shapely.make_valid(found)
+
+
 def _osm_buildings(folder):
-    shapes = gpd.read_file(folder / "las_palmas.osm.pbf", layer="multipolygons", engine="pyogrio", columns=["building"])
-    shapes = shapes[shapes["building"].notna()]
-    points = shapely.point_on_surface(shapes.geometry.to_numpy())
+    points = shapely.point_on_surface(_buildings(folder))
     people = 1.0 + np.arange(len(points)) % 23 / 2.0
     return Population(gpd.GeoDataFrame({"residents": people}, geometry=points, crs=CRS), None, "point", np.nan)
-
-
-def buildings_as_areas(city, folder):
-    """The same city with residents spread over the outlines of buildings."""
-    shapes = gpd.read_file(folder / "las_palmas.osm.pbf", layer="multipolygons", engine="pyogrio", columns=["building"])
-    shapes = shapes[shapes["building"].notna()]
-    outlines = shapely.make_valid(shapes.geometry.to_numpy())
-    flat = shapely.get_dimensions(outlines) == 2
-    cells = gpd.GeoDataFrame({"residents": np.full(int(flat.sum()), 12.5)}, geometry=outlines[flat], crs=CRS)
-    return replace(city, population=Population(cells, shapely.union_all(outlines[flat]), "area", 20.0))

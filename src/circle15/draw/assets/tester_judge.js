@@ -206,7 +206,9 @@
   function counted(rule, site) {
     const wanted = list(rule.counts_services).length ? rule.counts_services : (rule.like || "service") === "service" ? [site.row.service] : [];
     const byTag = (rule.like || "service") !== "service";
-    const near = site.near.filter((n) => (!wanted.length || wanted.includes(n.service))
+    // twice the radius, for circles that overlap; who is farther than that and both position errors counts in no way
+    const reach = (rule.minutes !== undefined ? Infinity : 2 * (rule.radius_m || site.plan.radius_m)) + or(site.row.position_accuracy_m, 10) + TOL;
+    const near = site.near.filter((n) => n.distance_m <= reach + n.accuracy_m && (!wanted.length || wanted.includes(n.service))
       && disjoint(rule.excludes, words(n.tags)) && (!byTag || !disjoint(rule.tags, words(n.tags))));
     const sorted = [...near].sort((a, b) => a.distance_m - b.distance_m || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
     const foreign = (n) => text(n.pooling_area) !== "" && n.pooling_area !== String(J.get(site, "pooling_area") || site.plan.city);
@@ -261,16 +263,13 @@
       radius *= 2;
     }
     if (rule.at_radius === "outside") radius -= 2 * TOL;
+    // no ways on foot in a page: they are known to be too long only where nobody is near enough in a straight line
     const walking = rule.distance === "walking";
-    // no walking ways in a page: only where nobody is near enough in a straight line is nothing to be walked
-    const near = [...sure, ...doubtful].filter((n) => rule.minutes !== undefined || n.distance_m <= rule.radius_m + TOL);
-    const walked = !walking || (rule.minutes === undefined ? rule.radius_m !== undefined && !near.length : false);
-    if (!walked) notes.push("walking_missing");
-    else if (walking) { sure = []; doubtful = []; radius = Infinity; }
-    const one = judgeCircle(rule, {
-      neighbours: sure, doubtful, apart, radius, accuracy, notes, limit, figures: radius === Infinity ? {} : { radius_m: radius },
-    });
-    return !walked || notes.includes("radius_not_printed") ? { ...one, outcome: REVIEW } : one;
+    const known = !walking || ![...sure, ...doubtful].some((n) => rule.minutes !== undefined || n.distance_m <= radius + TOL);
+    if (!known) notes.push("walking_missing");
+    else if (walking) sure = doubtful = [];
+    const one = judgeCircle(rule, { neighbours: sure, doubtful, apart, radius, accuracy, notes, limit, figures: { radius_m: radius } });
+    return known && !notes.includes("radius_not_printed") ? one : { ...one, outcome: REVIEW };
   }
 
   J.stepLimit = function (steps, base) {
