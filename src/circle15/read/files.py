@@ -138,6 +138,18 @@ def companion(file: Path, suffix: str) -> Path | None:
     return None
 
 
+def library_name(file: Path) -> str:
+    """Name of a file as GDAL's libraries take it: the bytes on disk read as UTF-8.
+
+    Under an ASCII locale Python holds Chinese names as lone surrogates, which those libraries cannot encode. Raises
+    InputError where the bytes are no UTF-8.
+    """
+    try:
+        return os.fsencode(file).decode("utf-8")
+    except UnicodeDecodeError as fault:
+        raise fail(file, "file_name_bytes") from fault
+
+
 def sha256(file: Path) -> str:
     """Hash the bytes of a file."""
     with file.open("rb") as stream:
