@@ -18,18 +18,20 @@ _EXACT_DIGITS = 15
 _POWER = re.compile(r"[0-9](\.[0-9]+)?[eE]\+?[0-9]{1,3}")
 _ID_BLANKS = re.compile(r"[\s'\"\u2018\u2019`]+")
 _STEM = 4
+_PLAIN_CODES = re.compile("[A-Z0-9\n]*")
 
 
 def codes(column: Column, faults: Faults) -> list[str]:
     """Codes as text in half-width capitals without blanks; those that lost digits to Excel are warned of."""
     plain_texts = texts(column)
+    if _PLAIN_CODES.fullmatch("\n".join(plain_texts)):
+        _tell_damaged(column, faults)
+        return plain_texts
     noted: dict[str, str] = {}
-    found = []
-    for cell, text in zip(column.cells, plain_texts, strict=True):
-        code = text if text.isalnum() and text.isascii() and text.upper() == text else _cleaned(text)
+    found = [_cleaned(text) for text in plain_texts]
+    for cell, text, code in zip(column.cells, plain_texts, found, strict=True):
         if code != text and isinstance(cell, str):
             noted.setdefault(text, code)
-        found.append(code)
     if noted:
         before = next(iter(noted))
         count = sum(t in noted for t in plain_texts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -130,4 +131,4 @@ def listed(values: Iterable[object], *, limit: int = EXAMPLES) -> str:
 
 def positions_of(mask: npt.ArrayLike) -> list[int]:
     """Positions at which a mask (n,) holds, as plain integers."""
-    return [int(i) for i in np.flatnonzero(np.asarray(mask, dtype=bool))]
+    return cast("list[int]", np.flatnonzero(np.asarray(mask, dtype=bool)).tolist())

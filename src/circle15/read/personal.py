@@ -50,6 +50,11 @@ def masked(text: str) -> str:
     return _NUMBER.sub(_hidden, text)
 
 
+def all_masked(words: list[str]) -> list[str]:
+    """Each of many texts as `masked` gives it; most registers hold none of these numbers, which one search tells."""
+    return [masked(w) for w in words] if _NUMBER.search("\n".join(words)) else words
+
+
 def masked_note(text: str) -> str:
     """Text of a title, note or signature line: numbers masked, and the names that follow 填表人 and the like."""
     words = "|".join(re.escape(w) for w in text_list("persons"))

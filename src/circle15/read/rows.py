@@ -29,7 +29,7 @@ class Record(NamedTuple):
     """One record: row number as Excel shows it, cells, heading of its group."""
 
     row: int
-    cells: Sequence[Any]
+    cells: list[Any]
     section: str
 
 
@@ -72,6 +72,8 @@ class _Rows:
         for i in self.sure:
             if i < len(row):
                 cell = row[i]
+                if type(cell) is float:
+                    return True
                 if isinstance(cell, str):
                     if cell and not cell.isspace():
                         return cell.lstrip(_BEFORE_DIGITS)[:1].isdigit()

@@ -229,5 +229,5 @@ def _note_doubled(header: Header, faults: Faults, *, sheet: str | None, kind: Ki
         faults.error("column_twice", sheet=sheet, row=header.first + 1, column=name)
 
 
-def _fitted(row: Sequence[Any], width: int) -> list[Any]:
-    return list(row) if len(row) == width else [*row[:width], *([""] * (width - len(row)))]
+def _fitted(row: list[Any], width: int) -> list[Any]:
+    return row if len(row) == width else [*row[:width], *([""] * (width - len(row)))]
