@@ -20,7 +20,7 @@ import shapely
 from circle15.errors import Problem, UsageError
 from circle15.read.branches import codes, settle_sites
 from circle15.read.faults import Faults, fail, listed
-from circle15.read.files import CSV, EXCEL, VECTOR, Reading, checked_path, source_of
+from circle15.read.files import CSV, EXCEL, VECTOR, Reading, checked_path, collection_paused, source_of
 from circle15.read.joined import join_tables
 from circle15.read.personal import all_masked, is_personal
 from circle15.read.points import Positions, accuracy_of, layer_positions, read_positions
@@ -39,6 +39,7 @@ _FREE_TEXT = ("name", "address", "place_told")
 Columns = Mapping[str, str] | None
 
 
+@collection_paused()
 def read_institutions(
     path: str | os.PathLike[str],
     *,

@@ -50,7 +50,7 @@ def records_of(sheet: Sheet, header: Header, faults: Faults, *, kind: Kind, matc
             passed.setdefault(what, []).append(at)
             section = _text(row) if what == "section_rows" else section
     _tell(passed, rows, faults, sheet=sheet.name or None)
-    return found
+    return found, sum(map(len, passed.values()))
 
 
 class _Rows:

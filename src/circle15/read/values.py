@@ -84,16 +84,21 @@ def texts(column: Column, faults: Faults | None = None) -> list[str]:
     With `faults`, full-width digits and letters become half-width, spaces between Chinese characters go, and each
     is noted.
     """
+    if all_text(column.cells) and not _SUSPECT.search("".join(column.cells)):
+        return list(column.cells)
     known, at = distinct(column.cells)
-    if not _SUSPECT.search("".join([c for c in known if isinstance(c, str)])):
-        words = [c if isinstance(c, str) else _text(c) for c in known]
-    elif faults is None:
+    if faults is None:
         words = [_text(c) for c in known]
     else:
         noted: Noted = {}
         words = [_folded(c, noted) if isinstance(c, str) else _text(c) for c in known]
         tell_changes(column, faults, noted)
     return words if len(words) == len(at) else [words[i] for i in at.tolist()]
+
+
+def all_text(cells: Sequence[Any]) -> bool:
+    """Whether every cell is a text."""
+    return set(map(type, cells)) <= {str}
 
 
 def tell_changes(column: Column, faults: Faults, noted: Noted) -> None:
