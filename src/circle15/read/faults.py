@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -131,4 +130,4 @@ def listed(values: Iterable[object], *, limit: int = EXAMPLES) -> str:
 
 def positions_of(mask: npt.ArrayLike) -> list[int]:
     """Positions at which a mask (n,) holds, as plain integers."""
-    return cast("list[int]", np.flatnonzero(np.asarray(mask, dtype=bool)).tolist())
+    return np.flatnonzero(np.asarray(mask, dtype=bool)).tolist()

@@ -33,8 +33,10 @@ class Record(NamedTuple):
     section: str
 
 
-def records_of(sheet: Sheet, header: Header, faults: Faults, *, kind: Kind, matched: Mapping[str, str]) -> list[Record]:
-    """Records below a header, in order; every row passed over (blank ones aside) is noted."""
+def records_of(
+    sheet: Sheet, header: Header, faults: Faults, *, kind: Kind, matched: Mapping[str, str]
+) -> tuple[list[Record], int]:
+    """Records below a header, in order, and the number of rows passed over (each is noted, blank ones aside)."""
     reader = _Rows(sheet, header, kind, matched)
     rows = sheet.rows
     last = reader.last_record()
