@@ -10,8 +10,9 @@ import click
 
 from circle15.cli.load import load, tell_written
 from circle15.cli.words import StepBar
+from circle15.draw.basemap import Basemap, BasemapName
 from circle15.draw.index import draw_index
-from circle15.draw.map import draw_district
+from circle15.draw.map import Marks, draw_city, draw_district
 from circle15.errors import Problem, UsageError
 from circle15.study import assess, find_service_gaps, provenance
 from circle15.words import Lang
@@ -37,10 +38,18 @@ def map_city(
     district: str | None,
     services: tuple[str, ...],
     min_residents: float,
+    map_number: str,
+    public: bool,
+    basemap: BasemapName | None,
+    basemap_key: str,
     out: str,
     **inputs: Any,  # noqa: ANN401
 ) -> None:
-    """Draw a page for each district, and the index."""
+    """Draw a page for each district, one of all of them, and the index that compares them."""
+    if public and not map_number.strip():
+        raise UsageError(Problem("use.public_without_number"))
+    below = Basemap(basemap, basemap_key) if basemap else None
+    marks = Marks(internal=not public, map_number=map_number.strip(), basemap=below)
     plan, city = load(lang, inputs)
     districts = city.places[city.places["level"] == "district"]
     chosen = (
@@ -55,12 +64,18 @@ def map_city(
         result = assess(plan, city, services=services or None, gap_min_residents=min_residents, progress=bar.show)
         folder, stem = Path(out), safe_file_name(city.name, fallback="city")
         pages = page_names(stem, districts)
+        whole = district is None
+        links = {"index": f"{stem}_index.html", "city": f"{stem}_city.html"} if whole else {}
         written = []
         for at, place_id in enumerate(chosen["id"]):
             bar.show("draw", at, len(chosen))
-            written.append(write_text(folder / pages[place_id], draw_district(result, place_id, lang=lang)))
-    if district is None:
-        written.insert(0, write_text(folder / f"{stem}_index.html", draw_index(result, lang=lang, pages=pages)))
+            page = draw_district(result, place_id, lang=lang, marks=marks, links=links)
+            written.append(write_text(folder / pages[place_id], page))
+        if whole:
+            page = draw_city(result, lang=lang, marks=marks, links={"index": links["index"], **pages})
+            written.insert(0, write_text(folder / links["city"], page))
+            index = draw_index(result, lang=lang, pages=pages, city_page=links["city"], marks=marks)
+            written.insert(0, write_text(folder / links["index"], index))
     tell_written(written, lang)
 
 

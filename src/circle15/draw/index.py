@@ -9,7 +9,7 @@ from urllib.parse import quote
 from circle15.draw.overview import draw_overview, percent, shade_key
 from circle15.draw.pack import number, shown
 from circle15.draw.page import assemble_page, fill, read_asset
-from circle15.draw.summary import count_cap, district_ids, place_findings, service_summary
+from circle15.draw.summary import count_cap, district_ids, findings_by_place, service_summary
 from circle15.words import word
 
 if TYPE_CHECKING:
@@ -17,19 +17,29 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from circle15.draw.map import Marks
     from circle15.schema import Assessment
     from circle15.words import Lang
 
 WORST_GAPS = 3
 
 
-def draw_index(assessment: Assessment, *, lang: Lang = "zh", pages: Mapping[str, str]) -> str:
+def draw_index(
+    assessment: Assessment,
+    *,
+    lang: Lang = "zh",
+    pages: Mapping[str, str],
+    city_page: str = "",
+    marks: Marks | None = None,
+) -> str:
     """Draw the city's index page: districts with their figures and links, an overview map, the three worst gaps.
 
     Parameters
     ----------
     pages
         File name of each district's page by district id, beside the index; districts without one are not linked.
+    city_page
+        File name of the page of all districts, "" where there is none.
 
     Returns
     -------
@@ -44,7 +54,7 @@ def draw_index(assessment: Assessment, *, lang: Lang = "zh", pages: Mapping[str,
     slots = {
         "title": title,
         "simulated": simulated,
-        "internal": word("map.internal", lang),
+        "internal": word("map.internal", lang) if marks is None or marks.internal else marks.map_number,
         "intro": word("map.index.intro", lang, radius=_count(assessment.radius_m)),
         "overview": word("map.index.overview", lang),
         "overview_note": word("map.index.overview_note", lang, service=word(f"map.service.{first}", lang)),
@@ -63,13 +73,16 @@ def draw_index(assessment: Assessment, *, lang: Lang = "zh", pages: Mapping[str,
             links={i: link for i in pages if (link := _link(pages, i))},
         ),
         "<!--key-->": shade_key(),
+        "<!--city-->": f'<a href="{escape("./" + quote(city_page))}">{escape(word("map.link.city", lang))}</a>'
+        if city_page
+        else "",
         "<!--worst-list-->": _worst(assessment, first, lang, pages),
     }
     for mark, html in parts.items():
         before, after = body.split(mark, 1)
         body = before + html + after
     return assemble_page(
-        shell=None, lang=lang, title=title, body=body, styles=[read_asset("index.css")], scripts=[], data={}
+        shell=None, lang=lang, title=title, body=body, styles=[read_asset("index.css")], scripts=[], blocks={}
     )
 
 
@@ -133,7 +146,8 @@ def _total(assessment: Assessment, service: str, rows: list[dict[str, Any]]) -> 
     residents = add("residents")
     institutions = int(add("institutions"))
     cities = assessment.city.places.loc[assessment.city.places["level"] == "city", "id"]
-    findings = [f for i in cities for f in place_findings(assessment, str(i), "city")]
+    by_place = findings_by_place(assessment)
+    findings = [f for i in cities for f in by_place.get(("city", str(i)), [])]
     renamed = count_cap(findings, service, institutions)
     own = [f for f in findings if f.rule_id == f"{service}.city" and f.limit is not None and f.bound == "max"]
     cap = next(iter([*own, *([renamed] if renamed else [])]), None)
