@@ -26,6 +26,7 @@ from circle15.measure.density import measure_density
 from circle15.measure.ground import Ground
 from circle15.measure.position import circle_bounds, points_within_error
 from circle15.measure.totals import measure_totals, place_ids
+from circle15.measure.walking_circles import Both, OnFoot, walking_to
 from circle15.policy.plan import Plan, check_places, mark_places
 from circle15.project.datum import to_wgs84
 from circle15.project.metric import PointTree
@@ -85,6 +86,12 @@ class Prepared:
     def own_measures(self) -> pd.DataFrame:
         """Every institution with the measures of its own circle, in the order of the register."""
         return pd.DataFrame(self.measure(self.city.institutions).drop(columns="geometry"))
+
+    @cached_property
+    def foot(self) -> OnFoot | None:
+        """The streets ready for walking; None where the city has none."""
+        streets = self.city.streets
+        return None if streets is None else OnFoot(streets, pace=self.city.pace)
 
     @cached_property
     def _ground(self) -> Ground | None:
@@ -154,6 +161,8 @@ class Prepared:
         known = {k: v for k, v in (attributes or {}).items() if k not in {"id", "service", "geometry"}}
         site = _proposed(service, position_accuracy_m, known, Point(wgs_lon[0], wgs_lat[0]))
         neighbours = self._neighbours(wgs_lon, wgs_lat, position_accuracy_m)
+        if walking is None and self.foot is not None:
+            walking = self._walking((float(wgs_lon[0]), float(wgs_lat[0])), position_accuracy_m)
         near = np.sort(neighbours.index.to_numpy()[(neighbours["service"] == service).to_numpy()])
         if walking is not None:
             neighbours = neighbours.merge(walking, on="id", how="left", validate="m:1")
@@ -187,16 +196,22 @@ class Prepared:
         """Other institutions of every service as far as any rule of the plan looks, with distance_m, nearest first."""
         own = self._register_rows[institution_id]
         lon, lat = self._lonlat
-        reach_m = self.plan.reach_m() + 2 * self.worst_accuracy_m
-        _, j, metres = self._everyone.within(lon[[own]], lat[[own]], reach_m)
-        records = self._records
-        return [{**records[k], "distance_m": float(d)} for k, d in zip(j, metres, strict=True) if k != own]
+        _, j, metres = self._everyone.within(lon[[own]], lat[[own]], self.reach_m(self.worst_accuracy_m))
+        records, ways = self._records, dict[str, dict[str, Any]]()
+        if self.foot is not None:
+            told = self._walking((float(lon[own]), float(lat[own])), self.worst_accuracy_m)
+            ways = {str(row.pop("id")): row for row in _dicts(told)}
+        return [
+            {**records[k], "distance_m": float(d), **ways.get(records[k]["id"], {})}
+            for k, d in zip(j, metres, strict=True)
+            if k != own
+        ]
 
     # ── parts of an answer ────────────────────────────────────
 
     @cached_property
     def _records(self) -> list[dict[str, Any]]:
-        return [{str(k): v for k, v in row.items()} for row in self._register_columns.to_dict("records")]
+        return _dicts(self._register_columns)
 
     @cached_property
     def _register_rows(self) -> dict[str, int]:
@@ -255,10 +270,25 @@ class Prepared:
             nearest_m[at] = np.where(np.isfinite(metres), metres, np.nan)
         return others, nearest_m
 
+    def _walking(self, here: tuple[float, float], accuracy_m: float) -> pd.DataFrame:
+        """Ways on foot from a place to the institutions that the rules look at."""
+        assert self.foot is not None  # noqa: S101 - the caller has asked
+        reach_m = self.reach_m(accuracy_m)
+        return walking_to(here, self.city.institutions, self.foot, reach_m=reach_m, there=self._institution_spots)
+
+    @cached_property
+    def _institution_spots(self) -> Both:
+        assert self.foot is not None  # noqa: S101 - the caller has asked
+        return self.foot.spots(*self._lonlat)
+
+    def reach_m(self, accuracy_m: float) -> float:
+        """How far any rule of the plan looks from a site, positions being uncertain."""
+        speed = self.city.pace.metres_per_s if self.foot is not None else 0.0
+        return self.plan.reach_m(metres_per_s=speed) + accuracy_m + self.worst_accuracy_m
+
     def _neighbours(self, lon: NDArray[np.float64], lat: NDArray[np.float64], accuracy_m: float) -> pd.DataFrame:
         """Institutions of every service as far as any rule of the plan looks; index: place in the register."""
-        reach_m = self.plan.reach_m() + accuracy_m + self.worst_accuracy_m
-        _, j, metres = self._everyone.within(lon, lat, reach_m)
+        _, j, metres = self._everyone.within(lon, lat, self.reach_m(accuracy_m))
         found = self._register_columns.iloc[j].assign(distance_m=metres, site_id=PROPOSED_ID)
         return found.set_axis(j)
 
@@ -277,6 +307,10 @@ def register_of(city: City) -> pd.DataFrame:
     """The register with the places that hold each institution, as judge/inputs.py reads it."""
     table = pd.DataFrame(city.institutions.drop(columns="geometry"))
     return pd.concat([table, place_ids(city.institutions, city.places)], axis=1)
+
+
+def _dicts(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
 
 
 def _check_question(lon: float, lat: float, datum: str, service: str, accuracy_m: float) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -52,7 +52,8 @@ POSITION_ACCURACY_M = 10.0
 
 # column -> pandas dtype; geometry besides. Missing numbers are NaN, missing words are "".
 INSTITUTION_COLUMNS: Mapping[str, str] = {
-    "id": "str",  # institution code 医保编码 (P or H + 6-digit division + 5 digits), unique
+    "id": "str",  # of the site: its institution code 医保编码 (P or H + 6-digit division + 5 digits), unique
+    "institution": "str",  # code that all sites of one institution share 分院区; the id itself for most
     "name": "str",
     "service": "str",  # one of SERVICES
     "level": "str",  # one of LEVELS or ""
@@ -66,6 +67,7 @@ INSTITUTION_COLUMNS: Mapping[str, str] = {
     "position_accuracy_m": "float64",
     "position_reason": "str",  # why the accuracy is what it is: a word under columns.positions.reason
     "place_told": "str",  # district, township or its code as the register says, "" where it does not
+    "source_sheet": "str",  # worksheet or layer it came from, "" where the source has but one
     "source_row": "int64",  # row number in the source as a user sees it
 }
 PLACE_COLUMNS: Mapping[str, str] = {
@@ -147,6 +149,25 @@ class SheetCount:
 
 
 @dataclass(frozen=True)
+class GridCells:
+    """A block of a regular grid as plain numbers 人口格网, beside or instead of its cells as geometries.
+
+    Parameters
+    ----------
+    values
+        (rows, columns) residents, float32 or float64; NaN where the source has no data.
+    transform
+        (a, b, c, d, e, f): x = a·column + b·row + c, y = d·column + e·row + f, of cell corners.
+    system
+        Reference system of x and y in any form that PROJ reads; "" for degrees of WGS 84 or CGCS2000.
+    """
+
+    values: NDArray[Any]
+    transform: tuple[float, float, float, float, float, float]
+    system: str = ""
+
+
+@dataclass(frozen=True)
 class Population:
     """Residents on the ground 人口: cells of a grid, areas, or points.
 
@@ -161,12 +182,16 @@ class Population:
         "grid" (cells of one size), "area" (places with residents) or "point".
     cell_m
         Typical width of a cell in metres (NaN for points).
+    grid
+        The same cells as numbers where they come from a raster: what is measured on them is measured far faster, with
+        the same result. A table that changes residents leaves it out.
     """
 
     cells: gpd.GeoDataFrame
     land: BaseGeometry | None
     kind: Literal["grid", "area", "point"]
     cell_m: float
+    grid: GridCells | None = None
 
     def blocks(self) -> Iterator[Population]:
         """Itself as the only block, so that a city and a streamed raster are measured by the same code."""
@@ -237,11 +262,48 @@ class Streets:
         return float(self.length_m.sum()) / 1000
 
 
+WALKING_M_PER_S = 1.2
+"""Usual walking speed at 70 to 79 years (Bohannon & Williams Andrews 2011: 1.13 m/s women, 1.26 m/s men); 15 minutes
+are 1,080 m."""
+MAX_SNAP_M = 250.0
+"""Farther than this from every street a place is on none (blocks are 100 to 250 m wide)."""
+
+Mode = Literal["walk", "ebike", "car"]
+MODES: tuple[Mode, ...] = ("walk", "ebike", "car")
+SPEEDS_M_PER_S: Mapping[Mode, float] = {"walk": WALKING_M_PER_S, "ebike": 15 / 3.6, "car": 30 / 3.6}
+"""Speed of each mode: walking as above; e-bikes 15 km/h 道路交通安全法第五十八条; cars 30 km/h on town streets without
+a centre line 道路交通安全法实施条例第四十五条. Legal limits, not measurements: a plan may set its own."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a way on foot is measured 步行参数.
+
+    Parameters
+    ----------
+    metres_per_s
+        Speed on the flat.
+    slope
+        "tobler" scales the speed of each edge by the heights of its ends (Tobler 1993), as the mean of the way there
+        and back; edges without heights count as flat.
+    max_snap_m
+        How far from a street a place may lie, bound included; that way is walked too.
+    """
+
+    metres_per_s: float = WALKING_M_PER_S
+    slope: Literal["flat", "tobler"] = "flat"
+    max_snap_m: float = MAX_SNAP_M
+
+    def minutes(self, metres: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Minutes on the flat."""
+        return metres / (self.metres_per_s * 60.0)
+
+
 @dataclass(frozen=True)
 class City:
     """What one assessment looks at: institutions, residents, places, and where each came from.
 
-    `streets` is the walk network where one was given.
+    `streets` is the walk network where one was given, `pace` how it is walked.
     """
 
     institutions: gpd.GeoDataFrame
@@ -251,6 +313,7 @@ class City:
     name: str = ""
     simulated: bool = False
     streets: Streets | None = None
+    pace: Pace = Pace()
 
 
 class Outcome(StrEnum):
@@ -272,13 +335,18 @@ class Force(StrEnum):
 
 @dataclass(frozen=True)
 class Neighbour:
-    """Another institution of the same service within reach: id, name, geodesic distance in metres."""
+    """Another institution of the same service within reach: id, name, geodesic distance in metres.
+
+    `walking_m` and `walking_minutes` are the way on foot where streets tell it; infinite where none leads there.
+    """
 
     id: str
     name: str
     distance_m: float
     position_accuracy_m: float = POSITION_ACCURACY_M
     would_exceed: bool = False  # its own circle would rise above its cap if the site were added
+    walking_m: float | None = None
+    walking_minutes: float | None = None
 
 
 @dataclass(frozen=True)

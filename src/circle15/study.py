@@ -20,6 +20,7 @@ from circle15.judge.city import judge_city
 from circle15.measure.circles import neighbours_within
 from circle15.measure.coverage import measure_coverage
 from circle15.measure.gaps import GapGround, find_gaps, lay_out_gaps
+from circle15.measure.walking_circles import add_ways
 from circle15.policy.plan import Plan
 from circle15.policy.rules import Target
 from circle15.prepared import Prepared
@@ -72,6 +73,8 @@ def assess(
     tell("neighbours")
     margin_m = 2 * ready.worst_accuracy_m
     neighbours = neighbours_within(city.institutions, city.institutions, radius_m=radius_m, margin_m=margin_m)
+    if ready.foot is not None:
+        neighbours = add_ways(neighbours, city.institutions, ready.foot, reach_m=radius_m + margin_m)
     tell("coverage")
     coverage = measure_coverage(city.population, city.institutions, city.places, radius_m=radius_m, services=chosen)
     tell("totals")
@@ -89,6 +92,7 @@ def assess(
         found.append(find_service_gaps(plan, city, service=service, min_residents=gap_min_residents, ground=ground))
     gaps = gpd.GeoDataFrame(pd.concat(found, ignore_index=True), geometry="geometry", crs=CRS)
     tell("done")
+    options = {"services": list(chosen), "gap_min_residents": gap_min_residents}
     return Assessment(
         city=city,
         plan_id=plan.id,
@@ -100,7 +104,7 @@ def assess(
         coverage=coverage,
         totals=totals,
         gaps=gaps,
-        provenance=provenance(plan, city, options={"services": list(chosen), "gap_min_residents": gap_min_residents}),
+        provenance=provenance(plan, city, options=options | ({"as_of": as_of.isoformat()} if as_of else {})),
     )
 
 

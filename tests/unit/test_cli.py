@@ -258,3 +258,25 @@ def test_a_point_outside_all_places_is_said(capsys, toy_city):
     assert "不在所载区划之内" in out
     code, out, _ = run(capsys, "site", toy_city, "--lon", "105.02", "--lat", "37.515", "--datum", "wgs84")
     assert "不在所载区划之内" not in out
+
+
+def test_a_city_is_judged_with_indicators_events_overlay_and_day(capsys, toy_city, tmp_path):
+    given = {
+        "indicators.csv": "医保编码,指标,期间,数值\nP64050200001,violation,,1\nP64050200002,violation,,0\n",
+        "events.csv": "日期,事项,服务类型,区域\n2026-01-05,退出,药店,甲街道\n",
+        "bureau.toml": 'schema = 1\nplan = "zhongwei"\n[[mark]]\nplace = "乙乡"\nsettings = ["resettlement"]\n',
+    }
+    for name, words in given.items():
+        (tmp_path / name).write_text(words, encoding="utf-8")
+    told = ["--indicators", tmp_path / "indicators.csv", "--events", tmp_path / "events.csv"]
+    told += ["--overlay", tmp_path / "bureau.toml", "--as-of", "2026-06-30"]
+    code, _, err = run(capsys, "assess", toy_city, "--out", tmp_path / "out", *told)
+    assert code == 0, err
+    record = json.loads((tmp_path / "out" / "手绘市_assess_run.json").read_text(encoding="utf-8"))
+    assert {i["role"] for i in record["inputs"]} >= {"indicators", "events"}
+    assert record["options"]["as_of"] == "2026-06-30"
+    assert record["plan"]["overlay"]["file"].endswith("bureau.toml")
+    book = openpyxl.load_workbook(tmp_path / "out" / "手绘市_assess.xlsx")
+    rows = [[str(c) for c in row] for row in book["核对结果"].iter_rows(values_only=True)]
+    left = [r for r in rows if "pharmacy.exit" in r]
+    assert sorted(r[0] for r in left) == ["不符合", *["数据不足"] * (len(left) - 2), "符合"]

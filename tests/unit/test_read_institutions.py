@@ -139,13 +139,14 @@ def test_title_rows_notes_and_blank_rows_keep_excel_row_numbers(tmp_path: Path) 
     rows = [["中卫市定点机构名册"], [], HEADER, ROWS[0], [], ROWS[1], ["合计 2 家"]]
     reading = read_institutions(write_xlsx(tmp_path / "a.xlsx", {"机构": rows}), datum="wgs84")
     assert list(reading.table["source_row"]) == [4, 6]
-    assert [(p.id, p.row) for p in reading.warnings] == [("row_note", 7)]
+    assert [(p.id, p.row) for p in reading.warnings] == [("read.total_rows", 7)]
+    assert [(a.what, a.row) for a in reading.assumptions][:2] == [("title_rows", 1), ("total_rows", 7)]
 
 
 def test_a_row_without_coordinates_is_a_fault_not_a_note(tmp_path: Path) -> None:
     rows = [HEADER, ROWS[0], ["合计"], ["", "有名无点"], ROWS[1], ["P64050200009"]]
     found = problems_of(lambda: read_institutions(write_xlsx(tmp_path / "a.xlsx", {"药店": rows}), datum="wgs84"))
-    assert [row for problem, row, _, _ in found if problem == "coordinate_missing"] == [3, 4, 6]
+    assert [row for problem, row, _, _ in found if problem == "coordinate_missing"] == [4, 6]
 
 
 def test_sheet_names_tell_the_service_and_hidden_sheets_are_left_out(tmp_path: Path) -> None:
@@ -170,7 +171,13 @@ def test_national_platform_names(tmp_path: Path) -> None:
         ["H64050200001", "甲", "03", "街", "105.1", "37.5", "12", "2020-01-01 00:00:00", "1"],
         ["H64050200002", "乙", "02", "街", "105.2", "37.5", "", "2020-01-01", "0"],
     ]
-    reading = read_institutions(write_csv(tmp_path / "a.csv", rows), datum="wgs84", service="inpatient")
+    path = write_csv(tmp_path / "a.csv", rows)
+    assert warned(read_institutions(path, datum="wgs84", service="inpatient")) == {
+        "institutions_invalid",
+        "read.level_code",
+    }
+    levels = {"03": "tertiary", "02": "secondary"}
+    reading = read_institutions(path, datum="wgs84", service="inpatient", levels=levels)
     assert list(reading.table["id"]) == ["H64050200001"]
     assert reading.table.loc[0, "level"] == "tertiary"
     assert reading.table.loc[0, "beds"] == 12

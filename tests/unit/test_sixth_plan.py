@@ -141,7 +141,7 @@ def test_an_unprinted_bound_warns_and_decides_nothing(world, pick):
 def test_walking_is_reviewed_until_it_is_measured(world, pick):
     assert pick(judge(world().neighbour(450.0)), "p.walk").outcome is Outcome.REVIEW
     assert pick(judge(world().neighbour(450.0, walking_m=501.0)), "p.walk").outcome is Outcome.MET
-    given = judge(world().neighbour(450.0, walking_m=500.0))
+    given = judge(world().neighbour(450.0, walking_m=499.0))
     assert pick(given, "p.walk").outcome is Outcome.BREACHED
     assert given.conclusion in {Conclusion.REVIEW, Conclusion.REFUSE_IN_PRINCIPLE}
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from streets_drawn import HOME, draw, step, village
 
-from circle15.measure.walking import MAX_SNAP_M, Pace, WalkNetwork, tobler_factor
+from circle15.measure.walking import WalkNetwork, tobler_factor
 from circle15.project.metric import distances_m
+from circle15.schema import MAX_SNAP_M, Pace
 
 NEAR = pytest.approx
 # a street is straight in degrees between two vertices; over 1 km that lies 15 mm beside the geodesic

@@ -8,12 +8,14 @@ from typing import Any
 
 import click
 
-from circle15.cli.load import load, tell_written
+from circle15.cli.load import beside, day_of, load, tell_written
 from circle15.cli.words import StepBar
 from circle15.draw.basemap import Basemap, BasemapName
 from circle15.draw.index import draw_index
 from circle15.draw.map import Marks, draw_city, draw_district
 from circle15.errors import Problem, UsageError
+from circle15.policy.plan import Plan
+from circle15.schema import City
 from circle15.study import assess, find_service_gaps, provenance
 from circle15.words import Lang
 from circle15.write.files import page_names, safe_file_name, write_text
@@ -23,9 +25,11 @@ from circle15.write.summary import gap_lines, summary_lines
 
 def assess_city(*, lang: Lang, services: tuple[str, ...], min_residents: float, out: str, **inputs: Any) -> None:  # noqa: ANN401
     """Measure and judge a city; tables and a summary."""
-    plan, city = load(lang, inputs)
+    plan, city, told = _loaded(lang, inputs)
     with StepBar(lang) as bar:
-        result = assess(plan, city, services=services or None, gap_min_residents=min_residents, progress=bar.show)
+        result = assess(
+            plan, city, services=services or None, gap_min_residents=min_residents, progress=bar.show, **told
+        )
     written = write_assessment(result, Path(out), lang=lang)
     for service in services or _first_service(result.services):
         click.echo("\n".join(summary_lines(result, service=service, lang=lang)))
@@ -51,6 +55,8 @@ def map_city(
     below = Basemap(basemap, basemap_key) if basemap else None
     marks = Marks(internal=not public, map_number=map_number.strip(), basemap=below)
     plan, city = load(lang, inputs)
+    """Draw a page for each district, and the index."""
+    plan, city, told = _loaded(lang, inputs)
     districts = city.places[city.places["level"] == "district"]
     chosen = (
         districts if district is None else districts[(districts["id"] == district) | (districts["name"] == district)]
@@ -61,7 +67,9 @@ def map_city(
         known = ", ".join(f"{r.name} {r.id}" for r in districts[["id", "name"]].itertuples(index=False))
         raise UsageError(Problem("use.unknown_district", value=district, params={"known": known}))
     with StepBar(lang) as bar:
-        result = assess(plan, city, services=services or None, gap_min_residents=min_residents, progress=bar.show)
+        result = assess(
+            plan, city, services=services or None, gap_min_residents=min_residents, progress=bar.show, **told
+        )
         folder, stem = Path(out), safe_file_name(city.name, fallback="city")
         pages = page_names(stem, districts)
         whole = district is None
@@ -92,6 +100,14 @@ def list_gaps(*, lang: Lang, service: str, min_residents: float, out: str, **inp
     )
     click.echo("\n".join(gap_lines(gaps, lang=lang)))
     tell_written(written, lang)
+
+
+def _loaded(lang: Lang, inputs: dict[str, Any]) -> tuple[Plan, City, dict[str, Any]]:
+    """Plan and city, and what is told beside them: indicators, events, the day."""
+    asked = {key: inputs.pop(key) for key in ("as_of", "indicators", "events")}
+    plan, city = load(lang, inputs)
+    city, told = beside(plan, city, asked, lang)
+    return plan, city, told | {"as_of": day_of(asked)}
 
 
 def _first_service(services: Sequence[str]) -> Sequence[str]:

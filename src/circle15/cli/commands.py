@@ -54,6 +54,10 @@ class Maker:
             self.option("--scale-to", key="scale_to", type=click.Choice(PLACE_LEVELS)),
         ]
 
+    def streets(self) -> click.Option:
+        """The walk network."""
+        return self.option("--streets", key="streets", metavar="FILE|live")
+
     def service(self) -> click.Option:
         """One service."""
         return self.option(
@@ -123,7 +127,8 @@ def _show_version(context: click.Context, _option: click.Parameter, value: objec
 
 
 def _assess(make: Maker) -> LocalCommand:
-    return make.command("assess", "assess:assess_city", *make.city(), make.services(), make.least(), make.out())
+    params = [*make.city(), *make.evidence(), make.services(), make.least(), make.out()]
+    return make.command("assess", "assess:assess_city", *params)
 
 
 def _map(make: Maker) -> LocalCommand:
@@ -141,6 +146,9 @@ def _map(make: Maker) -> LocalCommand:
         option("--basemap-key", key="basemap_key", metavar="KEY", default=""),
         make.out(),
     )
+    district = make.option("--district", key="district", metavar="NAME|ID")
+    params = [*make.city(), *make.evidence(), district, make.services(), make.least(), make.out()]
+    return make.command("map", "assess:map_city", *params)
 
 
 def _gaps(make: Maker) -> LocalCommand:
@@ -154,6 +162,7 @@ def _site(make: Maker) -> LocalCommand:
         "site",
         "site:judge_sites",
         *make.city(),
+        make.streets(),
         option("--lon", key="lon", type=float),
         option("--lat", key="lat", type=float),
         option("--datum", key="site_datum", type=click.Choice(DATUMS)),
@@ -173,7 +182,9 @@ def _site(make: Maker) -> LocalCommand:
 
 def _check_data(make: Maker) -> LocalCommand:
     out = make.option("--out", key="check_out", metavar="FILE.xlsx")
-    return make.command("check-data", "check:check_data", *make.city(), out)
+    page = make.option("--map", "suspects_map", key="check_map", metavar="FILE.html")
+    corrected = make.option("--corrected", key="check_corrected", metavar="FILE.xlsx")
+    return make.command("check-data", "check:check_data", *make.city(), out, page, corrected)
 
 
 def _check_plan(make: Maker) -> LocalCommand:

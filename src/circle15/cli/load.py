@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import click
 from circle15.errors import Problem, UsageError
 from circle15.policy.plan import Plan, load_plan
 from circle15.read.city import CityFiles, city_files, load_city, read_city
+from circle15.read.ledgers import read_events, read_indicators
 from circle15.schema import City
 from circle15.words import Lang, word, word_problem
 
@@ -41,6 +44,24 @@ def files_of(inputs: dict[str, Any]) -> CityFiles:
             Problem("use.inputs_missing", params={"missing": ", ".join("--" + m.replace("_", "-") for m in missing)})
         )
     return city_files(**given)
+
+
+def beside(plan: Plan, city: City, asked: dict[str, Any], lang: Lang) -> tuple[City, dict[str, Any]]:
+    """Indicators and events where given; their files stand among the city's sources."""
+    told: dict[str, Any] = {}
+    if asked["indicators"] is not None:
+        told["indicators"] = read_indicators(asked["indicators"], titles={i.id: i.title for i in plan.indicators})
+    if asked["events"] is not None:
+        told["events"] = read_events(asked["events"])
+    for problem in [w for reading in told.values() for w in reading.warnings]:
+        click.echo(word_problem(problem, lang), err=True)
+    sources = tuple(s for reading in told.values() for s in reading.sources)
+    return replace(city, sources=(*city.sources, *sources)), {k: reading.table for k, reading in told.items()}
+
+
+def day_of(asked: dict[str, Any]) -> dt.date | None:
+    """The day of the judgement, where one is given."""
+    return asked["as_of"].date() if asked["as_of"] is not None else None
 
 
 def tell_written(written: Sequence[Path], lang: Lang, *, aside: bool = False) -> None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from circle15.cli.load import load, tell_written
+from circle15.cli.load import beside, day_of, load, tell_written
 from circle15.errors import Problem, UsageError
 from circle15.policy.plan import Plan
 from circle15.prepared import Prepared
-from circle15.read.ledgers import read_events, read_indicators
 from circle15.read.sites import read_sites
 from circle15.schema import City
 from circle15.study import judge_proposed, provenance
@@ -71,8 +69,8 @@ def judge_one(lang: Lang, asked: dict[str, Any], into: Into, loading: Load) -> N
     where = {"lon": asked["lon"], "lat": asked["lat"], "datum": asked["datum"], "service": asked["service"]}
     where["position_accuracy_m"] = asked["accuracy_m"]
     plan, city = loading()
-    day = _day(asked)
-    city, told = _beside(plan, city, asked, lang)
+    day = day_of(asked)
+    city, told = beside(plan, city, asked, lang)
     verdict = judge_proposed(plan, city, attributes=said, as_of=day, **told, **where)
     stated = {k: v for k, v in (("attributes", said), ("as_of", day and day.isoformat())) if v}
     record = provenance(plan, city, options=where | stated)
@@ -91,10 +89,10 @@ def judge_table(lang: Lang, file: str, asked: dict[str, Any], into: Into, loadin
     """Judge a table of sites one by one; a sheet each where asked."""
     sites, source, warnings = read_sites(file, datum=asked["datum"], service=asked["service"])
     plan, city = loading()
-    city, told = _beside(plan, city, asked, lang)
+    city, told = beside(plan, city, asked, lang)
     for problem in warnings:
         click.echo(word_problem(problem, lang), err=True)
-    ready, said = Prepared(plan, city, as_of=_day(asked), **told), _attributes(asked["attributes"])
+    ready, said = Prepared(plan, city, as_of=day_of(asked), **told), _attributes(asked["attributes"])
     verdicts = [
         ready.judge(
             lon=s.lon, lat=s.lat, datum=s.datum, service=s.service, position_accuracy_m=s.position_accuracy_m,
@@ -119,23 +117,6 @@ def judge_table(lang: Lang, file: str, asked: dict[str, Any], into: Into, loadin
         written += [write_sheet(p, v, record, lang=lang) for p, v in zip(named, verdicts, strict=True)]
     if written:
         tell_written(written, lang, aside=into.as_json)
-
-
-def _beside(plan: Plan, city: City, asked: dict[str, Any], lang: Lang) -> tuple[City, dict[str, Any]]:
-    """Indicators and events where given; their files stand among the city's sources."""
-    told: dict[str, Any] = {}
-    if asked["indicators"] is not None:
-        told["indicators"] = read_indicators(asked["indicators"], titles={i.id: i.title for i in plan.indicators})
-    if asked["events"] is not None:
-        told["events"] = read_events(asked["events"])
-    for problem in [w for reading in told.values() for w in reading.warnings]:
-        click.echo(word_problem(problem, lang), err=True)
-    sources = tuple(s for reading in told.values() for s in reading.sources)
-    return replace(city, sources=(*city.sources, *sources)), {k: reading.table for k, reading in told.items()}
-
-
-def _day(asked: dict[str, Any]) -> dt.date | None:
-    return asked["as_of"].date() if asked["as_of"] is not None else None
 
 
 def _attributes(given: Sequence[str]) -> dict[str, object]:

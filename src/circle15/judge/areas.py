@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from circle15.judge.findings import checklist_card, exceeds, finding
-from circle15.judge.inputs import Inputs, inside
+from circle15.judge.inputs import Inputs, inside, place_key
 from circle15.judge.ledger import added_in
+from circle15.judge.memo import once
 from circle15.policy.rules import AreaLimit
 from circle15.schema import Finding, Outcome
 
@@ -113,6 +114,15 @@ def count(
 
     `what` holds services, tags (any of them), levels and excluded tags. Amounts that nobody tells make NaN.
     """
+    return once(register, ("count", place_key(place), of, what), lambda: _count(register, place, of, what))
+
+
+def _count(
+    register: pd.DataFrame,
+    place: Mapping[str, Any],
+    of: str,
+    what: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]],
+) -> tuple[float, float, tuple[str, ...]]:
     services, tags, levels, excludes = what
     held = register[inside(register, place) & register["service"].isin(services)]
     marks = held["tags"].fillna("").astype(str).str.split(";").map(set)

@@ -22,6 +22,7 @@ from circle15.judge.limits import (
     circle_rule_holds,
     judge_circle,
 )
+from circle15.judge.on_foot import any_walked, far_of, limit_of, other_way, told, undecided, with_second_opinion
 from circle15.judge.series import State
 from circle15.policy.cards import Where
 from circle15.policy.rules import CircleLimit
@@ -47,15 +48,23 @@ def circle_of_site(rule: CircleLimit, site: Site, row: pd.DataFrame, exceeding: 
         return [card(rule, site, "does_not_apply")]
     if not (density[0][0] or density[1][0]):
         return []
-    one = _site_circle(rule, site, exceeding)
+    around = _counted(rule, site, exceeding)
+    one = _site_circle(rule, site, around)
+    if any_walked(around[0]):
+        other = other_way(rule)
+        known = told(other, (*around[0], *around[2]), other.radius_m or site.plan.circle.radius_m)
+        one = with_second_opinion(rule, one, _site_circle(other, site, around) if known else None)
     if fits is State.UNKNOWN or density[1][0]:
         notes = (*one.evidence.notes, "attribute_missing")
         one = replace(one, outcome=Outcome.NO_DATA, evidence=replace(one.evidence, notes=notes))
     return [one]
 
 
-def _site_circle(rule: CircleLimit, site: Site, exceeding: frozenset[str]) -> Finding:
-    counted, apart, doubtful = _counted(rule, site, exceeding)
+_Around = tuple[tuple[Neighbour, ...], tuple[Neighbour, ...], tuple[Neighbour, ...]]
+
+
+def _site_circle(rule: CircleLimit, site: Site, around: _Around) -> Finding:
+    counted, apart, doubtful = around
     radius_m = rule.radius_m or site.plan.circle.radius_m
     limit, notes = _most(rule, site)
     if rule.reach == "overlap":
@@ -63,19 +72,15 @@ def _site_circle(rule: CircleLimit, site: Site, exceeding: frozenset[str]) -> Fi
         radius_m *= 2
     if rule.at_radius == "outside":
         radius_m -= 2 * TOLERANCE_M
-    walked = rule.distance == "straight" or _walked(rule, site.near, (*counted, *doubtful))
-    if not walked:
-        notes = (*notes, "walking_missing")
-    elif rule.distance == "walking":
-        counted, doubtful = (_by_walking(rule, n, site.near, radius_m) for n in (counted, doubtful))
-        radius_m = float("inf")
+    known = told(rule, (*counted, *doubtful), radius_m)
+    notes = notes if known else (*notes, "walking_missing")
+    by = rule if known else other_way(rule)
     one = judge_circle(
-        rule, subject=site.bid.site_id, neighbours=counted, radius_m=radius_m,
+        rule, subject=site.bid.site_id, neighbours=counted, radius_m=limit_of(by, radius_m), far=far_of(by),
         accuracy_m=_float(site.row.get("position_accuracy_m"), POSITION_ACCURACY_M), notes=notes, doubtful=doubtful,
-        apart=apart, limit=limit, figures={} if np.isinf(radius_m) else {"radius_m": radius_m},
+        apart=apart, limit=limit, figures={"radius_m": radius_m},
     )  # fmt: skip
-    open_ended = not walked or "radius_not_printed" in notes
-    return replace(one, outcome=Outcome.REVIEW) if open_ended else one
+    return one if known and "radius_not_printed" not in notes else undecided(one)
 
 
 def _most(rule: CircleLimit, site: Site) -> tuple[int | None, tuple[str, ...]]:
@@ -85,33 +90,7 @@ def _most(rule: CircleLimit, site: Site) -> tuple[int | None, tuple[str, ...]]:
     return (None, ("count_missing",)) if np.isnan(limit) else (int(limit), ())
 
 
-def _walked(rule: CircleLimit, near: Sequence[Mapping[str, Any]], counted: Sequence[Neighbour]) -> bool:
-    """Whether walking distances (or times) are told of all neighbours that could lie within them.
-
-    Nobody walks a shorter way than the straight line, so that one beyond `radius_m` needs no walking distance.
-    """
-    if rule.minutes is None:
-        if rule.radius_m is None:
-            return False
-        counted = [n for n in counted if n.distance_m <= rule.radius_m + TOLERANCE_M]
-        if not counted:
-            return True
-    column = "walking_m" if rule.minutes is None else "walking_minutes"
-    told = {str(n["id"]) for n in near if not np.isnan(_float(n.get(column), np.nan))}
-    return all(n.id in told for n in counted)
-
-
-def _by_walking(
-    rule: CircleLimit, found: Sequence[Neighbour], near: Sequence[Mapping[str, Any]], radius_m: float
-) -> tuple[Neighbour, ...]:
-    column, bound = ("walking_minutes", rule.minutes) if rule.minutes is not None else ("walking_m", radius_m)
-    far = {str(n["id"]): _float(n.get(column), np.nan) for n in near}
-    return tuple(n for n in found if far[n.id] <= float(bound or 0.0) + TOLERANCE_M)
-
-
-def _counted(
-    rule: CircleLimit, site: Site, exceeding: frozenset[str]
-) -> tuple[tuple[Neighbour, ...], tuple[Neighbour, ...], tuple[Neighbour, ...]]:
+def _counted(rule: CircleLimit, site: Site, exceeding: frozenset[str]) -> _Around:
     """Neighbours that count, those of another pooling area, and those of which the type is not known."""
     wanted = rule.counts_services or ((site.bid.service,) if rule.like == "service" else ())
     counted: list[Neighbour] = []
@@ -137,7 +116,14 @@ def _counted(
 
 def _neighbour(row: Mapping[Any, Any], *, would_exceed: bool) -> Neighbour:
     accuracy_m = max(0.0, _float(row.get("position_accuracy_m"), POSITION_ACCURACY_M))
-    return Neighbour(str(row["id"]), _text(row.get("name")), float(row["distance_m"]), accuracy_m, would_exceed)
+    ways = [_way(row.get(column)) for column in ("walking_m", "walking_minutes")]
+    return Neighbour(str(row["id"]), _text(row.get("name")), float(row["distance_m"]), accuracy_m, would_exceed, *ways)
+
+
+def _way(value: object) -> float | None:
+    """A way on foot; None where it is not known."""
+    number = _float(value, np.nan)
+    return None if np.isnan(number) else number
 
 
 def _same(rule: CircleLimit, row: Mapping[Any, Any], site: Site) -> State:
@@ -197,14 +183,29 @@ def circle_findings(
     radius_m = rule.radius_m or plan.circle.radius_m
     found = []
     for at, (site, name, reading) in enumerate(zip(ids, names, readings, strict=True)):
-        one = judge_circle(
-            rule, subject=site, neighbours=near.get(site, ()), radius_m=radius_m, accuracy_m=accuracies_m[at],
-            ground_name=_text(name), figures=reading.figures, notes=reading.notes,
+        one = _circle_finding(
+            rule, near.get(site, ()), radius_m, subject=site, accuracy_m=accuracies_m[at], ground_name=_text(name),
+            figures=reading.figures, notes=reading.notes,
         )  # fmt: skip
         if unknown[picked[at]]:
             one = replace(one, outcome=Outcome.NO_DATA)
         found.append(one)
     return found
+
+
+def _circle_finding(rule: CircleLimit, near: Sequence[Neighbour], radius_m: float, **more: Any) -> Finding:  # noqa: ANN401 - handed on
+    """The circle of one site by the rule's distance, and by the other one where ways on foot are known."""
+
+    def by(this: CircleLimit) -> Finding:
+        return judge_circle(rule, neighbours=near, radius_m=limit_of(this, radius_m), far=far_of(this), **more)
+
+    other = other_way(rule)
+    if not told(rule, near, radius_m):
+        return undecided(by(other))
+    one = by(rule)
+    if not any_walked(near):
+        return one
+    return with_second_opinion(rule, one, by(other) if told(other, near, radius_m) else None)
 
 
 def _readings(rule: CircleLimit, part: pd.DataFrame) -> Iterator[_Reading]:
@@ -241,10 +242,16 @@ def _records(neighbours: pd.DataFrame) -> list[Neighbour]:
         neighbours["distance_m"].tolist(),
     )
     accuracies_m = _accuracies_m(neighbours)
+    ways = [_known(neighbours, column) for column in ("walking_m", "walking_minutes")]
     return [
-        Neighbour(str(i), _text(n), float(d), a)
-        for i, n, d, a in zip(ids, names, distances_m, accuracies_m, strict=True)
+        Neighbour(str(i), _text(n), float(d), a, walking_m=m, walking_minutes=t)
+        for i, n, d, a, m, t in zip(ids, names, distances_m, accuracies_m, *ways, strict=True)
     ]
+
+
+def _known(table: pd.DataFrame, column: str) -> list[float | None]:
+    """Ways of a column, None for NaN and where there is no such column."""
+    return [_way(v) for v in _column(table, column, None)]
 
 
 def _with_settings(sites: pd.DataFrame, totals: pd.DataFrame) -> pd.DataFrame:

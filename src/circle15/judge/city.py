@@ -42,7 +42,8 @@ def judge_city(
     `inputs` totals are counted exactly from the register, and pauses of places and exits of institutions are tested.
     `elsewhere` holds measures at points within the position accuracy of institutions (id, moved_m): a circle that comes
     out otherwise there is for a check on site. `around` gives, by id, the institutions of every service as far as any
-    rule looks: with it circles of their own radius, type or tag are tested too.
+    rule looks: with it circles of their own radius, type or tag are tested too, and those on foot where both tables
+    tell ways (walking_m, walking_minutes).
     A circle rule without a printed number, and every rule that no data here decides, stands once as a card to check.
     """
     served = set(sites["service"].astype(str)) if len(sites) else set()
@@ -51,7 +52,7 @@ def judge_city(
     series = series_of(plan.indicators, given)
     rows = with_caps(plan, sites, totals)
     moved = _other_ground(plan, rows, elsewhere, totals)
-    standing = _Standing(plan, rows, grouped(neighbours), moved, totals, given, series)
+    standing = _Standing(plan, rows, grouped(neighbours), moved, totals, given, series, "walking_m" in neighbours)
     found: list[Finding] = []
     for rule in rules:
         if isinstance(rule, CircleLimit) and circle_computable(rule) and rule.max is not None:
@@ -104,6 +105,7 @@ class _Standing:
     totals: pd.DataFrame
     inputs: Inputs
     series: Series | None
+    on_foot: bool
 
 
 def _other_ground(plan: Plan, rows: pd.DataFrame, elsewhere: pd.DataFrame | None, totals: pd.DataFrame) -> Rows:
@@ -142,8 +144,8 @@ def _plain_circles(rule: CircleLimit, city: _Standing) -> list[Finding]:
 
 
 def _own_circles(rule: CircleLimit, city: _Standing, around: Around) -> list[Finding]:
-    """Circles of another radius, type or tag, one institution after the other; walking is left to people."""
-    if rule.distance == "walking" or (rule.max is None and not rule.max_steps):
+    """Circles of another radius, type or tag, or on foot where ways are told, one institution after the other."""
+    if (rule.distance == "walking" and not city.on_foot) or (rule.max is None and not rule.max_steps):
         return []
     rows = city.rows
     tagged = bears(rows["tags"].fillna("").astype(str).to_numpy(dtype=object), rule.tags)

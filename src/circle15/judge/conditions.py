@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from circle15.judge.areas import Bid
 from circle15.judge.inputs import Inputs, text
+from circle15.judge.memo import once
 from circle15.judge.series import Series, State
 from circle15.policy.cards import Attribute, Card, Where
 
@@ -173,8 +174,14 @@ def where_state(where: Where, site: Site) -> State:
 def _above(site: Site, column: str) -> list[str]:
     """Words of a column of totals at the site's community, township and district."""
     ids = {text(site.row.get(f"{level}_id")) for level in ("community", "township", "district")} - {""}
-    rows = site.totals[site.totals["place_id"].astype(str).isin(ids)]
-    return [text(v) for v in rows[column]] if column in rows.columns else []
+    told = once(site.totals, ("column", column), lambda: _column(site.totals, column))
+    return [told[i] for i in sorted(ids) if i in told]
+
+
+def _column(totals: pd.DataFrame, column: str) -> dict[str, str]:
+    if column not in totals.columns:
+        return {}
+    return dict(zip(totals["place_id"].astype(str), (text(v) for v in totals[column]), strict=True))
 
 
 def _marks(site: Site) -> set[str]:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from circle15.judge.memo import once
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -53,6 +55,11 @@ class Scope:
 
 def places(totals: pd.DataFrame, level: str, plan: Plan | None = None) -> list[dict[str, Any]]:
     """Rows of one level; groups are summed from their districts, and a city without outline from all of them."""
+    groups = () if plan is None else plan.groups
+    return once(totals, ("places", level, groups), lambda: _places(totals, level, plan))
+
+
+def _places(totals: pd.DataFrame, level: str, plan: Plan | None) -> list[dict[str, Any]]:
     if level == "group":
         return list(_groups(totals, plan)) if plan is not None else []
     rows = totals[totals["level"] == level]
@@ -104,6 +111,11 @@ def inside(register: pd.DataFrame, place: Mapping[str, Any]) -> pd.Series[bool]:
     return register[column].astype(str) == str(place["place_id"])
 
 
+def place_key(place: Mapping[str, Any]) -> tuple[str, str, tuple[str, ...]]:
+    """What tells a place from others: level, id, members of a group."""
+    return str(place.get("level", "")), str(place.get("place_id", "")), tuple(place.get("members") or ())
+
+
 def scope_of(
     plan: Plan, place: Mapping[str, Any], totals: pd.DataFrame, inputs: Inputs, *, services: tuple[str, ...], level: str
 ) -> Scope:
@@ -123,6 +135,13 @@ def _institutions(
     register = inputs.register
     if register is None or register.empty:
         return ()
+    asked = ("scope", place_key(place), services, level)
+    return once(register, asked, lambda: _told(register, place, services, level))
+
+
+def _told(
+    register: pd.DataFrame, place: Mapping[str, Any], services: tuple[str, ...], level: str
+) -> tuple[tuple[str, float], ...]:
     held = register[inside(register, place) & register["service"].isin(services)]
     if level:
         held = held[held["level"].astype(str) == level]

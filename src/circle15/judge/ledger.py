@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from circle15.judge.inputs import Inputs, text
+from circle15.judge.inputs import Inputs, place_key, text
+from circle15.judge.memo import once
 
 if TYPE_CHECKING:
     from circle15.policy.rules import Ban, BatchLimit, Replace
@@ -31,6 +32,10 @@ class Swap:
 
 def place_names(totals: pd.DataFrame, place: Mapping[str, Any]) -> frozenset[str]:
     """Ids and names of a place and of every place below it."""
+    return once(totals, ("names", place_key(place)), lambda: _names(totals, place))
+
+
+def _names(totals: pd.DataFrame, place: Mapping[str, Any]) -> frozenset[str]:
     own = set(place.get("members") or ())
     held = {str(place["place_id"]), *own} - {""}
     parents = list(

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from circle15.judge.findings import exceeds, finding
+from circle15.judge.on_foot import Far, straight
 from circle15.policy.cards import DensityUnit, PlaceClass
 from circle15.policy.rules import CircleLimit
 from circle15.schema import POSITION_ACCURACY_M, Finding, Neighbour, Outcome
@@ -175,26 +176,26 @@ def judge_circle(
     doubtful: Sequence[Neighbour] = (),
     apart: tuple[Neighbour, ...] = (),
     limit: int | None = None,
+    far: Far = straight,
 ) -> Finding:
     """Test the circle of one site.
 
     `neighbours` are the other institutions of its service, nearest first, with those a little beyond the radius too.
     One whose distance lies within both position accuracies of the radius is borderline; where counting it or not
     changes the outcome, the finding asks for a check on site. `doubtful` are neighbours of which it is not known
-    whether they are of the same type; `apart` are shown and not counted; `limit` stands for the rule's own maximum.
+    whether they are of the same type; `apart` are shown and not counted; `limit` stands for the rule's own maximum;
+    `far` tells how far a neighbour is, straight or on foot.
     """
     most = rule.max if limit is None else limit
-    inside = tuple(n for n in neighbours if n.distance_m <= radius_m + TOLERANCE_M)
-    edge = tuple(
-        n for n in neighbours if abs(n.distance_m - radius_m) <= n.position_accuracy_m + accuracy_m + TOLERANCE_M
-    )
+    inside = tuple(n for n in neighbours if far(n) <= radius_m + TOLERANCE_M)
+    edge = tuple(n for n in neighbours if abs(far(n) - radius_m) <= n.position_accuracy_m + accuracy_m + TOLERANCE_M)
     own = 1 if rule.counts_site else 0
     outcome, told = Outcome.REVIEW, [*notes]
-    unsure = [n for n in doubtful if n.distance_m <= radius_m + TOLERANCE_M and n not in edge]
+    unsure = [n for n in doubtful if far(n) <= radius_m + TOLERANCE_M and n not in edge]
     if most is None:
         told.append("limit_not_printed")
     else:
-        sure = len(inside) - sum(1 for n in edge if n.distance_m <= radius_m + TOLERANCE_M)
+        sure = len(inside) - sum(1 for n in edge if far(n) <= radius_m + TOLERANCE_M)
         outcome = _met(len(inside) + own, most)
         if _met(sure + own, most) is not _met(sure + len(edge) + own, most):
             outcome = Outcome.REVIEW
@@ -236,4 +237,5 @@ def _numbers(table: pd.DataFrame, column: str) -> NDArray[np.float64]:
 def _words(table: pd.DataFrame, column: str) -> NDArray[np.object_]:
     if column not in table.columns:
         return np.full(len(table), "", dtype=object)
-    return table[column].fillna("").astype(str).to_numpy(dtype=object)
+    told = table[column].to_numpy(dtype=object)
+    return np.array(["" if v is None or v != v else str(v) for v in told], dtype=object)  # noqa: PLR0124 - NaN

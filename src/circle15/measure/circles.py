@@ -13,6 +13,7 @@ import pandas as pd
 import shapely
 
 from circle15.measure.cells import CellArrays, disc_fractions, pack_cells, pack_geometries
+from circle15.measure.grid import circles_on
 from circle15.project.metric import candidate_pairs, nearest, pairs_within
 
 if TYPE_CHECKING:
@@ -93,6 +94,11 @@ def measure_circles(
     residents, land_km2 = np.zeros(len(sites)), np.zeros(len(sites))
     circle_km2 = np.pi * radius_m**2 / _M2_PER_KM2
     for block in population.blocks():
+        if block.grid is not None:
+            held, ground_m2 = circles_on(block.grid, lon, lat, radius_m=radius_m)
+            residents += held
+            land_km2 += ground_m2 / _M2_PER_KM2
+            continue
         residents += residents_within(lon, lat, block, radius_m=radius_m)
         land_km2 += circle_km2 if block.land is None else land_within_km2(lon, lat, block.land, radius_m)
     nowhere = np.isnan(lon) | np.isnan(lat)

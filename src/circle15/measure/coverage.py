@@ -14,6 +14,7 @@ import pandas as pd
 import shapely
 
 from circle15.measure.cells import depth_fractions, pack_geometries, row_areas_m2, row_shares
+from circle15.measure.grid import DEPTHS, block_of, centres_on, outlines_on, people_in
 from circle15.measure.pieces import Pieces, meet_places
 
 if TYPE_CHECKING:
@@ -23,10 +24,7 @@ if TYPE_CHECKING:
 
     from circle15.measure.kernels import Floats, Ints
     from circle15.measure.pieces import Geometries
-    from circle15.schema import Population, PopulationBlocks
-
-DEPTHS = 3
-"""Depth of cover is told as 0, 1, 2 and this many or more."""
+    from circle15.schema import GridCells, Population, PopulationBlocks
 
 
 def measure_coverage(
@@ -59,7 +57,10 @@ def measure_coverage(
     centres = [service_centres(institutions, service) for service in services]
     people = np.zeros((len(places), len(services), DEPTHS + 1))
     for block in population.blocks():
-        people += _block_people(block.cells, places, centres, radius_m)
+        if block.grid is None:
+            people += _block_people(block.cells, places, centres, radius_m)
+        else:
+            people += _grid_people(block.grid, places, centres, radius_m)
     standing = count_standing(institutions, places, services)
     frames = [_rows(places, name, people[:, s], standing[name]) for s, name in enumerate(services)]
     if not frames:
@@ -94,6 +95,16 @@ def service_centres(institutions: gpd.GeoDataFrame, service: str) -> tuple[Float
     """Longitudes and latitudes of the institutions of one service; NaN where a position is missing."""
     points = np.asarray(institutions.geometry[institutions["service"] == service].array, dtype=object)
     return shapely.get_x(points), shapely.get_y(points)
+
+
+def _grid_people(
+    grid: GridCells, places: gpd.GeoDataFrame, centres: list[tuple[Floats, Floats]], radius_m: float
+) -> Floats:
+    """People (places, services, depths) of one block of a grid; `_block_people` says the same of its geometries."""
+    block = block_of(grid)
+    on_grid = [centres_on(lon, lat, block.lattice) for lon, lat in centres]
+    covers = [block.cover(some, radius_m=radius_m, ground=False) for some in on_grid]
+    return people_in(block, outlines_on(places, block.lattice), covers, on_grid, radius_m=radius_m)
 
 
 def _block_people(

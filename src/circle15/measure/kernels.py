@@ -47,6 +47,18 @@ def _kernel(function: F) -> F:
 
 
 @_inner
+def _sort(values: Floats, count: int) -> None:
+    """Put the first few values in order; they are few, and a library's sort takes seconds to compile."""
+    for i in range(1, count):
+        v = values[i]
+        j = i - 1
+        while j >= 0 and values[j] > v:
+            values[j + 1] = values[j]
+            j -= 1
+        values[j + 1] = v
+
+
+@_inner
 def _angle(ax: float, ay: float, bx: float, by: float) -> float:
     return math.atan2(ax * by - ay * bx, ax * bx + ay * by)
 
@@ -191,7 +203,7 @@ def _walk_edges(xy: Floats, rings: Ints, discs: Floats, radius: float, sums: Flo
                     if t >= 0.0:
                         places[count] = t
                         count += 1
-            places[:count].sort()
+            _sort(places, count)
             half_cross = 0.5 * (ax * by - ay * bx)
             for i in range(count - 1):
                 step = places[i + 1] - places[i]
@@ -227,9 +239,8 @@ def _angles_cut(xy: Floats, rings: Ints, discs: Floats, own: int, radius: float)
             count += 2
     if count == 0:
         into[0], count = -math.pi, 1
-    cuts = into[:count]
-    cuts.sort()
-    return cuts
+    _sort(into, count)
+    return into[:count]
 
 
 @_inner

@@ -10,49 +10,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from circle15.measure.street_kernels import count_within, nearest_seed, node_costs, pair_costs
 from circle15.project.metric import DISTANCE_TOLERANCE_M, candidate_pairs, distances_m
+from circle15.schema import Pace
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from circle15.measure.street_kernels import Floats, Graph, Ints
     from circle15.schema import Streets
 
-    Flags = NDArray[np.bool_]
+Flags = NDArray[np.bool_]
 
-MAX_SNAP_M = 250.0
-"""Farther than this from every street a place is on none (half the spacing of field roads; a block is 100 to 250 m)."""
-WALKING_M_PER_S = 1.2
-"""Usual walking speed at 70 to 79 years (Bohannon & Williams Andrews 2011: 1.13 m/s women, 1.26 m/s men); 15 minutes
-are 1,080 m."""
-SPEEDS_M_PER_S = {"walk": WALKING_M_PER_S, "ebike": 15 / 3.6, "car": 30 / 3.6}
-"""Speed of each mode: walking as above; e-bikes 15 km/h 道路交通安全法第五十八条; cars 30 km/h on town streets without
-a centre line 道路交通安全法实施条例第四十五条. Legal limits, not measurements: a plan may set its own."""
-
-Mode = Literal["walk", "ebike", "car"]
 _E = 0.0818191908426215  # first eccentricity of WGS 84
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How fast a way is covered: speed on the flat, and whether slopes slow it down.
-
-    With `slope = "tobler"` the hiking function of Tobler (1993) scales the speed of each edge by the heights of its
-    ends, as the mean of the way there and back; edges without heights count as flat.
-    """
-
-    metres_per_s: float = WALKING_M_PER_S
-    slope: Literal["flat", "tobler"] = "flat"
-
-    def minutes(self, metres: Floats) -> Floats:
-        """Minutes on the flat."""
-        return np.asarray(metres / (self.metres_per_s * 60.0))
 
 
 @dataclass(frozen=True)
@@ -97,15 +73,12 @@ class WalkNetwork:
     streets
         Network as read.
     pace
-        How minutes follow from metres.
-    max_snap_m
-        How far from a street a place may lie (bound included).
+        How minutes follow from metres, and how far from a street a place may lie.
     """
 
-    def __init__(self, streets: Streets, *, pace: Pace | None = None, max_snap_m: float = MAX_SNAP_M) -> None:
+    def __init__(self, streets: Streets, *, pace: Pace | None = None) -> None:
         self.streets = streets
         self.pace = pace or Pace()
-        self.max_snap_m = max_snap_m
 
     @cached_property
     def _lines(self) -> tuple[shapely.STRtree, NDArray[np.object_]]:
@@ -139,7 +112,7 @@ class WalkNetwork:
         columns = np.full((5, len(x)), np.nan)
         if len(found):
             columns[:, found] = self._on_edge(x[found], y[found], edge[found])
-            beyond = found[columns[0, found] > self.max_snap_m + DISTANCE_TOLERANCE_M]
+            beyond = found[columns[0, found] > self.pace.max_snap_m + DISTANCE_TOLERANCE_M]
             edge[beyond] = -1
             columns[:, beyond] = np.nan
         return Spots(x, y, edge, *columns)
@@ -152,7 +125,7 @@ class WalkNetwork:
             return edge
         points = shapely.points(*conformal(lon[known], lat[known]))
         # one unit is the earth's radius times the cosine of the latitude, so the highest latitude asks for most
-        reach = 1.01 * self.max_snap_m / 6.33e6 / np.cos(np.radians(np.abs(lat[known]).max()))
+        reach = 1.01 * self.pace.max_snap_m / 6.33e6 / np.cos(np.radians(np.abs(lat[known]).max()))
         at, line = tree.query_nearest(points, max_distance=reach, all_matches=True)
         best = np.full(len(known), len(lines), dtype=np.int64)
         np.minimum.at(best, at, line)  # the first of those equally near, so that the answer repeats

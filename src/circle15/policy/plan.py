@@ -116,10 +116,14 @@ class Plan(Record):
                 found.setdefault(carried, []).append(rule.id)
         return {k: tuple(v) for k, v in sorted(found.items())}
 
-    def reach_m(self) -> float:
-        """How far from a site any rule looks, in metres (overlaps look twice their radius)."""
+    def reach_m(self, *, metres_per_s: float = 0.0) -> float:
+        """How far from a site any rule looks, in metres (overlaps look twice their radius).
+
+        Rules in minutes on foot look as far as one walks at `metres_per_s`; 0 where no streets are known.
+        """
         reach = [self.circle.radius_m]
         for rule in self.rules:
+            reach.append((getattr(rule, "minutes", None) or 0.0) * 60.0 * metres_per_s)
             radius_m = getattr(rule, "radius_m", None)
             if radius_m is not None:
                 reach.append(radius_m * (2 if getattr(rule, "reach", "") == "overlap" else 1))

@@ -4,6 +4,7 @@
     [institutions]  file, datum, and the options of read_institutions
     [[places]]      file, level, datum or crs, and the options of read_places; one table a file
     [population]    file, scale_to ("district", "township" …), and the options of read_population
+    [streets]       file (or "live"), and how it is walked: speed_m_per_s, slope, max_snap_m, margin_m; may be left out
 
 Paths are relative to the city file.
 """
@@ -25,12 +26,14 @@ import shapely
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from circle15.errors import Circle15Error, InputError, Problem
-from circle15.read.faults import fail, listed, raise_errors
+from circle15.read.city_streets import StreetsPart, other_streets, read_city_streets
+from circle15.read.faults import fail, raise_errors
 from circle15.read.files import Reading, checked_path
 from circle15.read.institutions import read_institutions
 from circle15.read.places import PlaceFile, read_place_files
 from circle15.read.population import MARGIN_M, read_population
-from circle15.read.scaling import scale_population
+from circle15.read.positions import Examination, examine
+from circle15.read.scaling import scale_population, scaling_warnings
 from circle15.read.values import seen
 from circle15.read.zones import Bounds
 from circle15.schema import (
@@ -39,11 +42,13 @@ from circle15.schema import (
     City,
     Correction,
     Datum,
+    Pace,
     PlaceLevel,
     Population,
     PopulationBlocks,
     Service,
     SheetCount,
+    Streets,
 )
 
 
@@ -110,6 +115,7 @@ class CityFiles(_Part):
     institutions: InstitutionsPart
     places: tuple[PlacesPart, ...] = Field(min_length=1)
     population: PopulationPart
+    streets: StreetsPart | None = None
     folder: Path = Path()
     file: str = "city.toml"
     assume_wgs84: bool = False
@@ -126,7 +132,7 @@ class CityFiles(_Part):
         return str(beside) if self.city.plan.endswith(".toml") and beside.is_file() else self.city.plan
 
 
-_SECTIONS = ("city", "institutions", "places", "population")
+_SECTIONS = ("city", "institutions", "places", "population", "streets")
 _OWN = ("folder", "file", "assume_wgs84")
 
 
@@ -134,7 +140,7 @@ _OWN = ("folder", "file", "assume_wgs84")
 class CityReading:
     """A city as read: its tables, what the user should know, and the scaling of residents (None where not asked).
 
-    `assumptions` and `counts` are those of the register.
+    `assumptions`, `counts` and `corrections` are those of the register, `examination` what its positions look like.
     """
 
     city: City
@@ -143,6 +149,7 @@ class CityReading:
     assumptions: tuple[Assumption, ...] = ()
     counts: tuple[SheetCount, ...] = ()
     corrections: tuple[Correction, ...] = ()
+    examination: Examination | None = None
 
 
 @dataclass
@@ -152,6 +159,7 @@ class _Gathered:
     institutions: Reading[gpd.GeoDataFrame] | None = None
     places: Reading[gpd.GeoDataFrame] | None = None
     population: Reading[Population | PopulationBlocks] | None = None
+    streets: Reading[Streets] | None = None
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -164,11 +172,12 @@ def load_city(
     register_datum: Datum | None = None,
     plan: str | None = None,
     scale_to: PlaceLevel | None = None,
+    streets: str | os.PathLike[str] | None = None,
 ) -> CityFiles:
     """Read a city file; unknown keys, missing keys and wrong values are all named in one InputError.
 
     The options overrule the file: another register (with its datum), other outlines, other residents, another plan,
-    another level to whose official totals the residents are scaled.
+    another level to whose official totals the residents are scaled, other streets ("live" fetches them).
     """
     file = checked_path(path, kinds=(".toml",))
     try:
@@ -192,7 +201,8 @@ def load_city(
     config = _overruled(
         config, institutions=institutions, places=places, population=population, datum=register_datum, plan=plan
     )
-    return config if scale_to is None else _scaled_to(config, scale_to)
+    config = config if scale_to is None else _scaled_to(config, scale_to)
+    return config.model_copy(update={"streets": other_streets(config.streets, streets)})
 
 
 def city_files(
@@ -203,19 +213,21 @@ def city_files(
     register_datum: Datum,
     plan: str = "",
     scale_to: PlaceLevel | None = None,
+    streets: str | os.PathLike[str] | None = None,
 ) -> CityFiles:
     """Make a city of single files, without a city file.
 
     Outlines need a column of levels. Outlines and residents in plain WGS 84 are taken at their word, with a warning.
     """
     register = Path(institutions).absolute()
-    return CityFiles(
+    config = CityFiles(
         city=CityPart(name=register.parent.name or register.stem, plan=plan),
         institutions=InstitutionsPart(file=str(register), datum=register_datum),
         places=tuple(PlacesPart(file=str(Path(p).absolute())) for p in places),
         population=PopulationPart(file=str(Path(population).absolute()), scale_to=scale_to),
         assume_wgs84=True,
     )
+    return config.model_copy(update={"streets": other_streets(None, streets)})
 
 
 def _scaled_to(config: CityFiles, level: PlaceLevel) -> CityFiles:
@@ -264,11 +276,12 @@ def _choices(error: Any) -> str:  # noqa: ANN401 - pydantic's error details
 
 
 def _known(error: Any) -> str:  # noqa: ANN401 - pydantic's error details
-    parts: dict[str, type[_Part]] = {
+    parts: dict[str, type[BaseModel]] = {
         "city": CityPart,
         "institutions": InstitutionsPart,
         "places": PlacesPart,
         "population": PopulationPart,
+        "streets": StreetsPart,
     }
     part = parts.get(str(error["loc"][0]), CityFiles)
     known = list(part.model_fields)
@@ -295,22 +308,31 @@ def gather(config: CityFiles, *, skip_faulty_rows: bool = False) -> tuple[CityRe
     held.institutions = _tried(held, lambda: _read_institutions(config, held.places, skip_faulty_rows=skip_faulty_rows))
     held.problems += of_places  # the register's problems come first
     held.population = _tried(held, lambda: _read_population(config, held.places))
-    for reading in (held.institutions, held.places, held.population):
+    held.streets = _tried(held, lambda: read_city_streets(config.streets, config.folder, held.places))
+    for reading in (held.institutions, held.places, held.population, held.streets):
         held.problems.extend(reading.warnings if reading is not None else ())
     if held.institutions is None or held.places is None or held.population is None:
+        return None, tuple(held.problems)
+    if config.streets is not None and held.streets is None:
         return None, tuple(held.problems)
     scaled = _tried(held, lambda: _scaled(config, held))
     if scaled is None:
         return None, tuple(held.problems)
     population, scaling = scaled
+    examination = examine(held.institutions.table, held.places.table)
+    told = (held.institutions, held.places, held.population, held.streets)
     city = City(
-        institutions=held.institutions.table, population=population, places=held.places.table,
-        sources=(*held.institutions.sources, *held.places.sources, *held.population.sources),
+        institutions=examination.applied_to(held.institutions.table), population=population, places=held.places.table,
+        sources=tuple(s for reading in told if reading is not None for s in reading.sources),
         name=seen(config.city.name) or config.file, simulated=config.city.simulated,
+        streets=held.streets.table if held.streets is not None else None,
+        pace=config.streets.pace if config.streets is not None else Pace(),
     )  # fmt: skip
     warnings = tuple(p for p in held.problems if p.severity == "warning")
     register = held.institutions
-    reading = CityReading(city, warnings, scaling, register.assumptions, register.counts, register.corrections)
+    reading = CityReading(
+        city, warnings, scaling, register.assumptions, register.counts, register.corrections, examination
+    )
     return reading, tuple(held.problems)
 
 
@@ -362,30 +384,5 @@ def _scaled(config: CityFiles, held: _Gathered) -> tuple[Population | Population
     if level is None:
         return held.population.table, None
     population, table = scale_population(held.population.table, held.places.table, level=level)
-    held.problems.extend(_scaling_warnings(config.population.file, table))
+    held.problems.extend(scaling_warnings(config.population.file, table))
     return population, table
-
-
-def _scaling_warnings(file: str, table: pd.DataFrame) -> Sequence[Problem]:
-    named = table[table["place_id"] != ""]
-    empty = named[(named["before"] <= 0) & (named["official"] > 0)]
-    found = [
-        Problem(
-            "scale_empty_place", Path(file).name, value=name, params={"official": f"{official:.0f}"}, severity="warning"
-        )
-        for name, official in zip(empty["name"], empty["official"], strict=True)
-    ]
-    done = named[named["factor"].notna() & named["official"].notna()]
-    shown = [
-        f"{name} {before:.0f} → {after:.0f}"
-        for name, before, after in zip(done["name"], done["before"], done["after"], strict=True)
-    ]
-    found.insert(0, Problem("scale_applied", Path(file).name, params={
-        "before": f"{named['before'].sum():.0f}", "after": f"{named['after'].sum():.0f}", "places": listed(shown),
-    }, severity="warning"))  # fmt: skip
-    outside = float(table.loc[table["place_id"] == "", "before"].sum())
-    if outside >= 1:
-        found.append(
-            Problem("scale_outside", Path(file).name, params={"residents": f"{outside:.0f}"}, severity="warning")
-        )
-    return found

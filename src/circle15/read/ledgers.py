@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from circle15.read.dates import dates
 from circle15.read.faults import Faults
 from circle15.read.files import CSV, EXCEL, Reading, checked_path, source_of
 from circle15.read.tables import RawTable, read_tables
-from circle15.read.values import Column, dates, is_blank, numbers, texts
+from circle15.read.values import Column, is_blank, numbers, texts
 from circle15.read.words_in import Kind, accepted, match_columns, meaning, plain, spellings
 from circle15.schema import Source
 

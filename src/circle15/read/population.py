@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -26,7 +27,7 @@ from circle15.read.tables import read_tables
 from circle15.read.values import Column, is_blank, numbers
 from circle15.read.vectors import known_crs, read_layer
 from circle15.read.words_in import accepted, match_columns
-from circle15.schema import CRS, Datum, Population, PopulationBlocks
+from circle15.schema import CRS, Datum, GridCells, Population, PopulationBlocks
 
 MARGIN_M = 2000.0
 """Ground beyond the city that is read too: circles at the border and those of their neighbours reach there."""
@@ -135,7 +136,18 @@ def _within(file: Path, held: Population, bounds: Bounds | None, margin_m: float
     near = (low_x <= east) & (high_x >= west) & (low_y <= north) & (high_y >= south)
     if not near.any():
         raise fail(file, "population_outside")
-    return Population(held.cells[near].reset_index(drop=True), held.land, held.kind, held.cell_m)
+    if near.all():
+        return held
+    grid = None if held.grid is None else _grid_of(held.grid, near)
+    return Population(held.cells[near].reset_index(drop=True), held.land, held.kind, held.cell_m, grid)
+
+
+def _grid_of(grid: GridCells, kept: npt.NDArray[np.bool_]) -> GridCells:
+    """The grid with residents only in those populated cells (in order of rows, then columns) that are kept."""
+    values = np.array(grid.values)
+    row, column = np.nonzero(values > 0)
+    values[row[~kept], column[~kept]] = 0.0
+    return replace(grid, values=values)
 
 
 def _residents(frame: pd.DataFrame, rows: Sequence[int], faults: Faults, name: str | None, sheet: str | None) -> Any:  # noqa: ANN401 - floats or None

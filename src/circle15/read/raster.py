@@ -24,7 +24,7 @@ from shapely.geometry.base import BaseGeometry
 
 from circle15.project.metric import areas_m2
 from circle15.read.faults import Faults, fail
-from circle15.schema import CRS, Population, PopulationBlocks
+from circle15.schema import CRS, GridCells, Population, PopulationBlocks
 
 MAX_CELLS = 5_000_000
 """Populated cells that are held at once; a raster with more is read anew block by block."""
@@ -216,7 +216,15 @@ def _population(
     some = _sample_row_col(raster, window, row, col)
     sample = cell_quads(raster.transform, system, *some)
     cell_m = float(np.sqrt(np.median(areas_m2(sample))))
-    return Population(cells, _land(raster, system, window, valid), "grid", cell_m)
+    t = _shifted(raster.transform, window)
+    grid = GridCells(np.where(valid, values, np.nan), (t.a, t.b, t.c, t.d, t.e, t.f), crs)
+    return Population(cells, _land(raster, system, window, valid), "grid", cell_m, grid)
+
+
+def _shifted(t: Affine, window: Window) -> Affine:
+    """The raster's map of columns and rows, counted from the corner of a window."""
+    col, row = window.col_off, window.row_off
+    return Affine(t.a, t.b, t.c + t.a * col + t.b * row, t.d, t.e, t.f + t.d * col + t.e * row)
 
 
 def _sample_row_col(
@@ -263,8 +271,8 @@ def _land(
     valid: npt.NDArray[np.bool_],
 ) -> BaseGeometry:
     """Outline of the valid cells, with a vertex at every cell corner so that it fits the cells in any CRS."""
-    t, col, row = raster.transform, window.col_off, window.row_off
-    transform = Affine(t.a, t.b, t.c + t.a * col + t.b * row, t.d, t.e, t.f + t.d * col + t.e * row)
+    t = raster.transform
+    transform = _shifted(t, window)
     found = rasterio.features.shapes(valid.astype(np.uint8), mask=valid, transform=transform)
     outlines = [shapely.make_valid(shape(outline)) for outline, _ in found]
     land = _together(outlines)

@@ -27,6 +27,8 @@ MARGIN_M = 2_000.0
 """Streets are read this far beyond the outlines, so that the way to a neighbour across the border is known."""
 M_PER_DEGREE = 110_500.0  # least length of a degree of latitude
 ROLE = "streets"
+LIVE = "live"
+"""Given instead of a file: the streets are fetched through osmnx."""
 
 
 def read_streets(

@@ -1,4 +1,7 @@
-"""Worksheets and CSV files as raw tables: text and numbers as they stand, with the row numbers a user sees 原始表格."""
+"""Worksheets and CSV files as raw tables 原始表格: cells as they stand, with the row numbers a user sees.
+
+Titles, notes, totals, headings of groups and repeated headers are passed over and said; personal columns never come in.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetTypeEnum, SheetVisibleEnum
 
-from circle15.read.faults import Faults, fail
+from circle15.read.faults import Faults, fail, listed
 from circle15.read.files import EXCEL
-from circle15.read.words_in import Kind, match_columns
+from circle15.read.headers import Header, find_header, is_blank_cell
+from circle15.read.personal import holds_personal, is_personal, masked_note
+from circle15.read.rows import fill_merged, records_of
+from circle15.read.words_in import Kind, alias_of, match_columns
+from circle15.read.workbooks import MAX_CELLS, Sheet, read_book
 
-HEADER_SEARCH_ROWS = 20
+MAX_CSV_BYTES = 400_000_000
 _CSV_SAMPLE = 65536
 _PRIVATE_USE = (0xE000, 0xF8FF)
 _C1_CONTROLS = (0x80, 0x9F)
 _REPLACEMENT = 0xFFFD
-
-Cell = object
+_NOT_FILLED = ("beds", "stations", "physicians", "residents", "value")
+_SHOWN = 80
 
 
 @dataclass(frozen=True)
@@ -38,11 +44,20 @@ class RawTable:
         Cells as found (object dtype), one column a header; blank rows left out; index 0..n-1.
     rows
         Row number of each record as Excel shows it (header included, from 1).
+    title
+        Text of the rows above the header, "" where there is none.
+    sections
+        Heading of the group of rows that each record stands in ("" before the first); empty where there are no groups.
+    filled
+        Rows of the sheet that are not blank, header and titles included.
     """
 
     sheet: str | None
     frame: pd.DataFrame
     rows: tuple[int, ...]
+    title: str = ""
+    sections: tuple[str, ...] = ()
+    filled: int = 0
 
     @property
     def columns(self) -> list[str]:
@@ -61,42 +76,25 @@ def read_tables(
 ) -> list[RawTable]:
     """Read every worksheet of an Excel file, or the one table of a CSV file.
 
-    Hidden sheets are left out unless named; title rows above the header are passed over: the header is the row among
-    the first HEADER_SEARCH_ROWS that names most known columns. Raises InputError for a file that cannot be read.
+    Hidden sheets are left out unless named; title rows above the header are passed over: the header stands where most
+    known columns are named (read/headers.py). Raises InputError for a file that cannot be read.
     """
     if path.suffix.lower() in EXCEL:
-        sheets = _excel_sheets(path, faults, sheet=sheet)
+        book = read_book(path, sheet=sheet)
+        for name in book.hidden:
+            faults.warn("sheet_hidden", sheet=name)
+            faults.assume("sheet_hidden", count=1, sheet=name)
+        sheets: Sequence[Sheet] = book.sheets
     else:
-        sheets = [(None, _csv_rows(path, faults, encoding=encoding))]
+        sheets = [Sheet("", _csv_rows(path, faults, encoding=encoding))]
     found = []
-    for name, rows in sheets:
-        table = _table(name, rows, faults, kind=kind, columns=columns)
+    for one in sheets:
+        table = _table(one, faults, kind=kind, columns=columns)
         if table is not None:
             found.append(table)
     if not found:
         raise fail(path, "table_empty")
     return found
-
-
-def _excel_sheets(path: Path, faults: Faults, *, sheet: str | None) -> list[tuple[str | None, list[list[Any]]]]:
-    try:
-        book = CalamineWorkbook.from_path(str(path))
-        names = [m.name for m in book.sheets_metadata if m.typ == SheetTypeEnum.WorkSheet]
-        hidden = [m.name for m in book.sheets_metadata if m.visible != SheetVisibleEnum.Visible and m.name in names]
-        if sheet is not None and sheet not in names:
-            raise fail(path, "sheet_missing", params={"sheet": sheet, "found": ", ".join(names)})
-        wanted = [sheet] if sheet is not None else [n for n in names if n not in hidden]
-        read: list[tuple[str | None, list[list[Any]]]] = [
-            (name, book.get_sheet_by_name(name).to_python(skip_empty_area=False)) for name in wanted
-        ]
-    except PasswordError as fault:
-        raise fail(path, "file_password") from fault
-    except (CalamineError, OSError, ValueError) as fault:
-        raise fail(path, "file_unreadable", params={"reason": str(fault)}) from fault
-    for name in hidden if sheet is None else []:
-        faults.warn("sheet_hidden", sheet=name)
-        faults.assume("sheet_hidden", count=1, sheet=name)
-    return read
 
 
 def decoded(path: Path, data: bytes, *, encoding: str | None) -> tuple[str, str]:
@@ -128,82 +126,108 @@ def _is_odd(character: str) -> bool:
 
 
 def _csv_rows(path: Path, faults: Faults, *, encoding: str | None) -> list[list[Any]]:
+    size = path.stat().st_size
+    if size > MAX_CSV_BYTES:
+        params = {"size": f"{size / 1e6:.0f}", "limit": f"{MAX_CSV_BYTES / 1e6:.0f}"}
+        raise fail(path, "file_too_large", params=params)
     text, used = decoded(path, path.read_bytes(), encoding=encoding)
     if "\x00" in text:
         raise fail(path, "encoding_unknown")
     if used == "gb18030" and encoding is None:
         faults.warn("encoding_gb18030")
+        faults.assume("encoding_gb18030", count=1)
     first = text[:_CSV_SAMPLE].split("\n", 1)[0]
     delimiter = max((",", ";", "\t"), key=first.count)
+    found: list[list[Any]] = []
+    cells = 0
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        return [list(row) for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)]
+        for row in lines:
+            cells += len(row)
+            if cells > MAX_CELLS:
+                raise fail(path, "csv_too_large", params={"row": len(found), "limit": MAX_CELLS})
+            found.append(row)
     except csv.Error as fault:
+        if "field larger" in str(fault):
+            told = {"row": lines.line_num, "limit": csv.field_size_limit()}
+            raise fail(path, "cell_too_long", params=told) from fault
         raise fail(path, "file_unreadable", params={"reason": str(fault)}) from fault
+    return found
 
 
-def _table(
-    sheet: str | None,
-    rows: list[list[Any]],
-    faults: Faults,
-    *,
-    kind: Kind,
-    columns: Mapping[str, str] | None,
-) -> RawTable | None:
-    header = _header_row(rows, kind, columns)
+def _table(sheet: Sheet, faults: Faults, *, kind: Kind, columns: Mapping[str, str] | None) -> RawTable | None:
+    header = find_header(sheet.rows, sheet.merged, kind=kind, columns=columns)
     if header is None:
         return None
-    names = _headers(rows[header])
-    _note_doubled(names, faults, sheet=sheet, row=header + 1, kind=kind)
-    width = len(names)
-    records = [
-        (number, row) for number, row in enumerate(rows[header + 1 :], start=header + 2) if not all(map(_blank, row))
-    ]
-    while records and width > 1 and _is_note(records[-1][1]):
-        number, row = records.pop()
-        faults.warn("row_note", sheet=sheet, row=number, value=row[0])
-    data = [_fitted(row, width) for _, row in records]
-    numbers = [number for number, _ in records]
-    unique = [name if names.index(name) == i else f"{name}#{i + 1}" for i, name in enumerate(names)]
+    name = sheet.name or None
+    _note_doubled(header, faults, sheet=name, kind=kind)
+    title = _title(sheet, header, faults, name)
+    matched = match_columns(header.names, kind, columns)
+    records = records_of(sheet, header, faults, kind=kind, matched=matched)
+    width = len(header.names)
+    data = [_fitted(r.cells, width) for r in records]
+    counted = [header.names.index(matched[c]) for c in _NOT_FILLED if c in matched]
+    fill_merged(sheet, [(r.row - 1, cells) for r, cells in zip(records, data, strict=True)], counted, faults)
+    names = header.names
+    unique = [n if names.index(n) == i else f"{n}#{i + 1}" for i, n in enumerate(names)]
     frame = pd.DataFrame(data, columns=pd.Index(unique, dtype=object), dtype=object)
-    return RawTable(sheet, frame, tuple(numbers))
+    if sheet.hidden_rows:
+        faults.assume("rows_hidden", count=sheet.hidden_rows, sheet=name)
+        faults.warn("rows_hidden", sheet=name, count=sheet.hidden_rows)
+    sections = tuple(r.section for r in records)
+    return RawTable(
+        name, without_personal(frame, faults, kind=kind, columns=columns, sheet=name), tuple(r.row for r in records),
+        title, sections if any(sections) else (),
+        sum(1 for row in sheet.rows if not all(map(is_blank_cell, row))),
+    )  # fmt: skip
 
 
-def _header_row(rows: Sequence[Sequence[Cell]], kind: Kind, columns: Mapping[str, str] | None) -> int | None:
-    best, most = None, -1
-    for i, row in enumerate(rows[:HEADER_SEARCH_ROWS]):
-        filled = [str(c).strip() for c in row if not _blank(c)]
-        score = len(match_columns(filled, kind, columns)) if filled else -1
-        if score > most:
-            best, most = i, score
-    return best
+def without_personal(
+    frame: pd.DataFrame, faults: Faults, *, kind: Kind, columns: Mapping[str, str] | None, sheet: str | None
+) -> pd.DataFrame:
+    """Leave out columns of personal or bank data, by name or by what they hold; those a reading needs stay.
+
+    A column that the user maps although its name is personal is an error.
+    """
+    told = set((columns or {}).values())
+    dropped = []
+    for name in frame.columns:
+        if alias_of(str(name), kind) is not None:
+            continue
+        if is_personal(str(name)):
+            if name in told:
+                faults.error("column_personal", sheet=sheet, column=str(name))
+            dropped.append(name)
+        elif name not in told and holds_personal(frame[name].tolist()):
+            dropped.append(name)
+    if not dropped:
+        return frame
+    faults.assume("columns_dropped", count=len(dropped), sheet=sheet, names=listed(dropped, limit=40))
+    return frame.drop(columns=dropped)
 
 
-def _headers(row: Sequence[Cell]) -> list[str]:
-    names = ["" if _blank(cell) else str(cell).strip() for cell in row]
-    while names and not names[-1]:
-        names.pop()
-    return [name or f"#{i}" for i, name in enumerate(names, start=1)]
+def _title(sheet: Sheet, header: Header, faults: Faults, name: str | None) -> str:
+    above = [
+        (i, "".join(str(c).strip() for c in row if not is_blank_cell(c)))
+        for i, row in enumerate(sheet.rows[: header.first])
+    ]
+    above = [(i, text) for i, text in above if text]
+    text = masked_note(" ".join(t for _, t in above))
+    if above:
+        faults.assume("title_rows", count=len(above), sheet=name, row=above[0][0] + 1, text=text[:_SHOWN])
+    if header.last > header.first:
+        example = next((n for n in header.names if not n.startswith("#")), "")
+        faults.assume(
+            "header_joined", count=header.last - header.first + 1, sheet=name, row=header.first + 1, example=example
+        )
+    return text
 
 
-def _note_doubled(names: Sequence[str], faults: Faults, *, sheet: str | None, row: int, kind: Kind) -> None:
-    used = set(match_columns(names, kind, None).values())
-    for name in sorted({n for n in names if names.count(n) > 1} & used):
-        faults.error("column_twice", sheet=sheet, row=row, column=name)
+def _note_doubled(header: Header, faults: Faults, *, sheet: str | None, kind: Kind) -> None:
+    used = set(match_columns(header.names, kind, None).values())
+    for name in sorted({n for n in header.names if header.names.count(n) > 1} & used):
+        faults.error("column_twice", sheet=sheet, row=header.first + 1, column=name)
 
 
-def _filled(row: Sequence[Cell]) -> int:
-    return sum(1 for cell in row if not _blank(cell))
-
-
-def _is_note(row: Sequence[Cell]) -> bool:
-    """Whether a last row is a note or a total under the table: one cell, the first, and no code."""
-    first = str(row[0]).strip()
-    return bool(first) and _filled(row) == 1 and not (first.isascii() and first.isalnum())
-
-
-def _fitted(row: Sequence[Cell], width: int) -> list[Cell]:
+def _fitted(row: Sequence[Any], width: int) -> list[Any]:
     return list(row) if len(row) == width else [*row[:width], *([""] * (width - len(row)))]
-
-
-def _blank(cell: Cell) -> bool:
-    return cell is None or (isinstance(cell, str) and not cell.strip())

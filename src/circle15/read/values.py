@@ -1,11 +1,15 @@
-"""Cells to numbers, dates and words; every cell that does not fit is a fault with its row 数值核对."""
+"""Cells to numbers, dates and words; every cell that does not fit is a fault with its row 数值核对.
+
+Each distinct cell is looked at once; what is converted on the way is noted as an assumption.
+"""
 
 from __future__ import annotations
 
-import datetime as dt
+import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,11 +17,23 @@ import numpy.typing as npt
 import pandas as pd
 
 from circle15.read.faults import Faults, positions_of
+from circle15.read.personal import masked
 from circle15.read.words_in import text_list
 
 FloatArray = npt.NDArray[np.float64]
+Noted = dict[str, dict[Any, str]]
+"""Assumption -> cell as it stood -> what it is read as."""
 
-_DATE_FORMS = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y%m%d", "%Y-%m", "%Y%m%d%H%M%S", "%Y-%m-%d %H:%M")
+_HIDING = (0x00AD, 0x061C, 0x180E, *range(0x200B, 0x200D), 0x200E, 0x200F, *range(0x202A, 0x202F))
+_UNSEEN = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), " ") | dict.fromkeys(
+    (*_HIDING, *range(0x2060, 0x206A), 0xFEFF)
+)
+_WIDE = {code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))}
+_SUSPECT = re.compile(
+    r"[\s\x00-\x1f\x7f-\xa0\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]"
+)
+_CJK = r"\u3400-\u9fff\uff08\uff09\u3001\uff0c"
+_GAP = re.compile(rf"(?<=[{_CJK}])\s+(?=[{_CJK}])")
 
 
 @dataclass(frozen=True)
@@ -37,9 +53,14 @@ def is_blank(cell: object) -> bool:
     return cell is pd.NaT or (isinstance(cell, float) and np.isnan(cell))
 
 
-_UNSEEN = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), " ") | dict.fromkeys(
-    (0x061C, *range(0x200B, 0x200D), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF)
-)
+@cache
+def _blank_words() -> frozenset[str]:
+    return frozenset(text_list("blanks"))
+
+
+def means_nothing(cell: object) -> bool:
+    """Whether a cell of a number or date holds nothing or a word for nothing: a dash, 无, #N/A."""
+    return is_blank(cell) or (isinstance(cell, str) and cell.strip().casefold() in _blank_words())
 
 
 def seen(text: str) -> str:
@@ -47,9 +68,63 @@ def seen(text: str) -> str:
     return text.strip() if text.isprintable() else text.translate(_UNSEEN).strip()
 
 
-def texts(column: Column) -> list[str]:
-    """Cells as text: whole floats lose their ".0", blanks at the ends and unseen characters go, missing is ""."""
-    return [_text(cell) for cell in column.cells]
+def distinct(cells: Sequence[Any]) -> tuple[list[Any], npt.NDArray[np.intp]]:
+    """Distinct cells in order of their first place, and for each cell which of them it is."""
+    try:
+        index = {cell: i for i, cell in enumerate(dict.fromkeys(cells))}
+    except TypeError:  # lists and tables within a vector file's attributes
+        cells = [c if isinstance(c, (str, float, int, type(None))) else str(c) for c in cells]
+        index = {cell: i for i, cell in enumerate(dict.fromkeys(cells))}
+    return list(index), np.fromiter(map(index.__getitem__, cells), dtype=np.intp, count=len(cells))
+
+
+def texts(column: Column, faults: Faults | None = None) -> list[str]:
+    """Cells as text: whole floats lose their ".0", blanks at the ends and unseen characters go, missing is "".
+
+    With `faults`, full-width digits and letters become half-width, spaces between Chinese characters go, and each
+    is noted.
+    """
+    known, at = distinct(column.cells)
+    if faults is None:
+        words = [_text(c) for c in known]
+    else:
+        noted: Noted = {}
+        words = [_folded(c, noted) if isinstance(c, str) else _text(c) for c in known]
+        tell_changes(column, faults, noted)
+    return [words[i] for i in at.tolist()]
+
+
+def tell_changes(column: Column, faults: Faults, noted: Noted) -> None:
+    """Note what was read as something else, with the number of cells and the first row."""
+    for what, changed in noted.items():
+        places = [i for i, c in enumerate(column.cells) if isinstance(c, (str, float, int)) and c in changed]
+        if places:
+            before = column.cells[places[0]]
+            faults.assume(
+                what, count=len(places), sheet=column.sheet, row=column.rows[places[0]], column=column.name,
+                before=masked(_text(before)), after=masked(changed[before]),
+            )  # fmt: skip
+        for i in places:
+            cell = column.cells[i]
+            faults.correct(
+                what, sheet=column.sheet, row=column.rows[i], column=column.name, before=masked(_text(cell)),
+                after=masked(changed[cell]),
+            )  # fmt: skip
+
+
+def _folded(cell: str, noted: Noted) -> str:
+    if not _SUSPECT.search(cell):
+        return cell
+    text = seen(cell)
+    if not cell.isprintable() and cell.translate(_UNSEEN) != cell:
+        noted.setdefault("unseen_removed", {})[cell] = text
+    narrow = text.translate(_WIDE)
+    if narrow != text:
+        noted.setdefault("full_width", {})[cell] = narrow
+    closed = _GAP.sub("", narrow)
+    if closed != narrow:
+        noted.setdefault("spaces_inside", {})[cell] = closed
+    return closed
 
 
 def _text(cell: object) -> str:
@@ -65,84 +140,76 @@ def _text(cell: object) -> str:
 def numbers(column: Column, faults: Faults, *, minimum: float | None = None) -> FloatArray:
     """Cells as float64, missing as NaN.
 
-    Full-width digits are read. Text, infinities and values below `minimum` are errors (and come out as NaN).
+    Full-width digits, thousands separators, units (家, 张 …) and 万 are read and noted; a dash or 无 is missing. Other
+    text, infinities and values below `minimum` are errors (and come out as NaN).
     """
-    fast = _all_floats(column.cells)
-    found = np.array([_number(c) for c in column.cells], dtype=np.float64) if fast is None else fast
-    given = np.zeros(len(found), dtype=bool)
+    cells = column.cells
+    found = np.array([c if type(c) is float else np.nan for c in cells], dtype=np.float64)
+    noted: Noted = {}
     for i in positions_of(np.isnan(found)):
-        given[i] = not is_blank(column.cells[i])
-    unread = given & np.isnan(found)
-    for i in positions_of(unread):
-        word = "number_not_finite" if _is_nan_word(column.cells[i]) else "number_text"
-        faults.error(word, sheet=column.sheet, row=column.rows[i], column=column.name, value=column.cells[i])
+        found[i] = _number(cells[i], noted)
+        if np.isnan(found[i]) and not means_nothing(cells[i]):
+            word = "number_not_finite" if _is_nan_word(cells[i]) else "number_text"
+            faults.error(word, sheet=column.sheet, row=column.rows[i], column=column.name, value=cells[i])
+    tell_changes(column, faults, noted)
     for i in positions_of(np.isinf(found)):
-        faults.error(
-            "number_not_finite", sheet=column.sheet, row=column.rows[i], column=column.name, value=column.cells[i]
-        )
+        faults.error("number_not_finite", sheet=column.sheet, row=column.rows[i], column=column.name, value=cells[i])
     found = np.where(np.isinf(found), np.nan, found)
     if minimum is not None:
         with np.errstate(invalid="ignore"):
             low = found < minimum
         for i in positions_of(low):
-            faults.error(
-                "number_negative", sheet=column.sheet, row=column.rows[i], column=column.name, value=column.cells[i]
-            )
+            faults.error("number_negative", sheet=column.sheet, row=column.rows[i], column=column.name, value=cells[i])
     return found
 
 
-def _all_floats(cells: Sequence[Any]) -> FloatArray | None:
-    if all(type(c) is float for c in cells):
-        return np.array(cells, dtype=np.float64)
-    return None
-
-
-def _number(cell: object) -> float:
-    if isinstance(cell, bool) or is_blank(cell):
+def _number(cell: object, noted: Noted) -> float:
+    if isinstance(cell, bool) or means_nothing(cell):
         return np.nan
-    if isinstance(cell, str):
-        cell = unicodedata.normalize("NFKC", cell).strip()
-        if "_" in cell:
-            return np.nan
+    if not isinstance(cell, str):
+        return _float(cell)
+    text = seen(unicodedata.normalize("NFKC", cell)).removeprefix("'").strip()
+    if "_" in text:
+        return np.nan
+    value = _float(text)
+    if np.isnan(value):
+        value = _float_of_words(text)
+        if not np.isnan(value):
+            noted.setdefault("number_suffix", {})[cell] = f"{value:.15g}"
+    elif not cell.strip().isascii():
+        noted.setdefault("full_width", {})[cell] = f"{value:.15g}"
+    return value
+
+
+def _float(text: Any) -> float:  # noqa: ANN401 - what float() takes
     try:
-        return float(cell)  # type: ignore[arg-type]
+        return float(text)
     except (TypeError, ValueError, OverflowError):
         return np.nan
+
+
+@cache
+def _number_words() -> re.Pattern[str]:
+    units = "|".join(map(re.escape, sorted(text_list("number_units"), key=len, reverse=True)))
+    times = "|".join((*text_list("number_ten_thousand"), *text_list("number_hundred_million")))
+    digits = r"[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,30})(?:\.[0-9]{1,30})?"
+    return re.compile(rf"({digits})\s*({times})?\s*(?:{units})?")
+
+
+def _float_of_words(text: str) -> float:
+    """Read "1,200", "12 张", "1.2 万人"; NaN for anything else."""
+    found = _number_words().fullmatch(text)
+    if found is None:
+        return np.nan
+    power = dict.fromkeys(text_list("number_ten_thousand"), 4) | dict.fromkeys(text_list("number_hundred_million"), 8)
+    return float(f"{found[1].replace(',', '')}e{power.get(found[2], 0)}")
 
 
 def _is_nan_word(cell: object) -> bool:
     return isinstance(cell, str) and cell.strip().casefold() in {"nan", "+nan", "-nan"}
 
 
-def dates(column: Column, faults: Faults) -> npt.NDArray[np.datetime64]:
-    """Cells as datetime64[s], missing as NaT; years beyond 9999 and unreadable words are errors."""
-    found = np.full(len(column.cells), np.datetime64("NaT"), dtype="datetime64[s]")
-    known: dict[str, np.datetime64] = {}
-    for i, cell in enumerate(column.cells):
-        if is_blank(cell):
-            continue
-        text = str(cell)
-        if text not in known:
-            known[text] = _date(cell)
-        found[i] = known[text]
-        if np.isnat(found[i]):
-            faults.error("date_unreadable", sheet=column.sheet, row=column.rows[i], column=column.name, value=cell)
-    return found
-
-
-def _date(cell: object) -> np.datetime64:
-    if isinstance(cell, dt.datetime):
-        return np.datetime64(cell.replace(tzinfo=None), "s")
-    if isinstance(cell, dt.date):
-        return np.datetime64(cell, "s")
-    text = unicodedata.normalize("NFKC", _text(cell)).replace("/", "-").replace(".", "-").replace("T", " ")
-    for mark in text_list("date_marks"):
-        text = text.replace(mark, "-")
-    for mark in text_list("date_ends"):
-        text = text.replace(mark, "")
-    for form in _DATE_FORMS:
-        try:
-            return np.datetime64(dt.datetime.strptime(text.strip(), form), "s")  # noqa: DTZ007 - days have no zone
-        except ValueError:
-            continue
-    return np.datetime64("NaT", "s")
+def by_distinct(column: Column, one: Callable[[Any], np.datetime64]) -> npt.NDArray[np.datetime64]:
+    """Apply a function to each distinct cell; datetime64[s] (n,)."""
+    known, at = distinct(column.cells)
+    return np.array([one(c) for c in known], dtype="datetime64[s]")[at] if known else np.empty(0, "datetime64[s]")

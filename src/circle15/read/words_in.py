@@ -37,6 +37,23 @@ def accepted(kind: Kind) -> Mapping[str, Sequence[str]]:
     return cast("Mapping[str, Sequence[str]]", _aliases()[kind])
 
 
+@cache
+def _targets(kind: Kind) -> dict[str, str]:
+    return {plain(alias): target for target, spelled in reversed(list(accepted(kind).items())) for alias in spelled}
+
+
+def alias_of(name: str, kind: Kind) -> str | None:
+    """Schema column that a column name stands for, None where it is not known."""
+    targets = _targets(kind)
+    return targets.get(plain(name)) or targets.get(plain(without_brackets(name)))
+
+
+def without_brackets(word: str) -> str:
+    """A word in half-width form without what stands in brackets."""
+    return _BRACKETS.sub("", unicodedata.normalize("NFKC", word))
+
+
+@cache
 def text_list(name: str) -> tuple[str, ...]:
     """Short lists of words in aliases.toml under [text]."""
     return tuple(cast("Sequence[str]", _aliases()["text"][name]))
@@ -51,7 +68,7 @@ def _vocabulary(name: Vocabulary) -> dict[str, str]:
 @lru_cache(maxsize=4096)
 def meaning(name: Vocabulary, word: str) -> str | None:
     """Schema word for a register's word, None where it is not known."""
-    return _vocabulary(name).get(plain(_BRACKETS.sub("", unicodedata.normalize("NFKC", word))))
+    return _vocabulary(name).get(plain(without_brackets(word)))
 
 
 def meaning_inside(name: Vocabulary, text: str) -> str | None:
@@ -75,7 +92,7 @@ def match_columns(found: Sequence[str], kind: Kind, columns: Mapping[str, str] |
     """
     by_plain: dict[str, str] = {}
     for column in reversed(found):
-        by_plain[plain(_BRACKETS.sub("", unicodedata.normalize("NFKC", column)))] = column
+        by_plain[plain(without_brackets(column))] = column
         by_plain[plain(column)] = column
     taken = {target: name for target, name in (columns or {}).items() if name in found}
     for target, spelled in accepted(kind).items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import geopandas as gpd
 import pandas as pd
 
 from circle15.errors import Problem
-from circle15.schema import Assessment, Verdict
+from circle15.schema import Assessment, Neighbour, Verdict
 from circle15.words import Lang, word
 from circle15.write.files import safe_file_name, write_text
 from circle15.write.gis import write_layer
@@ -148,14 +149,9 @@ def verdict_record(verdict: Verdict, provenance: Mapping[str, object], *, lang: 
                     "unit": f.unit,
                     "figures": f.evidence.figures,
                     "notes": note_words(f, lang=lang),
-                    "neighbours": [
-                        {"id": n.id, "name": n.name, "distance_m": n.distance_m, "would_exceed": n.would_exceed}
-                        for n in f.evidence.neighbours
-                    ],
-                    "borderline": [
-                        {"id": n.id, "name": n.name, "distance_m": n.distance_m} for n in f.evidence.borderline
-                    ],
-                    "apart": [{"id": n.id, "name": n.name, "distance_m": n.distance_m} for n in f.evidence.apart],
+                    "neighbours": [_neighbour(n) | {"would_exceed": n.would_exceed} for n in f.evidence.neighbours],
+                    "borderline": [_neighbour(n) for n in f.evidence.borderline],
+                    "apart": [_neighbour(n) for n in f.evidence.apart],
                     "neighbours_words": neighbour_words(f, lang=lang),
                 }
                 for f in verdict.findings
@@ -163,6 +159,19 @@ def verdict_record(verdict: Verdict, provenance: Mapping[str, object], *, lang: 
             "run": provenance,
         }
     )
+
+
+def _neighbour(n: Neighbour) -> dict[str, object]:
+    """A neighbour; with its way on foot where streets tell it (`walking_reached` false and null: no way there)."""
+    told: dict[str, object] = {"id": n.id, "name": n.name, "distance_m": n.distance_m}
+    if n.walking_m is None:
+        return told
+    way = {
+        "walking_m": n.walking_m,
+        "walking_minutes": n.walking_minutes,
+        "walking_reached": math.isfinite(n.walking_m),
+    }
+    return told | way
 
 
 def write_verdict(path: Path, verdict: Verdict, provenance: Mapping[str, object], *, lang: Lang) -> Path:

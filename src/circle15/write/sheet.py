@@ -15,7 +15,7 @@ from typing import Any
 from circle15.errors import Problem, UsageError
 from circle15.schema import Finding, Neighbour, Outcome, Verdict
 from circle15.words import Lang, catalogue, word
-from circle15.write.summary import note_words
+from circle15.write.summary import note_words, way_words
 
 DOCX, XLSX = ".docx", ".xlsx"
 CHECKLIST = "checklist"
@@ -253,6 +253,7 @@ def _neighbours(tests: Sequence[Finding], say: _Words) -> list[Grid]:
     rows = []
     for at, (n, marks) in enumerate(sorted(held.values(), key=lambda h: (h[0].distance_m, h[0].id)), start=1):
         said = [say(f"neighbour.{k}") for k in ("inside", "edge", "apart", "would_exceed") if k in marks]
+        said += [way] if (way := way_words(n, lang=say.lang)) else []
         rows.append(
             (
                 str(at),

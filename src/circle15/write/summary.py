@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from circle15.schema import Assessment, Conclusion, Finding, Outcome, Verdict
+from circle15.schema import Assessment, Conclusion, Finding, Neighbour, Outcome, Verdict
 from circle15.words import Lang, catalogue, word
 
 WORST_GAPS = 3
@@ -133,8 +133,18 @@ def neighbour_words(finding: Finding, *, lang: Lang) -> str:
     """Neighbours with distances; those pushed above their own cap are marked."""
     mark = word("summary.would_exceed", lang)
     return word("summary.join", lang).join(
-        f"{n.name or n.id} {n.distance_m:.1f} m{mark if n.would_exceed else ''}" for n in finding.evidence.neighbours
+        f"{n.name or n.id} {n.distance_m:.1f} m{way_words(n, lang=lang)}{mark if n.would_exceed else ''}"
+        for n in finding.evidence.neighbours
     )
+
+
+def way_words(neighbour: Neighbour, *, lang: Lang) -> str:
+    """The way on foot behind a straight distance; "" where it is not known."""
+    if neighbour.walking_m is None:
+        return ""
+    if neighbour.walking_m == float("inf"):
+        return word("summary.no_way", lang)
+    return word("summary.walked", lang, metres=f"{neighbour.walking_m:.0f}")
 
 
 def note_words(finding: Finding, *, lang: Lang) -> list[str]:

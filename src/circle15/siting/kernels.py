@@ -1,0 +1,385 @@
+"""Pairs of sites and points in reach, and searches over them: arrays in, arrays out, compiled.
+
+Sites and points are put in bins of a grid of degrees, so that only near ones are looked at. Distances are those of
+`project.metric.local_xy` (right to 2 µm at 800 m); a pair nearer to the radius than `CLOSE_M` is marked, for the caller
+to decide by the geodesic.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Small = NDArray[np.int32]
+Flags = NDArray[np.bool_]
+Whole = int | np.int64
+F = TypeVar("F", bound=Callable[..., Any])
+
+CLOSE_M = 1.0
+A_M = 6378137.0
+E2 = 0.0066943799901413165
+EPS = 1e-9
+
+
+def _kernel(function: F) -> F:
+    try:
+        return cast("F", njit(nogil=True, cache=True)(function))
+    except (RuntimeError, OSError):
+        return cast("F", njit(nogil=True)(function))
+
+
+@_kernel
+def _metres(lon: float, lat: float, lon0: float, lat0: float) -> float:
+    east = lon - lon0
+    if abs(east) > 180.0:  # noqa: PLR2004 - degrees
+        east -= math.copysign(360.0, east)
+    phi = math.radians((lat + lat0) / 2.0)
+    sine = math.sin(phi)
+    magic = 1.0 - E2 * sine * sine
+    parallel = A_M / math.sqrt(magic) * math.cos(phi)
+    meridian = A_M * (1.0 - E2) / (magic * math.sqrt(magic))
+    return math.hypot(parallel * math.radians(east), meridian * math.radians(lat - lat0))
+
+
+@_kernel
+def pairs_in_bins(
+    site: tuple[Floats, Floats],
+    point: tuple[Floats, Floats],
+    bins: tuple[Ints, Ints],
+    grid: tuple[float, float, float, float, int, int],
+    radius_m: float,
+    start: Ints,
+    into: tuple[Small, NDArray[np.float32]],
+) -> None:
+    """List the points within `radius_m + CLOSE_M` of each site; with empty `into` only count them into `start[1:]`.
+
+    `bins` holds (bin_start, order): the points of bin b are `order[bin_start[b]:bin_start[b + 1]]`; `grid` holds west,
+    south, width and height of a bin in degrees (no less than the reach), columns, rows.
+    """
+    lon_s, lat_s = site
+    lon_p, lat_p = point
+    bin_start, order = bins
+    west, south, wide, high, columns, rows = grid
+    found, metres = into
+    fill = len(found) > 0
+    for s in range(len(lon_s)):
+        at = start[s]
+        count = 0
+        if not (math.isfinite(lon_s[s]) and math.isfinite(lat_s[s])):
+            if not fill:
+                start[s + 1] = 0
+            continue
+        column, row = math.floor((lon_s[s] - west) / wide), math.floor((lat_s[s] - south) / high)
+        for r in range(max(row - 1, 0), min(row + 2, rows)):
+            for c in range(max(column - 1, 0), min(column + 2, columns)):
+                for i in range(bin_start[r * columns + c], bin_start[r * columns + c + 1]):
+                    p = order[i]
+                    d = _metres(lon_p[p], lat_p[p], lon_s[s], lat_s[s])
+                    if d <= radius_m + CLOSE_M:
+                        if fill:
+                            found[at + count] = p
+                            metres[at + count] = d
+                        count += 1
+        if not fill:
+            start[s + 1] = count
+
+
+@_kernel
+def row_sums(start: Ints, point: Small, value: Ints, out: Ints) -> None:
+    """Add to every point the whole numbers of the sites that reach it (wrapping): a fingerprint of its row."""
+    for s in range(len(start) - 1):
+        for i in range(start[s], start[s + 1]):
+            out[point[i]] += value[s]
+
+
+# ── searches ──────────────────────────────────────────────────
+#
+# A state is (chosen, cover, within, used): which sites are chosen (n), how many of them reach each point (m), how many
+# others stand within the circle of each site (n), what each area limit holds (r).
+# Rules are (most, near_start, near, row_start, row, coef, low, high): circle limits with the middle counted, neighbours
+# of each site, area limits that a site counts in and how much, and what they may hold.
+
+State = tuple[Flags, Small, Ints, Floats]
+Rules = tuple[Floats, Ints, Small, Ints, Small, Floats, Floats, Floats]
+
+
+@_kernel
+def place(site: Whole, sign: int, reach: tuple[Ints, Small], state: State, rules: Rules) -> None:
+    """Choose a site (sign 1) or give it up (sign −1)."""
+    start, point = reach
+    chosen, cover, within, used = state
+    _, near_start, near, row_start, row, coef, _, _ = rules
+    chosen[site] = sign > 0
+    for i in range(start[site], start[site + 1]):
+        cover[point[i]] += sign
+    for i in range(near_start[site], near_start[site + 1]):
+        within[near[i]] += sign
+    for i in range(row_start[site], row_start[site + 1]):
+        used[row[i]] += sign * coef[i]
+
+
+@_kernel
+def may_add(site: Whole, state: State, rules: Rules) -> bool:
+    """Whether all upper limits still hold with one more site."""
+    chosen, _, within, used = state
+    most, near_start, near, row_start, row, coef, _, high = rules
+    if within[site] + 1 > most[site]:
+        return False
+    for i in range(near_start[site], near_start[site + 1]):
+        if chosen[near[i]] and within[near[i]] + 2 > most[near[i]]:
+            return False
+    for i in range(row_start[site], row_start[site + 1]):
+        if used[row[i]] + coef[i] > high[row[i]] + EPS:
+            return False
+    return True
+
+
+@_kernel
+def may_leave(site: int, state: State, rules: Rules) -> bool:
+    """Whether all lower limits still hold without a site."""
+    _, _, _, used = state
+    _, _, _, row_start, row, coef, low, _ = rules
+    for i in range(row_start[site], row_start[site + 1]):
+        if used[row[i]] - coef[i] < low[row[i]] - EPS:
+            return False
+    return True
+
+
+@_kernel
+def gain_of(site: Whole, alone: int, reach: tuple[Ints, Small], weight: Floats, cover: Small) -> float:
+    """Residents in reach of a site that exactly `alone` chosen sites reach: 0 for what it would add, 1 for its loss."""
+    start, point = reach
+    total = 0.0
+    for i in range(start[site], start[site + 1]):
+        if cover[point[i]] == alone:
+            total += weight[point[i]]
+    return total
+
+
+@_kernel
+def all_gains(reach: tuple[Ints, Small], weight: Floats, cover: Small, out: Floats) -> None:
+    """What every site would add."""
+    for s in range(len(reach[0]) - 1):
+        out[s] = gain_of(s, 0, reach, weight, cover)
+
+
+@_kernel
+def lazy_greedy(
+    number: int, allowed: Flags, rank: Ints, reach: tuple[Ints, Small], weight: Floats, state: State, rules: Rules,
+    order: Ints,
+) -> int:  # fmt: skip
+    """Choose up to `number` more sites, each time the one that adds most (to 1e-6 people; then the lowest rank).
+
+    Gains only fall, so a site whose gain was reckoned earlier is looked at again only when it comes to the front.
+    Returns how many were chosen; their order stands in `order`.
+    """
+    chosen, cover, _, _ = state
+    heap = [(0.0, np.int64(0), np.int64(0))]
+    heap.clear()
+    for s in range(len(allowed)):
+        if allowed[s] and not chosen[s]:
+            heap.append((-round(gain_of(s, 0, reach, weight, cover), 6), rank[s], np.int64(s)))  # noqa: PERF401
+    heapq.heapify(heap)
+    done = 0
+    while done < number and len(heap) > 0:
+        told, own, site = heapq.heappop(heap)
+        if not may_add(site, state, rules):
+            continue  # upper limits only fill up, so it stays out
+        now = -round(gain_of(site, 0, reach, weight, cover), 6)
+        if now > told:
+            heapq.heappush(heap, (now, own, site))
+            continue
+        place(site, 1, reach, state, rules)
+        order[done] = site
+        done += 1
+    return done
+
+
+@_kernel
+def swap_search(
+    free: Flags, allowed: Flags, near2: tuple[Ints, Small], reach: tuple[Ints, Small], weight: Floats, state: State,
+    rules: Rules, rounds: int,
+) -> int:  # fmt: skip
+    """Exchange a chosen free site for an allowed one nearby while coverage grows; returns the number of exchanges."""
+    chosen, cover, _, _ = state
+    start2, other = near2
+    done = 0
+    for _ in range(rounds):
+        moved = 0
+        for s in range(len(free)):
+            if not (chosen[s] and free[s]):
+                continue
+            loss = gain_of(s, 1, reach, weight, cover)
+            place(s, -1, reach, state, rules)
+            best, most = s, loss + 1e-6
+            for i in range(start2[s], start2[s + 1]):
+                t = other[i]
+                if t != s and allowed[t] and not chosen[t] and may_add(t, state, rules):
+                    gain = gain_of(t, 0, reach, weight, cover)
+                    if gain > most and _lows_hold(t, state, rules):
+                        best, most = t, gain
+            place(best, 1, reach, state, rules)
+            if best != s and not _all_lows(state, rules):
+                place(best, -1, reach, state, rules)
+                place(s, 1, reach, state, rules)
+            elif best != s:
+                moved += 1
+        done += moved
+        if moved == 0:
+            break
+    return done
+
+
+@_kernel
+def _lows_hold(site: int, state: State, rules: Rules) -> bool:
+    """Whether the lower limits that a site counts in hold once it is chosen."""
+    _, _, _, used = state
+    _, _, _, row_start, row, coef, low, _ = rules
+    for i in range(row_start[site], row_start[site + 1]):
+        if used[row[i]] + coef[i] < low[row[i]] - EPS:
+            return False
+    return True
+
+
+@_kernel
+def _all_lows(state: State, rules: Rules) -> bool:
+    used, low = state[3], rules[6]
+    for r in range(len(low)):
+        if used[r] < low[r] - EPS:
+            return False
+    return True
+
+
+@_kernel
+def nearest_two(
+    near: tuple[Ints, Small, NDArray[np.float32]], chosen: Flags, far_m: float, first: Small, metres: Floats
+) -> None:
+    """For every point its nearest chosen site (−1 none) and the distances to the nearest and the second nearest.
+
+    `near` is by point: (start, site, metres), nearest first; where none is told, `far_m` stands for the distance.
+    """
+    start, site, distance = near
+    for p in range(len(start) - 1):
+        first[p] = -1
+        metres[p, 0] = metres[p, 1] = far_m
+        found = 0
+        for i in range(start[p], start[p + 1]):
+            if chosen[site[i]]:
+                metres[p, found] = distance[i]
+                if found == 0:
+                    first[p] = site[i]
+                found += 1
+                if found == 2:  # noqa: PLR2004 - both found
+                    break
+
+
+@_kernel
+def _exchange(
+    s: int, t: int, far: tuple[Ints, Small, NDArray[np.float32]], weight: Floats, first: Small, metres: Floats,
+    to: Floats,
+) -> float:  # fmt: skip
+    """Change of residents × metres to the nearest site when t takes the place of s; `to` (m) is scratch, all inf."""
+    start, point, distance = far
+    change = 0.0
+    for i in range(start[t], start[t + 1]):
+        p = point[i]
+        to[p] = distance[i]
+        if first[p] != s and distance[i] < metres[p, 0]:
+            change -= weight[p] * (metres[p, 0] - distance[i])
+    for i in range(start[s], start[s + 1]):
+        p = point[i]
+        if first[p] == s:
+            change += weight[p] * (min(metres[p, 1], to[p]) - metres[p, 0])
+    for i in range(start[t], start[t + 1]):
+        to[point[i]] = np.inf
+    return change
+
+
+@_kernel
+def _nearest_swap(
+    s: int, loss: float, allowed: Flags, near2: tuple[Ints, Small], reach: tuple[Ints, Small],
+    far: tuple[Ints, Small, NDArray[np.float32]], weights: tuple[Floats, Floats], first: Small, metres: Floats,
+    to: Floats, state: State, rules: Rules,
+) -> int:  # fmt: skip
+    """Whoever best takes the place of `s`, already given up: residents nearest, then most under two; `s` if nobody."""
+    chosen, cover, _, _ = state
+    weight = weights[0]
+    best, shift, deeper = s, 0.0, 0.0
+    for i in range(near2[0][s], near2[0][s + 1]):
+        t = near2[1][i]
+        if t == s or not allowed[t] or chosen[t] or not may_add(t, state, rules):
+            continue
+        if gain_of(t, 0, reach, weight, cover) < loss - 1e-6 or not _lows_hold(t, state, rules):
+            continue
+        change = _exchange(s, t, far, weights[1], first, metres, to)
+        more = gain_of(t, 1, reach, weight, cover) - gain_of(s, 1, reach, weight, cover)
+        if change < shift - 1e-3 or (change <= shift + 1e-3 and more > deeper + 1e-6):
+            best, shift, deeper = t, change, more
+    return best
+
+
+@_kernel
+def nearer_search(
+    free: Flags, allowed: Flags, near2: tuple[Ints, Small], reach: tuple[Ints, Small],
+    far: tuple[Ints, Small, NDArray[np.float32]], by_point: tuple[Ints, Small, NDArray[np.float32]],
+    weights: tuple[Floats, Floats], far_m: float, state: State, rules: Rules, rounds: int,
+) -> int:  # fmt: skip
+    """Exchange sites while coverage does not fall and residents come nearer, or as near and under more sites.
+
+    `weights` are the people of the points that `reach` speaks of and of those that `far` and `by_point` speak of.
+    """
+    chosen, cover, _, _ = state
+    weight, m = weights[0], len(weights[1])
+    first, metres, to = np.empty(m, np.int32), np.empty((m, 2)), np.full(m, np.inf)
+    nearest_two(by_point, chosen, far_m, first, metres)
+    done = 0
+    for _ in range(rounds):
+        moved = 0
+        for s in range(len(free)):
+            if not (chosen[s] and free[s]):
+                continue
+            loss = gain_of(s, 1, reach, weight, cover)
+            place(s, -1, reach, state, rules)
+            best = _nearest_swap(s, loss, allowed, near2, reach, far, weights, first, metres, to, state, rules)
+            place(best, 1, reach, state, rules)
+            if best != s and not _all_lows(state, rules):
+                place(best, -1, reach, state, rules)
+                place(s, 1, reach, state, rules)
+            elif best != s:
+                moved += 1
+                _refresh(s, best, far, by_point, chosen, far_m, first, metres)
+        done += moved
+        if moved == 0:
+            break
+    return done
+
+
+@_kernel
+def _refresh(
+    s: int, t: int, far: tuple[Ints, Small, NDArray[np.float32]], by_point: tuple[Ints, Small, NDArray[np.float32]],
+    chosen: Flags, far_m: float, first: Small, metres: Floats,
+) -> None:  # fmt: skip
+    """Nearest two of the points that either site can be near to."""
+    start, site, distance = by_point
+    for mover in (s, t):
+        for k in range(far[0][mover], far[0][mover + 1]):
+            p = far[1][k]
+            first[p] = -1
+            metres[p, 0] = metres[p, 1] = far_m
+            found = 0
+            for i in range(start[p], start[p + 1]):
+                if chosen[site[i]]:
+                    metres[p, found] = distance[i]
+                    if found == 0:
+                        first[p] = site[i]
+                    found += 1
+                    if found == 2:  # noqa: PLR2004 - both found
+                        break

@@ -1,0 +1,166 @@
+"""Institutions as they stand while decisions fall 动态名册: sites come and go, the judge looks at what is there now.
+
+Positions lie in a dynamic index (rtree), so that a site that is admitted or leaves costs no rebuilding; totals and the
+register are kept in step. Every question is answered by `judge_site`, as for one proposed site.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from rtree.index import Index
+
+from circle15.judge.verdict import judge_site
+from circle15.measure.circles import lonlat
+from circle15.prepared import Prepared
+from circle15.project.metric import DISTANCE_TOLERANCE_M, distances_m
+from circle15.schema import POSITION_ACCURACY_M, Verdict
+
+M_PER_DEGREE = 110_500.0
+LEVELS = ("city", "district", "township", "community")
+
+
+class Standing:
+    """A prepared city whose register changes.
+
+    Parameters
+    ----------
+    ready
+        Plan and city as they stand at the beginning.
+    sites
+        Proposed sites with the measures of `Prepared.measure` (`id`, `service`, place ids, geometry), the only ones
+        that can be admitted.
+    """
+
+    def __init__(self, ready: Prepared, sites: gpd.GeoDataFrame) -> None:
+        self.ready = ready
+        own = ready.own_measures.assign(lon=lonlat(ready.city.institutions)[0], lat=lonlat(ready.city.institutions)[1])
+        lon, lat = lonlat(sites)
+        proposed = pd.DataFrame(sites.drop(columns="geometry")).assign(lon=lon, lat=lat)
+        columns = [c for c in own.columns if c in proposed.columns]
+        self._rows = pd.concat([own, proposed[columns]], ignore_index=True).reset_index(drop=True)
+        self._extra = {str(r["id"]): r for r in proposed.to_dict("records")}
+        self._at = {str(i): n for n, i in enumerate(self._rows["id"])}
+        self._here = np.arange(len(self._rows)) < len(own)
+        self._totals = ready.totals.copy()
+        self._index = Index()
+        for at in np.flatnonzero(self._here):
+            self._insert(int(at))
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Ids of the institutions that stand now."""
+        return tuple(self._rows["id"].astype(str)[self._here])
+
+    def admit(self, site_id: str) -> None:
+        """Let a site come into the register."""
+        self._change(site_id, 1)
+
+    def remove(self, site_id: str) -> None:
+        """Let an institution leave the register."""
+        self._change(site_id, -1)
+
+    def judge(self, site_id: str, *, attributes: Mapping[str, object] | None = None) -> Verdict:
+        """Test a proposed site against what stands now (itself left out)."""
+        at = self._at[site_id]
+        row = {str(k): v for k, v in {**self._rows.iloc[at].to_dict(), **self._extra.get(site_id, {})}.items()}
+        near = self._neighbours(at, float(row.get("position_accuracy_m", POSITION_ACCURACY_M)))
+        known = {k: v for k, v in (attributes or {}).items() if k not in {"id", "service", "geometry"}}
+        kin = near[near["service"] == row["service"]]
+        row["others_within"] = int((kin["distance_m"] <= self._radius_m + DISTANCE_TOLERANCE_M).sum())
+        return judge_site(
+            self.ready.plan, site=row, neighbours=near, neighbour_measures=self._measures(kin["id"].tolist()),
+            totals=self._totals,
+            inputs=replace(self.ready.inputs, register=self._register(without=at), attributes=known),
+        )  # fmt: skip
+
+    # ── in step ───────────────────────────────────────────────
+
+    @property
+    def _radius_m(self) -> float:
+        return self.ready.plan.circle.radius_m
+
+    def _insert(self, at: int) -> None:
+        lon, lat = self._rows["lon"].iloc[at], self._rows["lat"].iloc[at]
+        if np.isfinite(lon) and np.isfinite(lat):
+            self._index.insert(at, (lon, lat, lon, lat))
+
+    def _change(self, site_id: str, sign: int) -> None:
+        at = self._at[site_id]
+        if self._here[at] == (sign > 0):
+            return
+        lon, lat = self._rows["lon"].iloc[at], self._rows["lat"].iloc[at]
+        if sign > 0:
+            self._insert(at)
+        elif np.isfinite(lon) and np.isfinite(lat):
+            self._index.delete(at, (lon, lat, lon, lat))
+        self._here[at] = sign > 0
+        self._count(self._rows.iloc[at], sign)
+
+    def _count(self, row: pd.Series[Any], sign: int) -> None:
+        totals = self._totals
+        held = {str(row.get(f"{level}_id", "")) for level in LEVELS} - {"", "nan"}
+        here = totals["place_id"].astype(str).isin(held)
+        here |= (totals["level"] == "city") & (str(row.get("district_id", "")) != "")
+        column = f"n_{row['service']}"
+        totals.loc[here, column] += sign
+        people = totals.loc[here, "residents"]
+        totals.loc[here, f"per_10k_{row['service']}"] = totals.loc[here, column] * 10_000 / people.where(people > 0)
+        if row["service"] == "pharmacy" and "dual_channel" in str(row.get("tags", "")).split(";"):
+            totals.loc[here, "n_dual_channel"] += sign
+        if row["service"] == "inpatient" and float(row.get("beds", np.nan)) > 0:
+            totals.loc[here, "beds_inpatient"] = totals.loc[here, "beds_inpatient"].fillna(0.0) + sign * float(
+                row["beds"]
+            )
+
+    # ── around a site ─────────────────────────────────────────
+
+    def _around(self, at: int, reach_m: float) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Positions and distances of what stands within reach of a site, itself left out; nearest first."""
+        lon, lat = self._rows["lon"].iloc[at], self._rows["lat"].iloc[at]
+        if not (np.isfinite(lon) and np.isfinite(lat)):
+            return np.empty(0, dtype=np.int64), np.empty(0)
+        north = 1.01 * reach_m / M_PER_DEGREE
+        east = north / max(np.cos(np.radians(min(abs(lat) + north, 89.0))), 1e-3)
+        found = np.array(
+            sorted(self._index.intersection((lon - east, lat - north, lon + east, lat + north))), dtype=int
+        )
+        found = found[found != at]
+        metres = distances_m(
+            np.full(len(found), lon), np.full(len(found), lat), self._rows["lon"].to_numpy()[found],
+            self._rows["lat"].to_numpy()[found],
+        )  # fmt: skip
+        keep = metres <= reach_m + DISTANCE_TOLERANCE_M
+        order = np.lexsort((found[keep], metres[keep]))
+        return found[keep][order], metres[keep][order]
+
+    def _neighbours(self, at: int, accuracy_m: float) -> pd.DataFrame:
+        reach_m = self.ready.plan.reach_m() + accuracy_m + self.ready.worst_accuracy_m
+        found, metres = self._around(at, reach_m)
+        return (
+            self._rows.iloc[found]
+            .assign(distance_m=metres, site_id=str(self._rows["id"].iloc[at]))
+            .reset_index(drop=True)
+        )
+
+    def _measures(self, ids: Sequence[str]) -> pd.DataFrame:
+        """Rows of neighbours with how many of their kind stand in their own circle now."""
+        at = [self._at[str(i)] for i in ids]
+        rows = self._rows.iloc[at].copy()
+        service = self._rows["service"].to_numpy()
+        counts = []
+        for n in at:
+            found, _ = self._around(n, self._radius_m)
+            counts.append(int((service[found] == service[n]).sum()))
+        rows["others_within"] = counts
+        return rows
+
+    def _register(self, *, without: int) -> pd.DataFrame:
+        here = self._here.copy()
+        here[without] = False
+        return self._rows[here].reset_index(drop=True)

@@ -1,0 +1,207 @@
+"""What is measured on a grid's numbers against the same cells as geometries: same numbers, any grid, any borders."""
+
+from dataclasses import replace
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from circle15.measure import grid as on_grid
+from circle15.measure.cells import depth_fractions, disc_fractions, pack_geometries
+from circle15.measure.circles import measure_circles
+from circle15.measure.coverage import measure_coverage
+from circle15.measure.totals import measure_totals
+from circle15.project.lattice import Lattice
+from circle15.schema import CRS, SERVICES, GridCells, Population
+
+STEP = 1 / 1200
+DEGREES = Lattice((STEP, 0, 105, 0, -STEP, 36))
+NORTHWARDS = Lattice((STEP, 0, 105, 0, STEP, 36))
+HIGH = Lattice((STEP, 0, 25, 0, -STEP, 68))
+PLANE = Lattice((100, 0, 434000, 0, -100, 4183500), "EPSG:4544")
+SLANTED = Lattice((95, 30, 434000, 20, -90, 4183500), "EPSG:4544")
+MOLLWEIDE = Lattice((100, 0, 8_800_000, 0, -100, 4_183_500), "ESRI:54009")
+COARSE = Lattice((1000, 0, 434000, 0, -1000, 4183500), "EPSG:4544")
+GRIDS = {
+    "degrees": DEGREES, "northwards": NORTHWARDS, "high": HIGH, "plane": PLANE, "slanted": SLANTED,
+    "mollweide": MOLLWEIDE, "coarse": COARSE,
+}  # fmt: skip
+# a border is straight in degrees; in the plane a piece of it of 100 m strays by 0.1 mm, which is people per million
+PEOPLE = 1e-6
+
+
+def quads(lattice, rows, columns):
+    lon, lat = (np.asarray(v) for v in lattice.corners(rows, columns))
+    r, c = (v.ravel() for v in np.mgrid[:rows, :columns])
+    around = ((r + 1, c), (r + 1, c + 1), (r, c + 1), (r, c), (r + 1, c))
+    return shapely.polygons(np.stack([np.column_stack([lon[at], lat[at]]) for at in around], axis=1))
+
+
+def landscape(lattice, *, seed, rows=50, columns=60, discs=40, gone=0.1):
+    """Random residents with holes of no data, random institutions in and about the grid."""
+    rng = np.random.default_rng(seed)
+    values = np.where(rng.random((rows, columns)) < 0.3, 0.0, rng.uniform(0.1, 50, (rows, columns)))
+    values[rng.random(values.shape) < gone] = np.nan
+    geometry = quads(lattice, rows, columns)
+    some = values.ravel() > 0
+    cells = gpd.GeoDataFrame({"residents": values.ravel()[some]}, geometry=geometry[some], crs=CRS)
+    land = shapely.union_all(geometry[~np.isnan(values.ravel())], grid_size=1e-12)
+    people = Population(cells, land, "grid", 100.0, GridCells(values, lattice.transform, lattice.system))
+    lon, lat = lattice.degrees(rng.uniform(-9, columns + 9, discs), rng.uniform(-9, rows + 9, discs))
+    register = gpd.GeoDataFrame(
+        {
+            "id": [f"P{i}" for i in range(discs)], "name": "", "service": rng.choice(["pharmacy", "outpatient"], discs),
+            "tags": "", "beds": np.nan,
+        },
+        geometry=shapely.points(lon, lat), crs=CRS,
+    )  # fmt: skip
+    return people, register, places_on(lattice, rows, columns, rng)
+
+
+def places_on(lattice, rows, columns, rng):
+    """A ragged border from top to bottom, a hole, and a place that reaches beyond the grid."""
+    y = np.linspace(-5, rows + 5, 12)
+    x = columns / 2 + rng.uniform(-9, 9, 12)
+    border = list(zip(x, y, strict=True))
+    west = shapely.Polygon([(-5, -5), *border, (-5, rows + 5)])
+    east = shapely.Polygon([(columns - 1.5, 0.5), *border, (columns - 1.5, rows - 2.25)])
+    lake = shapely.Point(columns / 4, rows / 2).buffer(5.3)
+    shapes = [shapely.union(west, east), west.difference(lake), east]
+
+    def moved(xy):
+        return np.column_stack(lattice.degrees(xy[:, 0], xy[:, 1]))
+
+    level = ["city", "district", "district"]
+    return gpd.GeoDataFrame(
+        {"id": ["C", "W", "E"], "name": ["c", "w", "e"], "level": level, "parent": ["", "C", "C"], "residents": np.nan,
+         "class": "", "settings": ""},
+        geometry=shapely.transform(shapes, moved), crs=CRS,
+    )  # fmt: skip
+
+
+def assert_same(fast, slow, **tolerance):
+    for column in slow.columns:
+        if pd.api.types.is_float_dtype(slow[column]):
+            np.testing.assert_allclose(fast[column], slow[column], **tolerance, err_msg=column)
+        else:
+            assert (fast[column] == slow[column]).all(), column
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_coverage_of_geometries_says_the_same(name):
+    people, register, places = landscape(GRIDS[name], seed=1)
+    options = {"radius_m": 800.0, "services": ["pharmacy", "outpatient"]}
+    fast = measure_coverage(people, register, places, **options)
+    slow = measure_coverage(replace(people, grid=None), register, places, **options)
+    assert (slow["covered"] > 0).any()
+    assert_same(fast, slow, rtol=PEOPLE, atol=PEOPLE)
+
+
+@pytest.mark.parametrize("name", GRIDS)
+@pytest.mark.parametrize("radius_m", [60.0, 800.0, 2500.0])
+def test_circles_over_geometries_say_the_same(name, radius_m):
+    people, register, _ = landscape(GRIDS[name], seed=2, gone=0.02)
+    fast = measure_circles(register, register, people, radius_m=radius_m)
+    slow = measure_circles(register, register, replace(people, grid=None), radius_m=radius_m)
+    assert (slow["residents_within"] > 0).any()
+    # the twin's land is cut into parts of 2 km, whose frame bends by some tenths of a millimetre
+    assert_same(fast, slow, rtol=3e-5, atol=1e-6)
+    assert fast["residents_within"].to_numpy() == pytest.approx(slow["residents_within"].to_numpy(), rel=1e-8, abs=1e-7)
+
+
+@pytest.mark.parametrize("name", ["degrees", "plane"])
+def test_totals_of_geometries_say_the_same(name):
+    people, register, places = landscape(GRIDS[name], seed=3)
+    fast = measure_totals(places, people, register, services=SERVICES)
+    slow = measure_totals(places, replace(people, grid=None), register, services=SERVICES)
+    assert_same(fast, slow, rtol=PEOPLE, atol=PEOPLE)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), name=st.sampled_from(sorted(GRIDS)), radius_m=st.floats(30, 3000))
+def test_every_cell_under_every_circle(seed, name, radius_m):
+    """Depth cell by cell and residents circle by circle, against the kernels for cells of any shape."""
+    lattice = GRIDS[name]
+    rng = np.random.default_rng(seed)
+    rows, columns = int(rng.integers(1, 30)), int(rng.integers(1, 30))
+    values = rng.uniform(0.5, 9, (rows, columns))
+    values[rng.random(values.shape) < 0.05] = np.nan
+    n = int(rng.integers(1, 12))
+    lon, lat = lattice.degrees(rng.uniform(-5, columns + 5, n), rng.uniform(-5, rows + 5, n))
+    lon[n // 2 :], lat[n // 2 :] = lon[0], lat[0]  # some stand in one place
+    block = on_grid.Block(values, lattice)
+    cover = block.cover(on_grid.centres_on(lon, lat, lattice), radius_m=radius_m)
+    shares = (cover.base.ravel()[:, None] > np.arange(3)).astype(float)
+    shares[cover.cells] = cover.shares
+    cells = pack_geometries(quads(lattice, rows, columns), widest_m=np.inf)
+    known = ~np.isnan(values.ravel())
+    twin = depth_fractions(cells, lon, lat, radius_m=radius_m, depths=3)
+    np.testing.assert_allclose(shares[known], twin[known], atol=1e-9)
+    held, ground = np.zeros(n), np.zeros(n)
+    held[cover.disc], ground[cover.disc] = cover.residents, cover.ground_m2
+    every = np.repeat(np.arange(rows * columns), n)
+    share = disc_fractions(cells, every, np.tile(lon, rows * columns), np.tile(lat, rows * columns), radius_m=radius_m)
+    of_cell = np.column_stack([np.nan_to_num(values.ravel()), known * cells.area_m2])
+    sums = (share.reshape(-1, n, 1) * of_cell[:, None, :]).sum(axis=0)
+    np.testing.assert_allclose(held, sums[:, 0], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(ground, sums[:, 1], rtol=1e-8, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_blocks_add_up_to_the_whole(name):
+    """However a grid is cut, circles, people and missing ground are the same."""
+    people, register, places = landscape(GRIDS[name], seed=4)
+    lattice, values = GRIDS[name], people.grid.values  # noqa: PD011 - no table
+    lon, lat = (np.array(register.geometry.map(lambda p, k=k: p.coords[0][k])) for k in (0, 1))
+    centres, outlines = on_grid.centres_on(lon, lat, lattice), on_grid.outlines_on(places, lattice)
+
+    def measured(blocks):
+        held, shares, gone = np.zeros((len(lon), 2)), 0.0, 0.0
+        for block in blocks:
+            cover = block.cover(centres, radius_m=800.0)
+            held[cover.disc] += np.column_stack([cover.residents, cover.ground_m2])
+            shares = shares + on_grid.people_in(block, outlines, [cover], [centres], radius_m=800.0)
+            gone = gone + on_grid.missing_m2(block, outlines)
+        return held, shares, gone
+
+    whole = measured([on_grid.Block(values, lattice)])
+    cut = [
+        on_grid.Block(values[r : r + 17].copy()[:, c : c + 23].copy(), lattice, r, c)
+        for r in range(0, 50, 17)
+        for c in range(0, 60, 23)
+    ]
+    for fast, slow in zip(measured(cut), whole, strict=True):
+        np.testing.assert_allclose(fast, slow, rtol=1e-8, atol=1e-6)
+
+
+def test_ground_without_data_is_told_place_by_place():
+    people, _, places = landscape(PLANE, seed=5, gone=0.2)
+    block = on_grid.block_of(people.grid)
+    gone = on_grid.missing_m2(block, on_grid.outlines_on(places, PLANE))
+    nodata = quads(PLANE, 50, 60)[np.isnan(people.grid.values.ravel())]  # noqa: PD011 - no table
+    to_plane = gpd.GeoSeries(nodata, crs=CRS).to_crs("EPSG:4544")
+    outline = places.to_crs("EPSG:4544").geometry
+    expected = [to_plane.intersection(place).area.sum() for place in outline]
+    # the plane's scale is off by up to 5e-5 away from its meridian
+    assert gone == pytest.approx(expected, rel=2e-4)
+
+
+def test_places_that_overlap_count_their_people_each():
+    values = np.full((10, 10), 4.0)
+    grid = GridCells(values, DEGREES.transform)
+    lon, lat = DEGREES.degrees(np.array([0.0, 6.0, 3.0, 10.0]), np.array([0.0, 10.0, 0.0, 10.0]))
+    boxes = [shapely.box(lon[0], lat[1], lon[1], lat[0]), shapely.box(lon[2], lat[3], lon[3], lat[2])]
+    places = gpd.GeoDataFrame({"id": ["A", "B"], "level": "district"}, geometry=boxes, crs=CRS)
+    assert on_grid.residents_on(grid, places) == pytest.approx([240.0, 280.0])
+
+
+def test_series_of_corners_is_what_proj_says():
+    lon, lat = PLANE.corners(900, 1100)
+    column, row = np.meshgrid(np.arange(1101.0), np.arange(901.0))
+    true_lon, true_lat = PLANE.degrees(column, row)
+    assert np.abs(lon - true_lon).max() < 1e-11
+    assert np.abs(lat - true_lat).max() < 1e-11

@@ -1,0 +1,114 @@
+"""Plans of sites on random small worlds: equal to brute force, bounds never passed, limits always held."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from circle15.siting.cover import covered_by, least_sites, max_cover, p_median
+from circle15.siting.demand import reach_of_pairs
+from circle15.siting.limits import Limits, Row, broken, free_limits
+from circle15.siting.settle import settle
+
+SITES, POINTS = 7, 14
+
+
+@st.composite
+def worlds(draw):
+    """Sites, points in reach with whole people, neighbours that are mutual, limits of every kind."""
+    seed = draw(st.integers(0, 2**32 - 1))
+    rng = np.random.default_rng(seed)
+    pairs = np.argwhere(rng.random((SITES, POINTS)) < draw(st.floats(0.1, 0.6)))
+    reach = reach_of_pairs(
+        pairs[:, 0], pairs[:, 1], rng.integers(1, 900, len(pairs)).astype(float), sites=SITES, points=POINTS
+    )
+    people = rng.integers(0, 50, POINTS).astype(float)
+    mutual = np.triu(rng.random((SITES, SITES)) < draw(st.floats(0, 0.7)), 1)
+    mutual |= mutual.T
+    start = np.append(0, np.cumsum(mutual.sum(axis=1))).astype(np.int64)
+    most = np.where(rng.random(SITES) < 0.6, rng.integers(1, 4, SITES), np.inf).astype(float)
+    rows = [Row(("number",), np.arange(SITES), np.ones(SITES), high=float(rng.integers(0, SITES + 1)))]
+    member = np.flatnonzero(rng.random(SITES) < 0.5)
+    if draw(st.booleans()) and len(member):
+        rows.append(Row(("town", "max"), member, np.ones(len(member)), high=float(rng.integers(1, 3))))
+        rows.append(Row(("town", "min"), member, np.ones(len(member)), low=1.0))
+    required, forbidden = rng.random(SITES) < 0.15, rng.random(SITES) < 0.15
+    limits = Limits(SITES, required, forbidden, most, start, np.nonzero(mutual)[1].astype(np.int32), tuple(rows))
+    return reach, people, limits
+
+
+def choices(limits):
+    """Every choice that holds to the limits."""
+    for picked in itertools.product([False, True], repeat=SITES):
+        chosen = np.array(picked)
+        if not broken(limits, chosen):
+            yield chosen
+
+
+@settings(max_examples=60, deadline=None)
+@given(worlds())
+def test_most_covered_equals_brute_force_under_all_limits(world):
+    reach, people, limits = world
+    best = max((covered_by(reach, people, c) for c in choices(limits)), default=None)
+    found = max_cover(reach, people, limits)
+    if best is None:
+        assert not found.found
+    else:
+        assert broken(limits, found.chosen) == []
+        assert abs(covered_by(reach, people, found.chosen) - best) < 1e-6
+        assert abs(found.bound - best) < 1e-6 * max(1.0, best)
+
+
+@settings(max_examples=60, deadline=None)
+@given(worlds())
+def test_the_bound_of_a_search_is_never_passed_and_its_choice_holds(world):
+    reach, people, limits = world
+    found = max_cover(reach, people, limits, method="search")
+    best = max((covered_by(reach, people, c) for c in choices(limits)), default=0.0)
+    assert found.bound >= best - 1e-6
+    if found.found:
+        assert broken(limits, found.chosen) == []
+        assert covered_by(reach, people, found.chosen) <= best + 1e-6
+
+
+@settings(max_examples=30, deadline=None)
+@given(worlds(), st.floats(0.1, 1.0))
+def test_fewest_sites_equals_brute_force(world, share):
+    reach, people, limits = world
+    reachable = np.bincount(reach.point, minlength=POINTS) > 0
+    wanted = share * people[reachable].sum()
+    sizes = [int(c.sum()) for c in choices(limits) if covered_by(reach, people, c) >= wanted - 1e-6]
+    found = least_sites(reach, people, limits, share=share)
+    assert found.found == bool(sizes)
+    if sizes:
+        assert round(found.objective) == min(sizes)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4))
+def test_p_median_equals_brute_force(seed, number):
+    rng = np.random.default_rng(seed)
+    metres = rng.integers(1, 5000, (6, 10)).astype(float)
+    people = rng.integers(0, 50, 10).astype(float)
+    site, point = np.divmod(np.arange(60), 10)
+    reach = reach_of_pairs(site, point, metres.ravel(), sites=6, points=10)
+    found = p_median(reach, people, free_limits(6, number=number))
+    best = min((people * metres[list(c)].min(axis=0)).sum() for c in itertools.combinations(range(6), number))
+    assert abs(found.objective - best) < 1e-6 * max(1.0, best)
+
+
+@settings(max_examples=40, deadline=None)
+@given(worlds())
+def test_what_is_settled_can_be_held_and_gives_up_as_few_limits_as_can_be(world):
+    reach, people, limits = world
+    eased = settle(limits)
+    assert max_cover(reach, people, eased.limits).found
+    assert bool(eased.given_up) == (next(choices(limits), None) is None)
+    if eased.given_up:
+        fixed = replace(limits, forbidden=limits.forbidden & ~limits.required)
+        free = [np.array(p) for p in itertools.product([False, True], repeat=SITES)]
+        held = [c for c in free if not (fixed.required & ~c).any() and not (fixed.forbidden & c).any()]
+        least = min(len(broken(fixed, c)) for c in held)
+        assert len(eased.given_up) == least
