@@ -106,6 +106,19 @@ def _rings(parts: NDArray[np.object_], owner: NDArray[np.int64]) -> tuple[NDArra
     return np.concatenate([rings, parts[~polygons]])[order], owner[at[order]]
 
 
+def ring_lists(geometry: shapely.Geometry) -> list[list[int]]:
+    """Rings of one polygon or multipolygon as flat lists x, y, dx, dy … in microdegrees (closing vertex left out)."""
+    parts = shapely.get_parts([geometry])
+    rings, _ = _rings(parts, np.zeros(len(parts), dtype=np.int64))
+    coded = []
+    for ring in rings:
+        xy = microdegrees(shapely.get_coordinates(ring)[:-1])
+        moved = np.vstack([xy[:1], np.diff(xy, axis=0)]) if len(xy) else xy
+        moved = moved[np.append(True, np.any(moved[1:] != 0, axis=1))] if len(moved) else moved
+        coded.append(moved.ravel().tolist())
+    return coded
+
+
 _UNSEEN = dict.fromkeys((*range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x061C), "\ufffd")
 _UNSEEN |= dict.fromkeys((*range(0x20), 0x7F, *range(0x80, 0xA0), 0x2028, 0x2029), " ")
 
