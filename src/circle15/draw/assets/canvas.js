@@ -2,6 +2,8 @@
 (function () {
   "use strict";
 
+  const printing = () => document.body.classList.contains("printing");
+
   C15.Bulk = L.Renderer.extend({
     options: { padding: 0.3, sharp: true },
     initialize: function (draw, options) {
@@ -20,10 +22,10 @@
     _updatePaths: function () {},
     _update: function () {
       if (this._map._animatingZoom && this._bounds) return;
-      if (this._holds()) return;
+      if (!printing() && this._holds()) return;
       L.Renderer.prototype._update.call(this);
       const min = this._bounds.min, size = this._bounds.getSize();
-      const ratio = this.options.sharp ? Math.max(1, Math.min(2, window.devicePixelRatio || 1)) : 1;
+      const ratio = !this.options.sharp ? 1 : printing() ? 2 : Math.max(1, Math.min(2, window.devicePixelRatio || 1));
       L.DomUtil.setPosition(this._container, min);
       this._container.width = Math.round(size.x * ratio);
       this._container.height = Math.round(size.y * ratio);
@@ -56,7 +58,17 @@
       this._ctx.clearRect(0, 0, this._container.width, this._container.height);
       this._ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
       this._drawn = { zoom, size: this._map.getSize(), origin };
-      this._draw(this._ctx, view);
+      if (printing()) this._drawAside(view, ratio); else this._draw(this._ctx, view);
+    },
+    /* Chromium keeps of a canvas drawn just before printing only what was drawn last: so it is drawn aside and laid on in one. */
+    _drawAside: function (view, ratio) {
+      const aside = document.createElement("canvas"), pen = aside.getContext("2d");
+      aside.width = this._container.width;
+      aside.height = this._container.height;
+      pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+      this._draw(pen, view);
+      this._ctx.setTransform(1, 0, 0, 1, 0, 0);
+      this._ctx.drawImage(aside, 0, 0);
     },
   });
 

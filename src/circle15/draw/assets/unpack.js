@@ -1,4 +1,5 @@
 /* Data blocks of the page, words and numbers for people, and the small tools that all parts use. */
+window.C15 = window.C15 || { blocks: {} };
 (function () {
   "use strict";
   C15.readValues = (name) => JSON.parse(new TextDecoder().decode(C15.blocks[name]));
