@@ -12,10 +12,14 @@ from circle15.cli.load import beside, day_of, load, tell_written
 from circle15.cli.words import StepBar
 from circle15.draw.basemap import Basemap, BasemapName
 from circle15.draw.index import draw_index
-from circle15.draw.map import Marks, draw_city, draw_district
+from circle15.draw.map import Marks, PagePart, draw_city, draw_district
+from circle15.draw.payload import find_district
+from circle15.draw.tester import TESTER_SCRIPTS, TESTER_STYLES, pack_tester
 from circle15.errors import Problem, UsageError
 from circle15.policy.plan import Plan
 from circle15.schema import City
+from circle15.policy.plan import Plan
+from circle15.schema import Assessment
 from circle15.study import assess, find_service_gaps, provenance
 from circle15.words import Lang
 from circle15.write.files import page_names, safe_file_name, write_text
@@ -77,7 +81,9 @@ def map_city(
         written = []
         for at, place_id in enumerate(chosen["id"]):
             bar.show("draw", at, len(chosen))
-            page = draw_district(result, place_id, lang=lang, marks=marks, links=links)
+            page = draw_district(
+                result, place_id, lang=lang, marks=marks, links=links, parts=_tester(result, plan, place_id)
+            )
             written.append(write_text(folder / pages[place_id], page))
         if whole:
             page = draw_city(result, lang=lang, marks=marks, links={"index": links["index"], **pages})
@@ -85,6 +91,12 @@ def map_city(
             index = draw_index(result, lang=lang, pages=pages, city_page=links["city"], marks=marks)
             written.insert(0, write_text(folder / links["index"], index))
     tell_written(written, lang)
+
+
+def _tester(result: Assessment, plan: Plan, district_id: str) -> tuple[PagePart, ...]:
+    """The site tester of one district's page."""
+    outline = find_district(result, district_id).outline
+    return (PagePart(TESTER_SCRIPTS, TESTER_STYLES, pack_tester(result, plan, ground=outline)),)
 
 
 def list_gaps(*, lang: Lang, service: str, min_residents: float, out: str, **inputs: Any) -> None:  # noqa: ANN401

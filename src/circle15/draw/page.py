@@ -168,8 +168,6 @@ def assemble_page(
     images
         Hosts of a basemap.
     """
-    if shell is None and not scripts:
-        return _plain(lang, title, body, styles)
     packed_scripts = [*(shell.scripts if shell else ()), *scripts]
     packed_styles = [*(shell.styles if shell else ()), *styles]
     boot, first = read_asset("boot.js"), read_asset("boot.css")
@@ -191,28 +189,6 @@ def assemble_page(
             body.replace("<!--map-->", shell.html if shell else ""),
             f'<script type="application/octet-stream" id="payload">{payload}</script>',
             f"<script>{boot}</script>",
-            "</body>",
-            "</html>",
-            "",
-        ]
-    )
-
-
-def _plain(lang: Lang, title: str, body: str, styles: Sequence[str]) -> str:
-    """A page without any script."""
-    return "\n".join(
-        [
-            "<!DOCTYPE html>",
-            f'<html lang="{_HTML_LANG[lang]}">',
-            "<head>",
-            '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{content_policy(["0"], styles)}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(title)}</title>",
-            *(f"<style>{s}</style>" for s in styles),
-            "</head>",
-            "<body>",
-            body,
             "</body>",
             "</html>",
             "",
