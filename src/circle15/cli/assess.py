@@ -17,9 +17,7 @@ from circle15.draw.payload import find_district
 from circle15.draw.tester import TESTER_SCRIPTS, TESTER_STYLES, pack_tester
 from circle15.errors import Problem, UsageError
 from circle15.policy.plan import Plan
-from circle15.schema import City
-from circle15.policy.plan import Plan
-from circle15.schema import Assessment
+from circle15.schema import Assessment, City
 from circle15.study import assess, find_service_gaps, provenance
 from circle15.words import Lang
 from circle15.write.files import page_names, safe_file_name, write_text
