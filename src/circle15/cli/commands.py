@@ -49,6 +49,7 @@ class Maker:
             self.option("--institutions", key="institutions", metavar="FILE"),
             self.option("--places", key="places", metavar="FILE", multiple=True),
             self.option("--population", key="population", metavar="FILE"),
+            self.option("--database", key="database", metavar="URL"),
             self.option("--register-datum", key="register_datum", type=click.Choice(DATUMS)),
             self.option("--plan", key="plan", metavar="ID|FILE"),
             self.option("--scale-to", key="scale_to", type=click.Choice(PLACE_LEVELS)),
@@ -127,7 +128,8 @@ def _show_version(context: click.Context, _option: click.Parameter, value: objec
 
 
 def _assess(make: Maker) -> LocalCommand:
-    params = [*make.city(), *make.evidence(), make.services(), make.least(), make.out()]
+    to = make.option("--to", key="results_to", metavar="URL|FILE.gpkg")
+    params = [*make.city(), *make.evidence(), make.services(), make.least(), make.out(), to]
     return make.command("assess", "assess:assess_city", *params)
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from circle15.errors import Problem
 from circle15.read.city import CityFiles, CityReading, gather
+from circle15.read.database import query_of
 from circle15.read.datum_evidence import better_datum, datum_evidence
 from circle15.read.faults import listed
 from circle15.read.people import PeopleCheck, check_people
@@ -61,7 +62,8 @@ def check_data(config: CityFiles) -> DataCheck:
     reading, problems = gather(config, skip_faulty_rows=True)
     if reading is None:
         return DataCheck(_errors_first(problems))
-    file = Path(config.institutions.file).name
+    query = query_of(config.institutions.file)
+    file = Path(config.institutions.file).name if query is None else query.shown
     found = cross_checks(reading.city, datum=config.institutions.datum, file=file, reading=reading)
     return DataCheck(
         _errors_first([*problems, *found.problems]),
