@@ -4,6 +4,7 @@
     [institutions]  file, datum, and the options of read_institutions
     [[places]]      file, level, datum or crs, and the options of read_places; one table a file
     [population]    file, scale_to ("district", "township" …), and the options of read_population
+    [database]      url; a file may then be "table:name" or "sql:SELECT …"
     [streets]       file (or "live"), and how it is walked: speed_m_per_s, slope, max_snap_m, margin_m; may be left out
 
 Paths are relative to the city file.
@@ -26,9 +27,9 @@ import shapely
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from circle15.errors import Circle15Error, InputError, Problem
-from circle15.read.city_database import gather_queries, queries_of
+from circle15.read.city_database import DatabasePart, gather_queries, queries_of
 from circle15.read.city_streets import StreetsPart, other_streets, read_city_streets
-from circle15.read.database import stood
+from circle15.read.database import name_of, stood
 from circle15.read.faults import fail, raise_errors
 from circle15.read.files import Reading, checked_path
 from circle15.read.institutions import read_institutions
@@ -108,12 +109,6 @@ class PopulationPart(_Part):
     layer: str | None = None
     margin_m: float = Field(default=MARGIN_M, ge=0)
     scale_to: PlaceLevel | None = None
-
-
-class DatabasePart(_Part):
-    """Section [database]: where `table:…` and `sql:…` are read."""
-
-    url: str
 
 
 class CityFiles(_Part):
@@ -234,7 +229,7 @@ def city_files(
     """
     register = Path(institutions).absolute()
     config = CityFiles(
-        city=CityPart(name=register.parent.name or register.stem, plan=plan),
+        city=CityPart(name=name_of(database) if database else register.parent.name or register.stem, plan=plan),
         institutions=InstitutionsPart(file=stood(institutions), datum=register_datum),
         places=tuple(PlacesPart(file=stood(p)) for p in places),
         population=PopulationPart(file=stood(population), scale_to=scale_to),

@@ -66,6 +66,11 @@ def query_of(text: str) -> Query | None:
     return Query(sql=text[len(SQL) :].strip()) if text.lower().startswith(SQL) else None
 
 
+def name_of(url: str) -> str:
+    """Name of a database, for a city that has no other. Raises InputError for an address that cannot be read."""
+    return address_of(url).name
+
+
 def stood(part: str | os.PathLike[str]) -> str:
     """Where a part given as an option stands: `table:…` and `sql:…` as they are, files by their whole path."""
     return str(part) if query_of(str(part)) is not None else str(Path(part).absolute())

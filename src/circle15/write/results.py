@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from pathlib import Path
 from typing import Any
@@ -135,8 +134,10 @@ def _csv(table: pd.DataFrame) -> str:
             made[name] = list(shapely.to_wkb(shapes, hex=True, include_srid=True))
         else:
             made[name] = [None if pd.isna(v) else v for v in values.tolist()]
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, quoting=csv.QUOTE_NOTNULL if hasattr(csv, "QUOTE_NOTNULL") else csv.QUOTE_NONNUMERIC)
-    for row in zip(*made.values(), strict=True):
-        writer.writerow(row)
-    return buffer.getvalue()
+    return "".join(",".join(map(_field, row)) + "\n" for row in zip(*made.values(), strict=True))
+
+
+def _field(value: object) -> str:
+    if value is None:
+        return ""
+    return '"' + value.replace('"', '""') + '"' if isinstance(value, str) else str(value)
