@@ -162,8 +162,9 @@ def test_other_ways_to_tell_residents(watched, lasting_toy_city, kind, unit):
     city = replace(city, population=Population(cells, land, kind, 200.0))
     assessment = tools.quick_assessment(plan, city)
     page = opened(watched, assessment, plan)
-    sites = tools.sites_on(city, np.random.default_rng(12), 24, services=("pharmacy", "outpatient"))
-    wrong, _, _ = tools.judge_both(page, Prepared(plan, city), sites)
+    sites = tools.sites_on(city, np.random.default_rng(12), 12, services=("pharmacy", "outpatient"))
+    # the library cuts land to the surroundings of each site and takes the straight sides of the cut as straight: 3e-5
+    wrong, _, _ = tools.judge_both(page, Prepared(plan, city), sites, share=1e-4 if kind == "area" else 1e-6)
     assert wrong == []
 
 

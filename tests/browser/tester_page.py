@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
@@ -126,7 +127,7 @@ JUDGE = """(sites) => {
     row: Object.fromEntries(Object.entries(v.row).map(([k, x]) => [k, none(x)])),
     findings: v.findings.map((f) => ({
       said: [f.rule_id, f.bound, f.outcome, f.ground, f.ground_name, f.effect, f.unit, f.notes, f.lifted_by],
-      observed: f.observed, limit: f.limit, neighbours: near(f.neighbours), borderline: near(f.borderline), apart: near(f.apart),
+      workbench: f.ground === "checklist" && (f.kind === "target" || f.rule.max_indicator !== undefined), observed: f.observed, limit: f.limit, neighbours: near(f.neighbours), borderline: near(f.borderline), apart: near(f.apart),
     })) })) };
 }"""
 
@@ -147,8 +148,8 @@ def apart(mine, theirs, tolerance):
     return not (np.isnan(mine) and np.isnan(theirs)) and not abs(mine - theirs) <= tolerance * max(1.0, abs(theirs))
 
 
-def differences(verdict, told):
-    """What a page says otherwise than the library of one site."""
+def differences(verdict, told, share):
+    """What a page says otherwise than the library of one site; measures to a share of them."""
     said = [
         [
             f.rule_id,
@@ -163,6 +164,12 @@ def differences(verdict, told):
         ]
         for f in verdict.findings
     ]
+    left = {f["said"][0] for f in told["findings"] if f["workbench"]}
+    if left & set(verdict.decided_by):
+        return []  # the page says of these rules that it does not decide them
+    told = {**told, "findings": [f for f in told["findings"] if not f["workbench"]]}
+    said = [s for s in said if s[0] not in left]
+    verdict = replace(verdict, findings=tuple(f for f in verdict.findings if f.rule_id not in left))
     pairs = [
         ("conclusion", told["conclusion"], verdict.conclusion.value),
         ("decided_by", told["decided_by"], list(verdict.decided_by)),
@@ -172,7 +179,7 @@ def differences(verdict, told):
     ]
     found = [p for p in pairs if p[1] != p[2]]
     found += [
-        (n, told["row"][n], verdict.measures[n]) for n in COUNTED if apart(told["row"][n], verdict.measures[n], 1e-6)
+        (n, told["row"][n], verdict.measures[n]) for n in COUNTED if apart(told["row"][n], verdict.measures[n], share)
     ]
     return found + [
         d for f, g in zip(told["findings"], verdict.findings, strict=False) for d in finding_differences(f, g)
@@ -198,7 +205,7 @@ def finding_differences(mine, theirs):
     return found
 
 
-def judge_both(page, ready, sites, *, at_once=500):
+def judge_both(page, ready, sites, *, at_once=500, share=1e-6):
     """Differences by site, conclusions counted, and milliseconds a site in the page."""
     wrong, counted, ms = [], {}, 0.0
     for first in range(0, len(sites), at_once):
@@ -212,7 +219,7 @@ def judge_both(page, ready, sites, *, at_once=500):
                 attributes={k: site["attributes"][k] for k in site.get("attributes", {})},
             )  # fmt: skip
             counted[theirs.conclusion.value] = counted.get(theirs.conclusion.value, 0) + 1
-            found = differences(theirs, mine)
+            found = differences(theirs, mine, share)
             if found:
                 wrong.append((site, found))
     return wrong, counted, ms / max(len(sites), 1)
