@@ -172,7 +172,11 @@ def differences(verdict, told, share):
     verdict = replace(verdict, findings=tuple(f for f in verdict.findings if f.rule_id not in left))
     pairs = [
         ("conclusion", told["conclusion"], verdict.conclusion.value),
-        ("decided_by", told["decided_by"], list(verdict.decided_by)),
+        (
+            "decided_by",
+            [r for r in told["decided_by"] if r not in left],
+            [r for r in verdict.decided_by if r not in left],
+        ),
         ("collisions", told["collisions"], [[c.kind, list(c.rules)] for c in verdict.collisions]),
         ("findings", [f["said"] for f in told["findings"]], said),
         *((name, told["row"][name], verdict.measures[name]) for name in NAMED),
