@@ -104,8 +104,10 @@ def test_map_holds_every_finding_and_no_live_name(checked, tmp_path):
     page = (tmp_path / "m.html").read_text(encoding="utf-8")
     assert "<script>alert" not in page
     assert "http://" not in page.replace("http://www.w3.org", "")
-    block = re.search(r'id="data-suspects">([^<]+)<', page)
-    data = json.loads(gzip.decompress(base64.b64decode(block[1])))
+    raw = gzip.decompress(base64.b64decode(re.search(r'id="payload">([^<]+)<', page)[1]))
+    head = int.from_bytes(raw[:4], "little")
+    at, size = json.loads(raw[4 : 4 + head])["suspects"]
+    data = json.loads(raw[4 + head + at : 4 + head + at + size])
     kinds = [k["id"] for k in data["kinds"]]
     assert sorted((kinds[f[0]], f[7]) for f in data["findings"]) == [("division", 7), ("pair", 5), ("pair", 6)]
     _, _ = checked("--map", str(tmp_path / "again.html"))
@@ -139,3 +141,22 @@ def test_map_lists_filters_and_shows(checked, tmp_path):
         assert page.locator("#list button").count() == 2
         browser.close()
     assert said == []
+
+
+def test_denominators_are_joined_by_code_or_name_and_mismatches_named(checked, tmp_path, capsys):
+    table = tmp_path / "insured.csv"
+    table.write_text(
+        "区划代码,名称,参保人数,备注\n640502,沙坡头区,70000,\n,中宁县,6000,估\n640502,中宁县,1,\n999999,别县,5,\n",
+        encoding="utf-8",
+    )
+    checked("--denominators", str(table))
+    said = capsys.readouterr().out
+    book = openpyxl.load_workbook(tmp_path / "out" / "r.xlsx")
+    rows = rows_of(book, "check.sheet.denominators")
+    assert [(r["名称"], r["参保人数"]) for r in rows] == [("沙坡头区", 70000), ("中宁县", 6000)]
+    told = {p["问题"][:12]: (p["行号"], p["值"]) for p in rows_of(book, "workbook.sheet.problems") if p["文件"] == "insured.csv"}  # fmt: skip
+    assert set(told.values()) == {(4, "640502 中宁县"), (5, "999999 别县"), (4, "沙坡头区"), (None, "海原县")}
+    assert "insured.csv" in said
+    table.write_text("甲,乙\n1,2\n", encoding="utf-8")
+    assert checked("--denominators", str(table))[0] == 1
+    assert "甲" in capsys.readouterr().out
