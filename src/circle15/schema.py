@@ -67,6 +67,7 @@ INSTITUTION_COLUMNS: Mapping[str, str] = {
     "position_accuracy_m": "float64",
     "position_reason": "str",  # why the accuracy is what it is: a word under columns.positions.reason
     "place_told": "str",  # district, township or its code as the register says, "" where it does not
+    "source_sheet": "str",  # worksheet or layer it came from, "" where the source has but one
     "source_row": "int64",  # row number in the source as a user sees it
 }
 PLACE_COLUMNS: Mapping[str, str] = {

@@ -164,7 +164,7 @@ def test_checks_name_the_file_and_the_code_of_the_nameless(toy_city: Path, tmp_p
         {"医保编码": ["P1"], "机构名称": [""], "机构类别": ["零售药店"], "经度": [100.0], "纬度": [30.0]}
     ).to_csv(register, index=False)
     problems = check_city(load_city(toy_city, institutions=register, register_datum="wgs84"))
-    outside = next(p for p in problems if p.id == "check_outside")
+    outside = next(p for p in problems if p.id == "check.outside")
     assert outside.file == "elsewhere.csv"
     assert outside.params["name"] == "P1"
 

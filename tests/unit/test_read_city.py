@@ -34,7 +34,7 @@ datum = "wgs84"
 file = "population.gpkg"
 {more}
 """
-EAST, WEST = (105.15, 37.05), (105.05, 37.05)
+EAST, WEST = (105.150123, 37.050123), (105.050123, 37.050123)
 
 
 def write_city(
@@ -140,13 +140,13 @@ def test_checks_name_the_row_that_does_not_fit(tmp_path: Path) -> None:
     rows = [
         ("P64050200001", "甲", *WEST, "一街"),
         ("P64050200002", "甲", *WEST, "一街"),
-        ("P64052100003", "丙", 105.03, 37.03, "三街"),
-        ("P64050200004", "丁", 104.0, 37.05, "四街"),
+        ("P64052100003", "丙", 105.030123, 37.030123, "三街"),
+        ("P64050200004", "丁", 104.000123, 37.050123, "四街"),
     ]
     found = check_city(load_city(write_city(tmp_path, rows=rows)))
-    assert sorted(ids(found)) == ["check_division", "check_outside", "check_same_name", "check_same_point"]
+    assert sorted(ids(found)) == ["check.division", "check.duplicate", "check.outside", "check.shared"]
     assert {p.id: p.row for p in found if p.row} == {
-        "check_division": 4, "check_outside": 5, "check_same_name": 2, "check_same_point": 2,
+        "check.division": 4, "check.outside": 5, "check.duplicate": 2,
     }  # fmt: skip
 
 
@@ -156,10 +156,10 @@ def test_a_datum_that_fits_worse_than_another_is_named(tmp_path: Path) -> None:
     lon, lat = from_wgs84([r[2] for r in real], [r[3] for r in real], "gcj02")
     rows = [(r[0], r[1], float(x), float(y), r[4]) for r, x, y in zip(real, lon, lat, strict=True)]
     wrong = check_city(load_city(write_city(tmp_path, rows=rows, datum="wgs84")))
-    (named,) = [p for p in wrong if p.id == "check_datum"]
+    (named,) = [p for p in wrong if p.id == "check.datum"]
     assert named.params["best"] == "gcj02"
     right = check_city(load_city(write_city(tmp_path, rows=rows, datum="gcj02")))
-    assert "check_datum" not in ids(right)
+    assert "check.datum" not in ids(right)
 
 
 def test_grid_totals_and_empty_places_are_named(tmp_path: Path) -> None:
@@ -167,6 +167,6 @@ def test_grid_totals_and_empty_places_are_named(tmp_path: Path) -> None:
     cells = gpd.read_file(tmp_path / "population.gpkg").iloc[:1].assign(residents=80)
     cells.to_file(tmp_path / "population.gpkg")
     city, _ = read_city(load_city(path))
-    found = cross_checks(city, datum="wgs84", file="register.csv")
-    assert {(p.id, p.value) for p in found} == {("check_grid_total", "西区"), ("check_place_empty", "东区")}
+    found = cross_checks(city, datum="wgs84", file="register.csv").problems
+    assert {(p.id, p.value) for p in found} == {("check.grid_total", "西区"), ("check.place_empty", "东区")}
     assert found[0].params["percent"] == "-20.0"

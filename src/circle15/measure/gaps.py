@@ -7,6 +7,7 @@ areas are first laid out in parts of a quarter of the radius, or else one villag
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -98,7 +99,7 @@ class GapGround:
 
 
 @dataclass(frozen=True)
-class _Ground:
+class BareGround:
     """Cells that are not wholly covered (n): arrays, uncovered share, uncovered residents, centre, source cell."""
 
     cells: CellArrays
@@ -112,6 +113,7 @@ class _Ground:
 
     @property
     def points(self) -> bool:
+        """Whether the population stands in points."""
         return not (self.cells.area_m2 > 0).any()
 
 
@@ -154,18 +156,40 @@ def find_gaps(
     """
     centres = service_centres(institutions, service)
     whole = lay_out_gaps(population, places, radius_m=radius_m, centres=centres) if ground is None else ground
-    bare = _uncovered(whole, centres, radius_m)
+    share = 1.0 - depth_fractions(whole.cells, *centres, radius_m=radius_m, depths=1)[:, 0]
+    bare = keep_bare(whole, share)
+    theirs = institutions[institutions["service"] == service]
+
+    def gains(candidates: Ints) -> Floats:
+        return _gains(bare, candidates, centres, radius_m)
+
+    return rank_patches(bare, gains, theirs, places, service=service, min_residents=min_residents)
+
+
+def rank_patches(
+    bare: BareGround,
+    gains: Callable[[Ints], Floats],
+    institutions: gpd.GeoDataFrame,
+    places: gpd.GeoDataFrame,
+    *,
+    service: str,
+    min_residents: float,
+) -> gpd.GeoDataFrame:
+    """Patches of uncovered cells as the table of `find_gaps`; `gains` tells what a new circle at cells (k,) covers.
+
+    `institutions` are those of the service.
+    """
     label = _patches(bare)
     size = np.bincount(label, bare.residents)
     member = size[label] >= min_residents
     gain = np.zeros(len(label))
-    gain[member] = _gains(bare, np.flatnonzero(member), centres, radius_m)
+    gain[member] = gains(np.flatnonzero(member))
     best = _best_cells(bare, label, gain, member)
     order = np.lexsort((bare.lat[best], bare.lon[best], -np.round(size[label[best]], 6)))
     best = best[order]
     rows = _describe(bare, label, best, places)
     rows["candidate_new_residents"] = gain[best]
-    _add_nearest(rows, institutions[institutions["service"] == service])
+    _add_nearest(rows, institutions)
     rows["service"] = service
     return _table(rows, _outlines(bare, label, best))
 
@@ -214,9 +238,8 @@ def _positions(lon: Floats, lat: Floats, places: gpd.GeoDataFrame, level: str) -
     return np.append(of_level, -1)[locate(lon, lat, places.iloc[of_level])]
 
 
-def _uncovered(whole: GapGround, centres: tuple[Floats, Floats], radius_m: float) -> _Ground:
-    """Leave out of the ground what the circles cover."""
-    share = 1.0 - depth_fractions(whole.cells, *centres, radius_m=radius_m, depths=1)[:, 0]
+def keep_bare(whole: GapGround, share: Floats) -> BareGround:
+    """Leave out of the ground the cells of which no `share` (n,) is uncovered."""
     keep = np.flatnonzero(share > LEAST_SHARE)
     cells = take_cells(whole.cells, keep)
     standing = np.full(len(whole.cells) + 1, -1, dtype=np.int64)
@@ -225,7 +248,7 @@ def _uncovered(whole: GapGround, centres: tuple[Floats, Floats], radius_m: float
     both = (a >= 0) & (b >= 0)
     held = {"district": whole.district[keep], "township": whole.township[keep]}
     numbers = (share[keep], share[keep] * cells.residents, whole.lon[keep], whole.lat[keep], whole.source[keep])
-    return _Ground(cells, *numbers, (a[both], b[both]), held)
+    return BareGround(cells, *numbers, (a[both], b[both]), held)
 
 
 def _centres_inside(cells: CellArrays) -> tuple[Floats, Floats]:
@@ -245,7 +268,7 @@ def _touching(cells: CellArrays, lon: Floats, lat: Floats) -> tuple[Ints, Ints]:
     return a, b
 
 
-def _patches(ground: _Ground) -> Ints:
+def _patches(ground: BareGround) -> Ints:
     """Number (n,) of the patch that each cell belongs to."""
     n = len(ground.cells)
     a, b = ground.touching
@@ -253,7 +276,7 @@ def _patches(ground: _Ground) -> Ints:
     return np.asarray(label, dtype=np.int64)
 
 
-def _gains(ground: _Ground, candidates: Ints, centres: tuple[Floats, Floats], radius_m: float) -> Floats:
+def _gains(ground: BareGround, candidates: Ints, centres: tuple[Floats, Floats], radius_m: float) -> Floats:
     """Residents (k,) newly covered by a circle about the centre of each candidate cell."""
     gains = np.zeros(len(candidates))
     known = _near_each_cell(ground, centres, radius_m)
@@ -271,7 +294,7 @@ def _gains(ground: _Ground, candidates: Ints, centres: tuple[Floats, Floats], ra
     return gains
 
 
-def _near_each_cell(ground: _Ground, centres: tuple[Floats, Floats], radius_m: float) -> tuple[Ints, Floats, Floats]:
+def _near_each_cell(ground: BareGround, centres: tuple[Floats, Floats], radius_m: float) -> tuple[Ints, Floats, Floats]:
     """Existing circles near each cell: start (n + 1,), dx, dy about the cell's reference point."""
     lon, lat = centres
     cells = ground.cells
@@ -282,7 +305,7 @@ def _near_each_cell(ground: _Ground, centres: tuple[Floats, Floats], radius_m: f
 
 
 def _newly(
-    ground: _Ground, cell: Ints, at: tuple[Floats, Floats], known: tuple[Ints, Floats, Floats], radius_m: float
+    ground: BareGround, cell: Ints, at: tuple[Floats, Floats], known: tuple[Ints, Floats, Floats], radius_m: float
 ) -> Floats:
     """Share (p,) of a cell that a circle about `at` covers and no existing one does."""
     start, old_dx, old_dy = known
@@ -298,7 +321,7 @@ def _newly(
     return np.asarray(np.maximum(union / ground.cells.area_m2[cell] - (1.0 - ground.share[cell]), 0.0))
 
 
-def _best_cells(ground: _Ground, label: Ints, gain: Floats, member: NDArray[np.bool_]) -> Ints:
+def _best_cells(ground: BareGround, label: Ints, gain: Floats, member: NDArray[np.bool_]) -> Ints:
     """Cell of each patch whose centre gains most; to the millionth of a person, then west, then south."""
     cell = np.flatnonzero(member)
     order = cell[np.lexsort((ground.lat[cell], ground.lon[cell], -np.round(gain[cell], 6), label[cell]))]
@@ -306,7 +329,7 @@ def _best_cells(ground: _Ground, label: Ints, gain: Floats, member: NDArray[np.b
     return order[first]
 
 
-def _describe(ground: _Ground, label: Ints, best: Ints, places: gpd.GeoDataFrame) -> pd.DataFrame:
+def _describe(ground: BareGround, label: Ints, best: Ints, places: gpd.GeoDataFrame) -> pd.DataFrame:
     """Size, ground and place of the patches that the cells `best` stand for."""
     patch = label[best]
     residents = np.bincount(label, ground.residents)[patch]
@@ -321,7 +344,7 @@ def _describe(ground: _Ground, label: Ints, best: Ints, places: gpd.GeoDataFrame
     return rows
 
 
-def _most_residents(ground: _Ground, label: Ints, level: str, places: gpd.GeoDataFrame) -> Ints:
+def _most_residents(ground: BareGround, label: Ints, level: str, places: gpd.GeoDataFrame) -> Ints:
     """Position in `places`, for every patch, of the one that holds most of its residents (ties: first by id), or -1."""
     best = np.full(int(label.max(initial=-1)) + 1, -1, dtype=np.int64)
     place = ground.held[level]
@@ -342,14 +365,14 @@ def _add_nearest(rows: pd.DataFrame, institutions: gpd.GeoDataFrame) -> None:
         rows[f"nearest_{column}"] = np.append(institutions[column].to_numpy(dtype=object), "")[j]
 
 
-def _outlines(ground: _Ground, label: Ints, best: Ints) -> list[BaseGeometry]:
+def _outlines(ground: BareGround, label: Ints, best: Ints) -> list[BaseGeometry]:
     """Outline of each patch that a cell of `best` stands for."""
     by_patch = np.argsort(label, kind="stable")
     start = np.searchsorted(label[by_patch], [label[best], label[best] + 1])
     return [_outline(ground, by_patch[first:last]) for first, last in start.T]
 
 
-def _outline(ground: _Ground, members: Ints) -> BaseGeometry:
+def _outline(ground: BareGround, members: Ints) -> BaseGeometry:
     if ground.points:
         spots = [circle_outline(ground.lon[i], ground.lat[i], POINTS_TOGETHER_M / 2) for i in members]
         return shapely.union_all(spots)

@@ -227,4 +227,4 @@ def _taken(where: tuple[Floats, Floats], rows: Ints) -> tuple[Floats, Floats]:
 
 def reached(metres: Floats, limit: float) -> NDArray[np.bool_]:
     """Whether each way is within the limit (bound included); unknown ways are not."""
-    return np.asarray(np.nan_to_num(metres, nan=np.inf) <= limit + DISTANCE_TOLERANCE_M)
+    return np.asarray(np.nan_to_num(metres, nan=np.inf, posinf=np.inf) <= limit + DISTANCE_TOLERANCE_M)

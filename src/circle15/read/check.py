@@ -1,165 +1,198 @@
-"""Checks of a whole city across its files, without raising 数据核对."""
+"""Checks of a whole city across its files, without raising 数据核对: problems, assumptions, counts, doubtful points."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
-import shapely
+import pandas as pd
 
 from circle15.errors import Problem
-from circle15.project.datum import from_wgs84, to_wgs84
-from circle15.read.city import CityFiles, gather
+from circle15.read.city import CityFiles, CityReading, gather
+from circle15.read.datum_evidence import better_datum, datum_evidence
 from circle15.read.faults import listed
-from circle15.schema import DATUMS, City, Datum
+from circle15.read.people import PeopleCheck, check_people
+from circle15.read.positions import Examination, examine
+from circle15.schema import Assumption, City, Correction, Datum, SheetCount
 
-_DIVISION_DIGITS = 6
-_CODE_LENGTH = 12
-_BETTER_FIT = 0.02
-"""Another datum is named where it puts this share more of the points into the district their code names."""
-_GRID_OFF = 0.05
-"""Grid totals that differ from the official ones by more than this share are named."""
+_ROWS = ("outside", "division", "unit", "address", "strayed")
+_GROUPS = ("duplicate", "same_name", "pair", "road", "stack")
+_COARSE_M = 50.0
+"""Rounding that may have moved a position farther than this is named."""
+
+
+@dataclass(frozen=True)
+class DataCheck:
+    """All that was found on a city's files.
+
+    Parameters
+    ----------
+    problems
+        Errors first; `city` is None where a part could not be read, and what needs it is then empty.
+    assumptions, counts, corrections
+        What was taken for granted on reading the register, rows before and after, cells read otherwise than written.
+    evidence
+        Fit under each datum (datum_evidence.COLUMNS).
+    suspects
+        Findings on positions (positions.COLUMNS); `at` counts in `city.institutions`.
+    people
+        Residents against official totals; None where they could not be read.
+    """
+
+    problems: tuple[Problem, ...]
+    city: City | None = None
+    assumptions: tuple[Assumption, ...] = ()
+    counts: tuple[SheetCount, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+    evidence: pd.DataFrame = field(default_factory=pd.DataFrame)
+    suspects: pd.DataFrame = field(default_factory=pd.DataFrame)
+    people: PeopleCheck | None = None
+
+
+def check_data(config: CityFiles) -> DataCheck:
+    """Check a city's files and how they fit each other; never raises for faults of the input.
+
+    Rows of the register with errors are named and left out of the cross-checks, which need every part to be readable.
+    """
+    reading, problems = gather(config, skip_faulty_rows=True)
+    if reading is None:
+        return DataCheck(_errors_first(problems))
+    file = Path(config.institutions.file).name
+    found = cross_checks(reading.city, datum=config.institutions.datum, file=file, reading=reading)
+    return DataCheck(
+        _errors_first([*problems, *found.problems]),
+        city=reading.city,
+        assumptions=reading.assumptions,
+        counts=reading.counts,
+        corrections=reading.corrections,
+        evidence=found.evidence,
+        suspects=found.suspects,
+        people=found.people,
+    )
 
 
 def check_city(config: CityFiles) -> tuple[Problem, ...]:
-    """All errors and warnings of a city's files and of how they fit each other, errors first.
-
-    Never raises for faults of the input. The cross-checks need all files read: they are left out where one failed.
-    """
-    reading, problems = gather(config, skip_faulty_rows=True)
-    found = list(problems)
-    if reading is not None:
-        found += cross_checks(reading.city, datum=config.institutions.datum, file=Path(config.institutions.file).name)
-    return tuple(sorted(found, key=lambda p: p.severity != "error"))
+    """All errors and warnings of a city's files and of how they fit each other, errors first."""
+    return check_data(config).problems
 
 
-def cross_checks(city: City, *, datum: Datum, file: str) -> list[Problem]:
-    """Warnings on how institutions, places and residents of a city fit each other."""
-    districts = city.places[city.places["level"] == "district"].reset_index(drop=True)
+def cross_checks(city: City, *, datum: Datum, file: str, reading: CityReading | None = None) -> DataCheck:
+    """How institutions, places and residents of a city fit each other; all of it warnings."""
+    examined = examine(city.institutions, city.places) if reading is None else reading.examination
+    evidence = datum_evidence(city.institutions, city.places, datum, streets=city.streets)
+    people = check_people(city, None if reading is None else reading.scaling)
     found: list[Problem] = []
-    if len(districts):
-        at = _district_at(city.institutions.geometry.to_numpy(), districts)
-        found += _outside(city.institutions, at, file)
-        found += _divisions(city.institutions, at, districts, file)
-        found += _datum_fit(city.institutions, districts, datum, file)
-    found += _shared_points(city.institutions, file)
-    found += _same_name_address(city.institutions, file)
-    found += _grid_totals(city)
-    return found
+    found += _datum(evidence, datum, file)
+    if examined is not None:
+        found += _of_rows(city.institutions, examined, file)
+        found += _of_groups(city.institutions, examined, file)
+        found += _shared(examined, file)
+    found += _rounded(city.institutions, file)
+    found += people.problems
+    suspects = pd.DataFrame() if examined is None else examined.suspects
+    return DataCheck(tuple(found), city=city, evidence=evidence, suspects=suspects, people=people)
+
+
+def _errors_first(problems: tuple[Problem, ...] | list[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted(problems, key=lambda p: p.severity != "error"))
 
 
 def _warning(
-    problem_id: str, file: str | None, *, row: int | None = None, value: str | None = None, **params: object
+    problem_id: str,
+    file: str | None,
+    *,
+    row: int | None = None,
+    value: object = None,
+    sheet: str | None = None,
+    **params: object,
 ) -> Problem:
-    return Problem(problem_id, file, row=row, value=value, params=params, severity="warning")
+    shown = None if value is None else str(value)
+    return Problem(f"check.{problem_id}", file, sheet, row, value=shown, params=params, severity="warning")
 
 
-def _district_at(points: npt.NDArray[np.object_], districts: gpd.GeoDataFrame) -> npt.NDArray[np.intp]:
-    """Position of the district that holds each point, -1 for none; the first where borders are shared."""
-    at = np.full(len(points), -1, dtype=np.intp)
-    point, district = shapely.STRtree(districts.geometry.to_numpy()).query(points, predicate="intersects")
-    for p, d in sorted(zip(point.tolist(), district.tolist(), strict=True), reverse=True):
-        at[p] = d
-    return at
-
-
-def _outside(institutions: gpd.GeoDataFrame, at: npt.NDArray[np.intp], file: str) -> Iterator[Problem]:
-    for i in np.flatnonzero(at < 0).tolist():
-        row = institutions.iloc[i]
-        yield _warning(
-            "check_outside", file, row=int(row["source_row"]), value=row["id"], name=row["name"] or row["id"]
-        )
-
-
-def _codes(institutions: gpd.GeoDataFrame) -> list[str]:
-    """6-digit division of each national code (a letter, 6 digits, 5 digits), "" where the id is of another form."""
-    codes = []
-    for known in institutions["id"]:
-        national = len(known) == _CODE_LENGTH and known[0].isalpha() and known[1:].isdigit()
-        codes.append(known[1 : 1 + _DIVISION_DIGITS] if national else "")
-    return codes
-
-
-def _divisions(
-    institutions: gpd.GeoDataFrame, at: npt.NDArray[np.intp], districts: gpd.GeoDataFrame, file: str
-) -> Iterator[Problem]:
-    ids = [str(i)[:_DIVISION_DIGITS] for i in districts["id"]]
-    names = dict(zip(ids, districts["name"], strict=True))
-    for i, code in enumerate(_codes(institutions)):
-        if code in names and at[i] >= 0 and ids[at[i]] != code:
-            row = institutions.iloc[i]
-            yield _warning(
-                "check_division", file, row=int(row["source_row"]), value=row["id"], name=row["name"] or row["id"],
-                told=names[code], lies=districts["name"].iloc[at[i]],
-            )  # fmt: skip
-
-
-def _datum_fit(
-    institutions: gpd.GeoDataFrame, districts: gpd.GeoDataFrame, datum: Datum, file: str
-) -> Iterator[Problem]:
-    """Name the datum under which clearly more points lie in the district of their code than under the declared one."""
-    codes = np.array(_codes(institutions))
-    ids = np.array([str(i)[:_DIVISION_DIGITS] for i in districts["id"]])
-    coded = np.isin(codes, ids)
-    if not coded.any():
+def _datum(evidence: pd.DataFrame, datum: Datum, file: str) -> Iterator[Problem]:
+    best = better_datum(evidence)
+    if best is None:
         return
-    points = institutions.geometry.to_numpy()[coded]
-    given = from_wgs84(shapely.get_x(points), shapely.get_y(points), datum)
-    fits: dict[Datum, float] = {}
-    for other in DATUMS:
-        lon, lat = to_wgs84(*given, other)
-        at = _district_at(np.asarray(shapely.points(lon, lat)), districts)
-        fits[other] = float(((at >= 0) & (ids[at] == codes[coded])).mean())
-    best = max(fits, key=lambda d: (fits[d], d == datum))
-    if fits[best] > fits[datum] + _BETTER_FIT:
+    own = evidence[evidence["declared"] & (evidence["basis"] == best["basis"])].iloc[0]
+    if best["basis"] == "streets":
         yield _warning(
-            "check_datum", file, value=datum, best=best, share=f"{100 * fits[datum]:.1f}",
-            best_share=f"{100 * fits[best]:.1f}",
+            "datum_streets", file, value=datum, best=best["datum"], metres=f"{own['median_m']:.0f}",
+            best_metres=f"{best['median_m']:.0f}", n=best["compared"],
+        )  # fmt: skip
+        return
+    yield _warning(
+        "datum", file, value=datum, best=best["datum"], share=f"{100 * own['share']:.1f}",
+        best_share=f"{100 * float(str(best['share'])):.1f}", n=best["compared"], better=best["for_it"],
+        worse=best["against_it"],
+    )  # fmt: skip
+
+
+def _of_rows(institutions: gpd.GeoDataFrame, examined: Examination, file: str) -> Iterator[Problem]:
+    """One warning for each row that lies where it should not."""
+    found = examined.suspects[examined.suspects["kind"].isin(_ROWS)]
+    rows, ids = institutions["source_row"].to_numpy(), institutions["id"].to_numpy()
+    sheets = institutions["source_sheet"].to_numpy()
+    names, addresses = institutions["name"].to_numpy(), institutions["address"].to_numpy()
+    for at, kind, metres, told, lies in found[["at", "kind", "metres", "told", "lies"]].itertuples(
+        index=False, name=None
+    ):
+        value = addresses[at] if kind in {"address", "strayed"} else ids[at]
+        yield _warning(
+            kind, file, sheet=sheets[at] or None, row=int(rows[at]), value=value, name=names[at] or ids[at],
+            told=told, lies=lies or "—", metres=f"{metres:,.0f}",
         )  # fmt: skip
 
 
-def _shared_points(institutions: gpd.GeoDataFrame, file: str) -> Iterator[Problem]:
-    keys = institutions.geometry.get_coordinates().round(9).agg(tuple, axis=1)
-    for rows in _groups(institutions, list(keys)):
-        yield _warning("check_same_point", file, row=rows[0], count=len(rows), rows=listed(rows))
-
-
-def _same_name_address(institutions: gpd.GeoDataFrame, file: str) -> Iterator[Problem]:
-    keys = [
-        (s, n, a) if n and a else None
-        for s, n, a in zip(institutions["service"], institutions["name"], institutions["address"], strict=True)
-    ]
-    for rows in _groups(institutions, keys):
-        yield _warning("check_same_name", file, row=rows[0], count=len(rows), rows=listed(rows))
-
-
-def _groups(institutions: gpd.GeoDataFrame, keys: Sequence[object]) -> list[list[int]]:
-    """Source rows that share a key, in order of their first row; rows without a key are left out."""
-    rows: dict[object, list[int]] = {}
-    for row, key in zip(institutions["source_row"].tolist(), keys, strict=True):
-        if key is not None:
-            rows.setdefault(key, []).append(row)
-    return [shared for shared in rows.values() if len(shared) > 1]
-
-
-def _grid_totals(city: City) -> Iterator[Problem]:
-    """Official totals against residents of cells whose centre lies in the place; places without any residents."""
-    totals = np.zeros(len(city.places))
-    for block in city.population.blocks():
-        cells = block.cells
-        tree = shapely.STRtree(shapely.centroid(cells.geometry.to_numpy()))
-        place, cell = tree.query(city.places.geometry.to_numpy(), predicate="intersects")
-        totals += np.bincount(place, weights=cells["residents"].to_numpy()[cell], minlength=len(totals))
-    for name, level, official, total in zip(
-        city.places["name"], city.places["level"], city.places["residents"], totals, strict=True
-    ):
-        if total <= 0:
-            yield _warning("check_place_empty", None, value=name, level=level)
-        elif official > 0 and abs(total - official) > _GRID_OFF * official:
+def _of_groups(institutions: gpd.GeoDataFrame, examined: Examination, file: str) -> Iterator[Problem]:
+    """One warning for each point, or name, that several rows share and should not."""
+    rows, names = institutions["source_row"].to_numpy(), institutions["name"].to_numpy()
+    sheets = institutions["source_sheet"].to_numpy()
+    for kind in _GROUPS:
+        mine = examined.suspects[examined.suspects["kind"] == kind]
+        for _, group in mine.groupby("group", sort=False):
+            at = group["at"].to_numpy()
             yield _warning(
-                "check_grid_total", None, value=name, level=level, grid=f"{total:.0f}", official=f"{official:.0f}",
-                percent=f"{100 * (total / official - 1):+.1f}",
+                kind, file, sheet=sheets[at[0]] or None, row=int(rows[at[0]]), value=names[at[0]] or None,
+                count=len(at), rows=listed(_places_of(sheets[at], rows[at])),
+                place=group["lies"].iloc[0] or "—", metres=f"{group['metres'].max():,.0f}",
+            )  # fmt: skip
+
+
+def _places_of(sheets: npt.NDArray[np.object_], rows: npt.NDArray[np.int64]) -> list[str]:
+    """Row numbers, with their sheet where they stand in more than one."""
+    if len(set(sheets)) == 1:
+        return [str(r) for r in rows]
+    return [f"{sheet}:{row}" for sheet, row in zip(sheets, rows, strict=True)]
+
+
+def _shared(examined: Examination, file: str) -> Iterator[Problem]:
+    """One line on all rows that share a point: how many, and how many of them for a good reason."""
+    points = examined.shared
+    if points.rows:
+        yield _warning(
+            "shared", file, rows=points.rows, points=points.points, building=points.building,
+            doubtful=points.rows - points.building,
+        )  # fmt: skip
+
+
+def _rounded(institutions: gpd.GeoDataFrame, file: str) -> Iterator[Problem]:
+    """One warning for each degree of rounding that matters."""
+    reasons = institutions["position_reason"].to_numpy(dtype=object)
+    metres = institutions["position_accuracy_m"].to_numpy()
+    for reason in sorted({r for r in reasons if str(r).startswith("rounded")}):
+        at = np.flatnonzero((reasons == reason) & (metres >= _COARSE_M))
+        if len(at):
+            rows = institutions["source_row"].to_numpy()[at]
+            sheets = institutions["source_sheet"].to_numpy()[at]
+            kind, _, digits = str(reason).partition("_")
+            told = kind if digits.isdigit() else reason
+            yield _warning(
+                told, file, sheet=sheets[0] or None, row=int(rows[0]), count=len(at),
+                rows=listed(_places_of(sheets, rows)), metres=f"{metres[at].max():,.0f}",
+                digits=digits,
             )  # fmt: skip

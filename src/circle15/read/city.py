@@ -27,12 +27,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from circle15.errors import Circle15Error, InputError, Problem
 from circle15.read.city_streets import StreetsPart, other_streets, read_city_streets
-from circle15.read.faults import fail, listed, raise_errors
+from circle15.read.faults import fail, raise_errors
 from circle15.read.files import Reading, checked_path
 from circle15.read.institutions import read_institutions
 from circle15.read.places import PlaceFile, read_place_files
 from circle15.read.population import MARGIN_M, read_population
-from circle15.read.scaling import scale_population
+from circle15.read.positions import Examination, examine
+from circle15.read.scaling import scale_population, scaling_warnings
 from circle15.read.values import seen
 from circle15.read.zones import Bounds
 from circle15.schema import (
@@ -139,7 +140,7 @@ _OWN = ("folder", "file", "assume_wgs84")
 class CityReading:
     """A city as read: its tables, what the user should know, and the scaling of residents (None where not asked).
 
-    `assumptions` and `counts` are those of the register.
+    `assumptions`, `counts` and `corrections` are those of the register, `examination` what its positions look like.
     """
 
     city: City
@@ -148,6 +149,7 @@ class CityReading:
     assumptions: tuple[Assumption, ...] = ()
     counts: tuple[SheetCount, ...] = ()
     corrections: tuple[Correction, ...] = ()
+    examination: Examination | None = None
 
 
 @dataclass
@@ -317,9 +319,10 @@ def gather(config: CityFiles, *, skip_faulty_rows: bool = False) -> tuple[CityRe
     if scaled is None:
         return None, tuple(held.problems)
     population, scaling = scaled
+    examination = examine(held.institutions.table, held.places.table)
     told = (held.institutions, held.places, held.population, held.streets)
     city = City(
-        institutions=held.institutions.table, population=population, places=held.places.table,
+        institutions=examination.applied_to(held.institutions.table), population=population, places=held.places.table,
         sources=tuple(s for reading in told if reading is not None for s in reading.sources),
         name=seen(config.city.name) or config.file, simulated=config.city.simulated,
         streets=held.streets.table if held.streets is not None else None,
@@ -327,7 +330,9 @@ def gather(config: CityFiles, *, skip_faulty_rows: bool = False) -> tuple[CityRe
     )  # fmt: skip
     warnings = tuple(p for p in held.problems if p.severity == "warning")
     register = held.institutions
-    reading = CityReading(city, warnings, scaling, register.assumptions, register.counts, register.corrections)
+    reading = CityReading(
+        city, warnings, scaling, register.assumptions, register.counts, register.corrections, examination
+    )
     return reading, tuple(held.problems)
 
 
@@ -379,30 +384,5 @@ def _scaled(config: CityFiles, held: _Gathered) -> tuple[Population | Population
     if level is None:
         return held.population.table, None
     population, table = scale_population(held.population.table, held.places.table, level=level)
-    held.problems.extend(_scaling_warnings(config.population.file, table))
+    held.problems.extend(scaling_warnings(config.population.file, table))
     return population, table
-
-
-def _scaling_warnings(file: str, table: pd.DataFrame) -> Sequence[Problem]:
-    named = table[table["place_id"] != ""]
-    empty = named[(named["before"] <= 0) & (named["official"] > 0)]
-    found = [
-        Problem(
-            "scale_empty_place", Path(file).name, value=name, params={"official": f"{official:.0f}"}, severity="warning"
-        )
-        for name, official in zip(empty["name"], empty["official"], strict=True)
-    ]
-    done = named[named["factor"].notna() & named["official"].notna()]
-    shown = [
-        f"{name} {before:.0f} → {after:.0f}"
-        for name, before, after in zip(done["name"], done["before"], done["after"], strict=True)
-    ]
-    found.insert(0, Problem("scale_applied", Path(file).name, params={
-        "before": f"{named['before'].sum():.0f}", "after": f"{named['after'].sum():.0f}", "places": listed(shown),
-    }, severity="warning"))  # fmt: skip
-    outside = float(table.loc[table["place_id"] == "", "before"].sum())
-    if outside >= 1:
-        found.append(
-            Problem("scale_outside", Path(file).name, params={"residents": f"{outside:.0f}"}, severity="warning")
-        )
-    return found

@@ -319,7 +319,8 @@ def _count(raws: Sequence[RawTable], kept: gpd.GeoDataFrame, faults: Faults) -> 
 
 
 def _as_schema(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    return cast("gpd.GeoDataFrame", table[[*INSTITUTION_COLUMNS, "geometry"]].astype(dict(INSTITUTION_COLUMNS)))
+    held = table.assign(source_sheet=table["_sheet"])[[*INSTITUTION_COLUMNS, "geometry"]]
+    return cast("gpd.GeoDataFrame", held.astype(dict(INSTITUTION_COLUMNS)))
 
 
 def _without_faulty_rows(table: gpd.GeoDataFrame, faults: Faults) -> gpd.GeoDataFrame:

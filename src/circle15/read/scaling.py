@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -11,6 +12,7 @@ import pandas as pd
 import shapely
 
 from circle15.errors import Problem, UsageError
+from circle15.read.faults import listed
 from circle15.schema import PlaceLevel, Population, PopulationBlocks
 
 _ROUNDS = 200
@@ -68,6 +70,32 @@ def scale_population(
     keep = residents > 0
     cells = population.cells.assign(residents=residents)[keep].reset_index(drop=True)
     return Population(cells, population.land, population.kind, population.cell_m), table
+
+
+def scaling_warnings(file: str, table: pd.DataFrame) -> list[Problem]:
+    """What scaling changed, as warnings; `table` is that of scale_population, `file` the population's."""
+    named = table[table["place_id"] != ""]
+    empty = named[(named["before"] <= 0) & (named["official"] > 0)]
+    found = [
+        Problem(
+            "scale_empty_place", Path(file).name, value=name, params={"official": f"{official:.0f}"}, severity="warning"
+        )
+        for name, official in zip(empty["name"], empty["official"], strict=True)
+    ]
+    done = named[named["factor"].notna() & named["official"].notna()]
+    shown = [
+        f"{name} {before:.0f} → {after:.0f}"
+        for name, before, after in zip(done["name"], done["before"], done["after"], strict=True)
+    ]
+    found.insert(0, Problem("scale_applied", Path(file).name, params={
+        "before": f"{named['before'].sum():.0f}", "after": f"{named['after'].sum():.0f}", "places": listed(shown),
+    }, severity="warning"))  # fmt: skip
+    outside = float(table.loc[table["place_id"] == "", "before"].sum())
+    if outside >= 1:
+        found.append(
+            Problem("scale_outside", Path(file).name, params={"residents": f"{outside:.0f}"}, severity="warning")
+        )
+    return found
 
 
 def _shares(population: Population, places: gpd.GeoDataFrame) -> tuple[IndexArray, IndexArray, FloatArray]:

@@ -205,7 +205,10 @@ def _exact_extent(path: Path, data: bytes) -> tuple[int, int, int]:
     parser.StartElementHandler = meter.start
     parser.StartDoctypeDeclHandler = meter.refuse
     try:
-        parser.Parse(data, True)  # noqa: FBT003 - the parser takes no keywords
+        for at in range(0, len(data), _COPY_BYTES):
+            parser.Parse(data[at : at + _COPY_BYTES], at + _COPY_BYTES >= len(data))
+            if meter.rows * meter.columns > MAX_CELLS:
+                break  # too large whatever follows
     except (expat.ExpatError, ValueError) as fault:
         raise fail(path, "file_unreadable", params={"reason": str(fault)}) from fault
     return meter.rows, meter.columns, meter.count

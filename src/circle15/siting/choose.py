@@ -6,13 +6,14 @@ when only adding) and forbidden (all candidates when only retiring).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from circle15.siting.cover import Choice, answer_of, cover_columns, covered_by, max_cover
-from circle15.siting.demand import Demand, merged, reach_straight
+from circle15.siting.cover import Choice, answer_of, cover_columns, covered_by, max_cover, p_median
+from circle15.siting.demand import Demand, Reach, merged, reach_of_pairs, reach_straight
 from circle15.siting.kernels import Flags, Ints, nearer_search
 from circle15.siting.limits import Limits, Row, columns_of, hold, rules_of, state_of
 from circle15.siting.settle import Settled, settle
@@ -27,6 +28,7 @@ FAR_RADII = 6.0
 """Distances are told up to this many radii (4.8 km at 800 m); beyond, residents count as that far."""
 NEARER_ROUNDS = 12
 FAR_PAIRS = 60_000_000
+MEDIAN_PAIRS = 100_000
 
 
 @dataclass(frozen=True)
@@ -114,30 +116,77 @@ def _best_of_size(field: Field, limits: Limits, start: Flags, *, gap: float, sec
 
 def _nearer(field: Field, limits: Limits, chosen: Flags) -> tuple[Flags, int]:
     """Exchange sites for nearer ones while nobody loses cover; the sum over residents, up to `FAR_RADII` radii."""
-    far_m = FAR_RADII * field.radius_m
-    sites = field.sites.geometry
-    lon, lat = sites.x.to_numpy(), sites.y.to_numpy()
     whole = _cell_points(field)
-    far = reach_straight(lon, lat, whole.lon, whole.lat, radius_m=far_m)
+    sites = field.sites.geometry
+    far = reach_straight(
+        sites.x.to_numpy(), sites.y.to_numpy(), whole.lon, whole.lat, radius_m=FAR_RADII * field.radius_m
+    )  # fmt: skip
     if len(far.point) > FAR_PAIRS or not chosen.any():
         return chosen, 0
+    kept = float(chosen[: field.existing].sum())
+    sized = limits.with_rows(Row(("kept",), np.flatnonzero(~field.new), np.ones(field.existing), low=kept))
+    return _exchanged(field, sized, chosen, (field.reach, whole, far), radii=2.0)
+
+
+def _exchanged(
+    field: Field, limits: Limits, chosen: Flags, ground: tuple[Reach, Demand, Reach], *, radii: float
+) -> tuple[Flags, int]:
+    """Exchange sites up to some radii apart while residents come nearer: `ground` is reach, points, far reach."""
+    reach, whole, far = ground
+    sites = field.sites.geometry
+    lon, lat = sites.x.to_numpy(), sites.y.to_numpy()
     order = np.lexsort((far.distance_m, far.point))
     start = np.searchsorted(far.point[order], np.arange(far.points + 1)).astype(np.int64)
     by_point = start, far.site[order].astype(np.int32), far.distance_m[order]
-    old_kept = Row(
-        ("kept",), np.flatnonzero(~field.new), np.ones(field.existing), low=float(chosen[: field.existing].sum())
-    )
-    fixed = limits.with_rows(old_kept)
-    state = state_of(fixed, field.reach, chosen)
-    near2 = reach_straight(lon, lat, lon, lat, radius_m=2 * field.radius_m)
+    state = state_of(limits, reach, chosen)
+    near2 = reach_straight(lon, lat, lon, lat, radius_m=radii * field.radius_m)
     free = ~limits.required
     moved = nearer_search(
-        free, free & ~limits.forbidden, (near2.start, near2.point), (field.reach.start, field.reach.point),
+        free, free & ~limits.forbidden, (near2.start, near2.point), (reach.start, reach.point),
         (far.start, far.point, far.distance_m), by_point,
-        (field.demand.residents, whole.residents), far_m, state, rules_of(fixed),
-        NEARER_ROUNDS,
+        (field.demand.residents, whole.residents), FAR_RADII * field.radius_m, state, rules_of(limits), NEARER_ROUNDS,
     )  # fmt: skip
     return state[0].copy(), int(moved)
+
+
+def nearest_sites(
+    field: Field, limits: Limits, *, gap: float = 1e-4, seconds: float = 60.0, watch: Watch | None = None
+) -> Choice:
+    """Residents × metres to the nearest site least (p-中位): exact where small, else exchanges from the best cover.
+
+    Distances are straight, from the middle of each cell, and count as `FAR_RADII` radii where nobody is nearer. An
+    answer by exchanges has no proven bound (NaN, infinite gap).
+    """
+    began = time.monotonic()
+    whole, far_m = _cell_points(field), FAR_RADII * field.radius_m
+    sites = field.sites.geometry
+    lon, lat = sites.x.to_numpy(), sites.y.to_numpy()
+    far = reach_straight(lon, lat, whole.lon, whole.lat, radius_m=far_m)
+    if len(far.point) <= MEDIAN_PAIRS:
+        nobody = reach_of_pairs(
+            np.zeros(far.points, dtype=np.int64), np.arange(far.points), np.full(far.points, far_m), sites=1,
+            points=far.points,
+        )  # fmt: skip
+        found = p_median(
+            far.joined(nobody), whole.residents, _with_nobody(limits), gap=gap, seconds=seconds, watch=watch
+        )
+        return replace(found, chosen=found.chosen[:-1])
+    start = max_cover(field.reach, field.demand.residents, limits, method="search")
+    blind = replace(field.reach, start=np.zeros(len(lon) + 1, np.int64), point=field.reach.point[:0],
+                    distance_m=field.reach.distance_m[:0])  # fmt: skip
+    chosen, _ = _exchanged(field, limits, start.chosen, (blind, whole, far), radii=FAR_RADII)
+    metres = np.full(far.points, far_m)
+    np.minimum.at(metres, far.point[chosen[far.site]], far.distance_m[chosen[far.site]].astype(np.float64))
+    total = float((metres * whole.residents).sum())
+    return Choice(chosen, total, np.nan, np.inf, "search", time.monotonic() - began, np.flatnonzero(chosen))
+
+
+def _with_nobody(limits: Limits) -> Limits:
+    """The limits and one more site, always chosen, that binds nothing: so far at most a resident may have to go."""
+    return Limits(
+        limits.sites + 1, np.append(limits.required, True), np.append(limits.forbidden, False),
+        np.append(limits.most, np.inf), np.append(limits.near_start, limits.near_start[-1]), limits.near, limits.rows,
+    )  # fmt: skip
 
 
 def near_best(
@@ -177,6 +226,11 @@ def with_number(limits: Limits, field: Field, number: int, *, exactly: bool = Fa
     new = np.flatnonzero(field.new)
     low = float(number) if exactly else -np.inf
     return limits.with_rows(Row(("number",), new, np.ones(len(new)), low=low, high=float(number)))
+
+
+def without_minimums(limits: Limits) -> Limits:
+    """Limits without lower bounds: no place must have any."""
+    return replace(limits, rows=tuple(replace(r, low=-np.inf) for r in limits.rows))
 
 
 def with_release(limits: Limits, field: Field, share: float) -> Limits:

@@ -51,6 +51,8 @@ class Field:
         Others within the radius of each site (and what `margin_m` adds to it).
     radius_m
         Radius of the circle.
+    walked
+        Whether `reach` holds walked distances.
     """
 
     ready: Prepared
@@ -63,6 +65,7 @@ class Field:
     near_start: Ints
     near: Small
     radius_m: float
+    walked: bool = False
 
     @property
     def plan(self) -> Plan:
@@ -127,7 +130,9 @@ def lay_out(
         inputs=ready.inputs, service=service, aside=frozenset(aside), leaving=leaving,
     )  # fmt: skip
     near = _neighbours(sites, (lon, lat), radius_m, sure=sure)
-    return Field(ready, service, sites, existing, demand, reach.within(radius_m), caps, *near, radius_m)
+    return Field(
+        ready, service, sites, existing, demand, reach.within(radius_m), caps, *near, radius_m, walking is not None
+    )
 
 
 def demand_of(ready: Prepared, *, part_m: float | None = None) -> Demand:

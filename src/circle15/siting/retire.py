@@ -14,19 +14,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from circle15.measure.coverage import measure_coverage
-from circle15.measure.pieces import locate
 from circle15.project.metric import nearest
-from circle15.siting.choose import Aim, Chosen, choose, near_best, with_number, with_release
+from circle15.siting.choose import Aim, Chosen, choose, with_number, with_release
 from circle15.siting.field import Field, limits_of, locked
-from circle15.siting.recheck import Recheck, planned_city, recheck
+from circle15.siting.recheck import Recheck, recheck
 from circle15.siting.settle import Key, blocking, colliding
+from circle15.siting.tables import alternatives_of, coverage_change, entries_of, losers, measured
 from circle15.siting.ties import Scores, Tie, break_ties, rank_of
 
 if TYPE_CHECKING:
     from circle15.siting.cover import Method
     from circle15.siting.kernels import Flags, Floats, Ints
-    from circle15.siting.limits import Limits
     from circle15.siting.solve import Watch
 
 LEAST_SHARE = 0.95
@@ -59,6 +57,8 @@ class ExitPlan:
         Institutions that stay and why.
     recheck
         What the judge says of the end.
+    unhelped
+        Limits that those who stay exceed by themselves: key to their ids.
     collisions
         Where limits cannot all hold: sets of keys that collide.
     alternatives
@@ -76,6 +76,7 @@ class ExitPlan:
     ties: tuple[Tie, ...]
     locked: Mapping[str, str]
     recheck: Recheck
+    unhelped: Mapping[Key, tuple[str, ...]]
     collisions: tuple[tuple[Key, ...], ...]
     alternatives: pd.DataFrame
 
@@ -119,14 +120,29 @@ def plan_exits(
     )  # fmt: skip
     chosen, ties = break_ties(field, found.settled.limits, found.chosen, scores)
     order = exit_order(field, chosen, scores)
-    exits, entries = _exits(field, chosen, order, found, steps), _entries(field, chosen, steps)
+    exits, entries = _exits(field, chosen, order, found, steps), entries_of(field, chosen, steps)
     collisions = (colliding(limits),) if found.settled.given_up else ()
     return ExitPlan(
-        field, chosen, found, exits, entries, _steps(field, chosen, order, steps), _coverage(field, chosen),
-        _losers(field, chosen), ties, {field.ids[p]: why for p, why in stay.items()},
-        recheck(field, chosen, aside=frozenset(aside)), collisions,
-        _alternatives(field, found.settled.limits, chosen, plans, gap=gap, seconds=seconds),
+        field, chosen, found, exits, entries, _steps(field, chosen, order, steps), coverage_change(field, chosen),
+        losers(field, chosen), ties, {field.ids[p]: why for p, why in stay.items()},
+        recheck(field, chosen, aside=frozenset(aside)), _unhelped(field, required), collisions,
+        alternatives_of(field, found.settled.limits, chosen, plans, gap=gap, seconds=seconds),
     )  # fmt: skip
+
+
+def _unhelped(field: Field, required: Flags) -> dict[Key, tuple[str, ...]]:
+    """Upper limits that the required sites exceed whatever leaves, and which these are."""
+    found: dict[Key, tuple[str, ...]] = {}
+    for cap in field.caps.areas:
+        must = cap.row.member[required[cap.row.member]]
+        if cap.kind == "max" and cap.row.coef[required[cap.row.member]].sum() > cap.row.high + 1e-6:
+            found[cap.row.key] = tuple(field.ids[int(s)] for s in must)
+    for site in np.flatnonzero(required):
+        own = field.near[field.near_start[site] : field.near_start[site + 1]]
+        beside = own[required[own]]
+        if len(beside) + 1 > field.caps.circle_most[site]:
+            found["circle", field.ids[int(site)]] = tuple(field.ids[int(s)] for s in np.sort(beside))
+    return found
 
 
 def _share(field: Field, chosen: Flags) -> float:
@@ -213,28 +229,6 @@ def _nearest_kept(field: Field, at: Ints, chosen: Flags) -> tuple[Ints, Floats]:
     return np.where(j >= 0, np.append(kept, -1)[j], -1), np.where(np.isfinite(metres), metres, np.nan)
 
 
-def _entries(field: Field, chosen: Flags, steps: int) -> pd.DataFrame:
-    """Added sites, that which adds most first; they come in with the last step, when all caps hold."""
-    at = [int(s) for s in np.flatnonzero(chosen & field.new)]
-    cover = np.bincount(field.reach.point[(chosen & ~field.new)[field.reach.site]], minlength=field.reach.points)
-    gained: list[tuple[int, float]] = []
-    while at:
-        gains = [float(field.demand.residents[p[cover[p] == 0]].sum()) for p in map(field.reach.of, at)]
-        best = int(np.argmax(np.round(gains, 6)))
-        gained.append((at[best], gains[best]))
-        cover[field.reach.of(at.pop(best))] += 1
-    picked = [s for s, _ in gained]
-    table = pd.DataFrame(field.sites.drop(columns="geometry")).iloc[picked].reset_index(drop=True)
-    points = field.sites.geometry.iloc[picked]
-    return pd.DataFrame(
-        {
-            "order": np.arange(1, len(picked) + 1), "step": np.full(len(picked), steps), "id": table["id"],
-            "name": table["name"], "district_name": table["district_name"], "township_name": table["township_name"],
-            "residents_gained": [g for _, g in gained], "lon": points.x.to_numpy(), "lat": points.y.to_numpy(),
-        }
-    )  # fmt: skip
-
-
 def _steps(field: Field, chosen: Flags, order: tuple[Ints, Floats], steps: int) -> pd.DataFrame:
     at, step = order[0], step_of(len(order[0]), steps)
     standing = ~field.new
@@ -245,7 +239,7 @@ def _steps(field: Field, chosen: Flags, order: tuple[Ints, Floats], steps: int) 
         standing[leaving] = False
         entries = np.flatnonzero(chosen & field.new) if number == steps else np.empty(0, dtype=np.int64)
         standing[entries] = True
-        table = _measured(field, standing, levels=("city", "district"))
+        table = measured(field, standing, levels=("city", "district"))
         top = table[table["level"] == table["level"].iloc[0]]
         rows.append({
             "step": number, "exits": len(leaving), "entries": len(entries), "standing": int(standing.sum()),
@@ -253,77 +247,3 @@ def _steps(field: Field, chosen: Flags, order: tuple[Ints, Floats], steps: int) 
             "share": top["covered"].sum() / top["residents"].sum(), "depth_2": top[["depth_2", "depth_3"]].sum().sum(),
         })  # fmt: skip
     return pd.DataFrame(rows)
-
-
-def _measured(field: Field, standing: Flags, *, levels: Sequence[str]) -> pd.DataFrame:
-    """Coverage by exact area with some sites standing; places of the first level that the city has, or of all."""
-    places = field.ready.city.places
-    at_hand = [level for level in levels if (places["level"] == level).any()]
-    kept = places[places["level"].isin(at_hand)]
-    city = planned_city(field, standing)
-    table = measure_coverage(
-        city.population, city.institutions, kept, radius_m=field.radius_m, services=[field.service]
-    )  # fmt: skip
-    rank = {level: n for n, level in enumerate(at_hand)}
-    return table.sort_values("level", key=lambda c: c.map(rank), kind="stable").reset_index(drop=True)
-
-
-def _coverage(field: Field, chosen: Flags) -> pd.DataFrame:
-    levels = ("city", "district", "township")
-    before, after = (_measured(field, s, levels=levels) for s in (~field.new, chosen))
-    table = before[["place_id", "name", "level", "parent", "residents"]].copy()
-    for name, held in (("before", before), ("after", after)):
-        table[f"institutions_{name}"] = held["institutions"]
-        table[f"covered_{name}"], table[f"share_{name}"] = held["covered"], held["share"]
-        table[f"depth_2_{name}"] = held["depth_2"] + held["depth_3"]
-    table["change"] = table["covered_after"] - table["covered_before"]
-    return table
-
-
-def _losers(field: Field, chosen: Flags) -> pd.DataFrame:
-    """Residents who have one within the radius today and none at the end, by township."""
-    reach = field.reach
-    had, has = (np.bincount(reach.point[s[reach.site]], minlength=reach.points) > 0 for s in (~field.new, chosen))
-    lost = np.flatnonzero(had & ~has)
-    before, after = _away_m(field, lost, ~field.new), _away_m(field, lost, chosen)
-    places = field.ready.city.places
-    townships = places[places["level"] == "township"]
-    held = townships if len(townships) else places[places["level"] == "district"]
-    at = locate(field.demand.lon[lost], field.demand.lat[lost], held)
-    table = pd.DataFrame({
-        "place": at, "residents": field.demand.residents[lost], "before_m": before, "after_m": after,
-    })  # fmt: skip
-    rows = []
-    for place, part in table[table["place"] >= 0].groupby("place"):
-        weight = part["residents"].to_numpy()
-        row = held.iloc[int(str(place))]
-        rows.append({
-            "place_id": row["id"], "name": row["name"], "residents_lost": weight.sum(),
-            "before_m": float(np.average(part["before_m"], weights=weight)),
-            "after_m": float(np.average(part["after_m"], weights=weight)), "farthest_m": float(part["after_m"].max()),
-        })  # fmt: skip
-    columns = ["place_id", "name", "residents_lost", "before_m", "after_m", "farthest_m"]
-    return pd.DataFrame(rows, columns=columns).sort_values("residents_lost", ascending=False).reset_index(drop=True)
-
-
-def _away_m(field: Field, points: Ints, chosen: Flags) -> Floats:
-    sites = field.sites.geometry[chosen]
-    demand = field.demand
-    return nearest(demand.lon[points], demand.lat[points], sites.x.to_numpy(), sites.y.to_numpy())[1]
-
-
-def _alternatives(
-    field: Field, limits: Limits, chosen: Flags, plans: int, *, gap: float, seconds: float
-) -> pd.DataFrame:
-    rows = []
-    apart = max(2, round(0.05 * int((~chosen & ~field.new).sum())))
-    for number, other in enumerate(
-        near_best(field, limits, chosen, plans=plans, apart=apart, gap=gap, seconds=seconds) if plans else (), start=1
-    ):
-        rows.append({
-            "plan": number, "exits": int((~other.chosen & ~field.new).sum()), "covered": other.objective,
-            "differ": int((other.chosen != chosen).sum()), "gap": other.gap,
-            "out": ";".join(np.array(field.ids)[~other.chosen & chosen]),
-            "in": ";".join(np.array(field.ids)[other.chosen & ~chosen]),
-        })  # fmt: skip
-    return pd.DataFrame(rows, columns=["plan", "exits", "covered", "differ", "gap", "out", "in"])

@@ -1,8 +1,9 @@
 """Limits that cannot all hold 约束冲突: which few must give, by how much, and which rules collide.
 
 A required site cannot leave and a minimum wants a site where a circle has no room: then no choice holds to everything.
-`settle` gives up as few limits as can be, then as little of them as can be; `colliding` names, for what was given up, a
-smallest set of limits that cannot hold together (every one of them is needed for the collision).
+`settle` gives up as few limits as can be (between as many, minimums first), then as little of them as can be;
+`colliding` names, for what was given up, a smallest set of limits that cannot hold together (every one of them is
+needed for the collision).
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from circle15.siting.solve import Program, Watch
 
 Key = tuple[str, ...]
 SMALL = 1e-4
+MINIMUM = 0.99
+ASKED = frozenset({"number", "release", "quota", "kept"})
 BLOCKS = (64, 16, 4, 1)
 
 
@@ -36,10 +39,12 @@ def settle(limits: Limits, *, seconds: float = np.inf, watch: Watch | None = Non
     program = Program()
     x = columns_of(limits, program)
     tight = tight_sites(limits)
-    circle_slack, circle_given = _slacks(program, len(tight), float(limits.sites))
+    circle_slack, circle_given = _slacks(program, len(tight), float(limits.sites), np.ones(len(tight)))
     others = np.diff(limits.near_start)[tight].astype(float)
     _elastic_circles(limits, program, x, tight, circle_slack)
-    row_slack, row_given = _slacks(program, len(limits.rows), _largest(limits))
+    row_slack, row_given = _slacks(
+        program, len(limits.rows), _largest(limits), np.array([_worth(r) for r in limits.rows])
+    )  # fmt: skip
     for number, row in enumerate(limits.rows):
         for sign, bound in ((1.0, row.high), (-1.0, -row.low)):
             if np.isfinite(bound):
@@ -59,9 +64,16 @@ def _largest(limits: Limits) -> float:
     return max([float(np.abs(r.coef).sum()) + abs(r.low if np.isfinite(r.low) else 0.0) for r in limits.rows] or [1.0])
 
 
-def _slacks(program: Program, n: int, most: float) -> tuple[Ints, Ints]:
+def _slacks(program: Program, n: int, most: float, worth: Floats) -> tuple[Ints, Ints]:
     slack = program.add_columns(n, cost=SMALL, upper=most)
-    return slack, program.add_columns(n, cost=1.0, whole=True)
+    return slack, program.add_columns(n, cost=worth, whole=True)
+
+
+def _worth(row: Row) -> float:
+    """What giving a row up costs: what the user asked for stands, and of two limits of the plan a minimum gives way."""
+    if row.key[0] in ASKED:
+        return 100.0
+    return MINIMUM if np.isfinite(row.low) and not np.isfinite(row.high) else 1.0
 
 
 def _elastic_circles(limits: Limits, program: Program, x: Ints, tight: Ints, slack: Ints) -> None:

@@ -1,0 +1,139 @@
+"""Tables of a plan of sites 方案表: coverage before and after, who loses, what is added, further plans.
+
+Whatever people read of residents covered is measured by exact area on the institutions that stand, not taken from the
+points that were planned on; who loses and how far they then have is told of those points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from circle15.measure.coverage import measure_coverage
+from circle15.measure.pieces import locate
+from circle15.project.metric import nearest
+from circle15.siting.choose import near_best
+from circle15.siting.field import Field
+from circle15.siting.kernels import Flags, Floats, Ints
+from circle15.siting.limits import Limits
+from circle15.siting.recheck import planned_city
+
+
+def measured(field: Field, standing: Flags, *, levels: Sequence[str]) -> pd.DataFrame:
+    """Coverage with some sites standing, by exact area (by walked distance where the field is), top level first."""
+    places = field.ready.city.places
+    at_hand = [level for level in levels if (places["level"] == level).any()]
+    kept = places[places["level"].isin(at_hand)]
+    city = planned_city(field, standing)
+    table = measure_coverage(
+        city.population, city.institutions, kept, radius_m=field.radius_m, services=[field.service]
+    )  # fmt: skip
+    if field.walked:
+        table = _walked_coverage(field, standing, table, kept)
+    rank = {level: n for n, level in enumerate(at_hand)}
+    return table.sort_values("level", key=lambda c: c.map(rank), kind="stable").reset_index(drop=True)
+
+
+def _walked_coverage(field: Field, standing: Flags, table: pd.DataFrame, places: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Coverage by walked distance: a point is covered when a site reaches it, its residents whole."""
+    reach, people = field.reach, field.demand.residents
+    depth = np.bincount(reach.point[standing[reach.site]], minlength=reach.points)
+    found = table.copy()
+    for row, outline in enumerate(places.geometry):
+        inside = shapely.intersects_xy(outline, field.demand.lon, field.demand.lat)
+        for count in range(4):
+            held = inside & ((depth == count) if count < 3 else (depth >= count))  # noqa: PLR2004 - three or more
+            found.loc[found.index[row], f"depth_{count}"] = people[held].sum()
+    found["residents"] = found[[f"depth_{n}" for n in range(4)]].sum(axis=1)
+    found["covered"] = found["residents"] - found["depth_0"]
+    found["share"] = found["covered"] / found["residents"].where(found["residents"] > 0)
+    return found
+
+
+def coverage_change(field: Field, chosen: Flags) -> pd.DataFrame:
+    """One row a place: institutions, residents covered and under two or more, before and after."""
+    levels = ("city", "district", "township")
+    before, after = (measured(field, s, levels=levels) for s in (~field.new, chosen))
+    table = before[["place_id", "name", "level", "parent", "residents"]].copy()
+    for name, held in (("before", before), ("after", after)):
+        table[f"institutions_{name}"] = held["institutions"]
+        table[f"covered_{name}"], table[f"share_{name}"] = held["covered"], held["share"]
+        table[f"depth_2_{name}"] = held["depth_2"] + held["depth_3"]
+    table["change"] = table["covered_after"] - table["covered_before"]
+    return table
+
+
+def losers(field: Field, chosen: Flags) -> pd.DataFrame:
+    """Residents who have one within the radius today and none at the end, by township."""
+    reach = field.reach
+    had, has = (np.bincount(reach.point[s[reach.site]], minlength=reach.points) > 0 for s in (~field.new, chosen))
+    lost = np.flatnonzero(had & ~has)
+    before, after = _away_m(field, lost, ~field.new), _away_m(field, lost, chosen)
+    places = field.ready.city.places
+    townships = places[places["level"] == "township"]
+    held = townships if len(townships) else places[places["level"] == "district"]
+    at = locate(field.demand.lon[lost], field.demand.lat[lost], held)
+    table = pd.DataFrame({
+        "place": at, "residents": field.demand.residents[lost], "before_m": before, "after_m": after,
+    })  # fmt: skip
+    rows = []
+    for place, part in table[table["place"] >= 0].groupby("place"):
+        weight = part["residents"].to_numpy()
+        row = held.iloc[int(str(place))]
+        rows.append({
+            "place_id": row["id"], "name": row["name"], "residents_lost": weight.sum(),
+            "before_m": float(np.average(part["before_m"], weights=weight)),
+            "after_m": float(np.average(part["after_m"], weights=weight)), "farthest_m": float(part["after_m"].max()),
+        })  # fmt: skip
+    columns = ["place_id", "name", "residents_lost", "before_m", "after_m", "farthest_m"]
+    return pd.DataFrame(rows, columns=columns).sort_values("residents_lost", ascending=False).reset_index(drop=True)
+
+
+def _away_m(field: Field, points: Ints, chosen: Flags) -> Floats:
+    sites = field.sites.geometry[chosen]
+    demand = field.demand
+    return nearest(demand.lon[points], demand.lat[points], sites.x.to_numpy(), sites.y.to_numpy())[1]
+
+
+def entries_of(field: Field, chosen: Flags, steps: int) -> pd.DataFrame:
+    """Added sites, that which adds most first; they come in with the last step, when all caps hold."""
+    at = [int(s) for s in np.flatnonzero(chosen & field.new)]
+    cover = np.bincount(field.reach.point[(chosen & ~field.new)[field.reach.site]], minlength=field.reach.points)
+    gained: list[tuple[int, float]] = []
+    while at:
+        gains = [float(field.demand.residents[p[cover[p] == 0]].sum()) for p in map(field.reach.of, at)]
+        best = int(np.argmax(np.round(gains, 6)))
+        gained.append((at[best], gains[best]))
+        cover[field.reach.of(at.pop(best))] += 1
+    picked = [s for s, _ in gained]
+    table = pd.DataFrame(field.sites.drop(columns="geometry")).iloc[picked].reset_index(drop=True)
+    points = field.sites.geometry.iloc[picked]
+    return pd.DataFrame(
+        {
+            "order": np.arange(1, len(picked) + 1), "step": np.full(len(picked), steps), "id": table["id"],
+            "name": table["name"], "district_name": table["district_name"], "township_name": table["township_name"],
+            "residents_gained": [g for _, g in gained], "lon": points.x.to_numpy(), "lat": points.y.to_numpy(),
+        }
+    )  # fmt: skip
+
+
+def alternatives_of(
+    field: Field, limits: Limits, chosen: Flags, plans: int, *, gap: float, seconds: float
+) -> pd.DataFrame:
+    """Further plans of exits, each as good as can be and different enough from all before it."""
+    rows = []
+    apart = max(2, round(0.05 * int((~chosen & ~field.new).sum())))
+    for number, other in enumerate(
+        near_best(field, limits, chosen, plans=plans, apart=apart, gap=gap, seconds=seconds) if plans else (), start=1
+    ):
+        rows.append({
+            "plan": number, "exits": int((~other.chosen & ~field.new).sum()), "covered": other.objective,
+            "differ": int((other.chosen != chosen).sum()), "gap": other.gap,
+            "out": ";".join(np.array(field.ids)[~other.chosen & chosen]),
+            "in": ";".join(np.array(field.ids)[other.chosen & ~chosen]),
+        })  # fmt: skip
+    return pd.DataFrame(rows, columns=["plan", "exits", "covered", "differ", "gap", "out", "in"])
