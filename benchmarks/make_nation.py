@@ -1,4 +1,4 @@
-"""A simulated nation 模拟全国数据: institutions that cluster where people are, districts, residents as compressed tiles.
+"""A simulated nation 模拟全国数据: institutions where people are, districts, residents as compressed tiles.
 
 `python -m benchmarks.make_nation FOLDER --size nation --seed 15` writes places.parquet and institutions.parquet
 (GeoParquet), tiles/*.tif (Cloud-Optimised GeoTIFF, 3″ cells in degrees) and population.vrt over them. Nothing in it is
@@ -22,9 +22,9 @@ import numpy as np
 import pandas as pd
 import rasterio.shutil
 import shapely
+from affine import Affine
 from numpy.typing import NDArray
 from rasterio.io import MemoryFile
-from rasterio.transform import from_origin
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import Voronoi, cKDTree
 
@@ -57,6 +57,7 @@ class Size:
 
 
 SIZES = {
+    "tiny": Size(2, 2, 120, 150, 6),
     "s": Size(2, 2, 256, 300, 6),
     "city": Size(2, 2, 876, 500, 12),
     "province": Size(4, 3, 2048, 20_000, 110),
@@ -129,7 +130,7 @@ def _land(lon: Floats, lat: Floats, outline: shapely.Polygon) -> NDArray[np.bool
         return np.ones((len(lat), len(lon)), dtype=bool)
     if not shapely.intersects(outline, box):
         return np.zeros((len(lat), len(lon)), dtype=bool)
-    transform = from_origin(lon[0] - STEP / 2, lat[0] + STEP / 2, STEP, STEP)
+    transform = Affine(STEP, 0, lon[0] - STEP / 2, 0, -STEP, lat[0] + STEP / 2)
     from rasterio.features import geometry_mask  # noqa: PLC0415 - only at the shore
 
     return ~np.asarray(geometry_mask([outline], (len(lat), len(lon)), transform))
@@ -140,7 +141,7 @@ def write_cog(path: Path, values: NDArray[np.float32], west: float, north: float
     rows, columns = values.shape
     profile = {
         "driver": "GTiff", "width": columns, "height": rows, "count": 1, "dtype": "float32", "crs": "EPSG:4326",
-        "transform": from_origin(west, north, STEP, STEP), "nodata": NODATA,
+        "transform": Affine(STEP, 0, west, 0, -STEP, north), "nodata": NODATA,
     }  # fmt: skip
     with MemoryFile() as memory:
         with memory.open(**profile) as raster:
@@ -181,7 +182,9 @@ def districts_of(size: Size, seed: int) -> gpd.GeoDataFrame:
     rng = np.random.default_rng([seed, 3])
     land = outline_of(size)
     width, height = size.span
-    seeds = np.column_stack([WEST + rng.random(size.districts * 9) * width, NORTH - rng.random(size.districts * 9) * height])
+    seeds = np.column_stack(
+        [WEST + rng.random(size.districts * 9) * width, NORTH - rng.random(size.districts * 9) * height]
+    )
     seeds = seeds[shapely.contains_xy(land, seeds[:, 0], seeds[:, 1])]
     seeds = _apart(seeds, size.districts)
     far = np.array([[WEST - 99, NORTH], [WEST + 199, NORTH], [WEST, NORTH + 99], [WEST, NORTH - 199]])

@@ -13,7 +13,7 @@ EIGHT = np.ones((3, 3), dtype=int)
 
 def measured(values, *, share=None, holder=None):
     values = np.asarray(values, dtype=float)
-    rows, columns = values.shape
+    rows = len(values)
     cut = np.argwhere(share > 0) if share is not None else np.empty((0, 2), dtype=int)
     slot = np.full(values.shape, -1, dtype=np.int32)
     slot[cut[:, 0], cut[:, 1]] = np.arange(len(cut))

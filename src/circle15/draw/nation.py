@@ -79,7 +79,9 @@ def _map(places: gpd.GeoDataFrame, service: str, label: str) -> str:
         lambda xy: np.column_stack([(xy[:, 0] - west) * narrow * scale, (north - xy[:, 1]) * scale]),
     )
     shapes = []
-    for name, share, shape in zip(places["name"], places[f"{service}_share"], shapely.simplify(flat, _COARSE), strict=True):
+    for name, share, shape in zip(
+        places["name"], places[f"{service}_share"], shapely.simplify(flat, _COARSE), strict=True
+    ):
         fill_with = SHADES[int(np.digitize(share, SHARE_BREAKS))] if share == share else "#ffffff"  # noqa: PLR0124 - NaN
         title = f"{escape(shown(name))} {percent(None if share != share else float(share))}"  # noqa: PLR0124 - NaN
         shapes.append(f'<path d="{_path(shape)}" fill="{fill_with}"><title>{title}</title></path>')
@@ -103,7 +105,10 @@ def _table(places: gpd.GeoDataFrame, services: Sequence[str], lang: Lang) -> str
     heads = [word(f"nation.column.{c}", lang) for c in ("id", "name", "residents", "density")]
     for service in services:
         name = word(f"map.service.{service}", lang)
-        heads += [word("nation.column.institutions", lang, service=name), word("nation.column.share", lang, service=name)]
+        heads += [
+            word("nation.column.institutions", lang, service=name),
+            word("nation.column.share", lang, service=name),
+        ]
     head = "".join(f'<th scope="col"><button type="button">{escape(h)}</button></th>' for h in heads)
     rows = []
     for place in places.drop(columns="geometry").to_dict("records"):
@@ -111,9 +116,13 @@ def _table(places: gpd.GeoDataFrame, services: Sequence[str], lang: Lang) -> str
         shares = [(place[f"{s}_institutions"], place[f"{s}_share"]) for s in services]
         cells = [f"<td>{escape(shown(place['id']))}</td><td>{escape(shown(place['name']))}</td>"]
         cells += [_cell(n, f"{n:,.0f}") for n in numbers]
-        cells += [_cell(n, f"{n:,.0f}") + _cell(share, percent(None if share != share else share)) for n, share in shares]  # noqa: PLR0124 - NaN
+        cells += [_cell(n, f"{n:,.0f}") + _cell(share, percent(_known(share))) for n, share in shares]
         rows.append(f"<tr>{''.join(cells)}</tr>")
     return f'<table class="sortable"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+
+
+def _known(share: float) -> float | None:
+    return None if math.isnan(share) else float(share)
 
 
 def _cell(value: float, text: str) -> str:

@@ -212,7 +212,7 @@ class Block:
 
     @cached_property
     def cell_areas_m2(self) -> Floats:
-        """Areas (rows, columns) as the kernels take them; of a straight grid one number a row, seen from every column."""
+        """Areas (rows, columns) as the kernels take them; of a straight grid one number a row."""
         if not self.lattice.straight:
             return _viewed(self.areas_m2)
         lon, lat = (np.asarray(v) for v in self.corners)
@@ -360,7 +360,8 @@ def lay_levels(block: Block, outlines: Outlines) -> dict[int, Laid]:
     """Places on the block, level by level (position in PLACE_LEVELS)."""
     near = block.places(outlines)
     return {
-        int(level): block.lay(outlines, near[outlines.level[near] == level]) for level in np.unique(outlines.level[near])
+        int(level): block.lay(outlines, near[outlines.level[near] == level])
+        for level in np.unique(outlines.level[near])
     }
 
 
@@ -457,7 +458,7 @@ def holders(block: Block, outlines: Outlines, laid: Laid) -> NDArray[np.int32]:
     """Place (rows, columns) of one level that holds the centre of each populated cell; negative where none does."""
     label = laid.label.copy()
     cells = np.unique(laid.cell)
-    cells = cells[block.values.ravel()[cells] > 0]  # noqa: PD011 - no table
+    cells = cells[block.values.ravel()[cells] > 0]
     if len(cells):
         lon, lat = block.corners
         r, c = np.divmod(cells.astype(np.int64), block.values.shape[1])

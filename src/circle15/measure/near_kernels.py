@@ -1,6 +1,6 @@
 """How many points lie within a radius of each 圈内点数: arrays in, arrays out, compiled.
 
-Points are sorted into bands of latitude as high as the radius and by longitude within a band, so that only few pairs are
+Points are sorted into bands of latitude as high as the radius and by longitude within a band, so that few pairs are
 looked at. Distances are those of `project.metric.local_xy`, right to 2 µm at 800 m.
 """
 
@@ -18,9 +18,7 @@ _M_PER_DEGREE = 110_500.0
 
 
 @_kernel
-def _count(
-    lon: Floats, lat: Floats, start: Ints, band: Ints, radius: float, close: np.ndarray, count: Ints
-) -> int:
+def _count(lon: Floats, lat: Floats, start: Ints, band: Ints, radius: float, close: np.ndarray, count: Ints) -> int:
     """See `count_near`."""
     calls = 0
     high = (radius + 1.0) / _M_PER_DEGREE
@@ -68,7 +66,8 @@ def count_near(lon: Floats, lat: Floats, *, radius_m: float) -> tuple[Ints, Ints
     band = np.floor((lat + 90.0) / ((radius_m + 1.0) / _M_PER_DEGREE)).astype(np.int64)
     band -= band.min(initial=0) if not len(band) else band.min()
     order = np.lexsort((lon, band))
-    x, y, of = (np.ascontiguousarray(v[order]) for v in (lon, lat, band))
+    x, y = (np.ascontiguousarray(v[order], dtype=np.float64) for v in (lon, lat))
+    of = np.ascontiguousarray(band[order], dtype=np.int64)
     start = np.searchsorted(of, np.arange((of[-1] if len(of) else 0) + 2)).astype(np.int64)
     count, close = np.zeros(len(lon), np.int64), np.empty((64, 2), np.int64)
     calls = int(_count(x, y, start, of, float(radius_m), close, count))

@@ -78,8 +78,9 @@ def read_outlines(path: Path) -> tuple[gpd.GeoDataFrame, Source]:
     for column, kind in PLACE_COLUMNS.items():
         if column not in table.columns:
             table[column] = np.nan if kind == "float64" else ""
-    table = table[[*PLACE_COLUMNS, table.geometry.name]].rename_geometry("geometry").set_crs(CRS, allow_override=True)
-    return table.reset_index(drop=True), _source("places", path, "wgs84")
+    shapes = np.asarray(table.geometry.array, dtype=object)
+    kept = gpd.GeoDataFrame(table[[*PLACE_COLUMNS]].reset_index(drop=True), geometry=shapes, crs=CRS)
+    return kept, _source("places", path, "wgs84")
 
 
 def _table(path: Path, wanted: tuple[str, ...]) -> tuple[pa.Table, pa.ChunkedArray, Faults]:

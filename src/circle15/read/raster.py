@@ -177,7 +177,8 @@ def read_block(plan: RasterPlan, window: tuple[int, int, int, int]) -> tuple[npt
             values, valid = _values(raster, at, plan.nodata)
             values[~valid] = np.nan
             return values, np.nan
-        values = raster.read(1, window=at, out_dtype="float64")
+        with rasterio.Env(GDAL_CACHEMAX=_CACHE_MIB):
+            values = raster.read(1, window=at, out_dtype="float64")
     except RasterioError as fault:
         raise fail(plan.path, "file_unreadable", params={"reason": str(fault)}) from fault
     declared = np.nan if raster.nodata is None else float(raster.nodata)
@@ -187,6 +188,7 @@ def read_block(plan: RasterPlan, window: tuple[int, int, int, int]) -> tuple[npt
     return values, declared
 
 
+_CACHE_MIB = 64  # of decoded tiles; each is read once, and GDAL would keep a twentieth of the memory
 _OPEN = threading.local()
 
 

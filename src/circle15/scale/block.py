@@ -91,7 +91,7 @@ def _gaps(task: Task, block: Block, covers: list[Cover], levels: dict[int, Laid]
         kept = np.flatnonzero(keep)
         found[f"gap{s}"], found[f"seat{s}"] = sums[kept], seat[kept]
         found[f"holder{s}"] = holder.ravel()[seat[kept]].astype(np.int64)
-        found[f"sides{s}"] = np.concatenate([number[side] for side in sides]).astype(np.int32)
+        found[f"sides{s}"] = np.concatenate([number[side] for side in sides]).astype(np.int64)
     return found
 
 

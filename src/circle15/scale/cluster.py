@@ -1,7 +1,8 @@
 """The same blocks on many processors or machines 多机测算: dask.distributed, nothing home-made.
 
 Each worker reads its blocks from shared storage by the raster's own path; everything else is scattered to it once.
-Results come back to the process that asked, which alone writes. A worker that dies loses its block, and another does it.
+Results come back to the process that asked, which alone writes. The block of a worker that dies
+is done by another.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import platform
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import version
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from circle15 import __version__
@@ -47,8 +50,6 @@ def run_on(cluster: Cluster, task: Task, numbers: Sequence[int]) -> Iterator[tup
         What a worker says of the raster.
     """
     with _client(cluster) as client:
-        from distributed import as_completed  # noqa: PLC0415 - an extra, needed here only
-
         there = client.scatter(task, broadcast=True, hash=False)
         waiting = iter(numbers)
         held = max(sum(client.nthreads().values()), 1) * _AHEAD
@@ -56,7 +57,7 @@ def run_on(cluster: Cluster, task: Task, numbers: Sequence[int]) -> Iterator[tup
         def submit(number: int) -> Any:  # noqa: ANN401 - a future of an untyped library
             return client.submit(measure_there, there, number, pure=False, retries=_TRIES)
 
-        running = as_completed([submit(n) for n, _ in zip(waiting, range(held), strict=False)])
+        running = _distributed().as_completed([submit(n) for n in islice(waiting, held)])
         for future in running:
             number, result, problems = _result_of(future)
             future.release()
@@ -69,11 +70,10 @@ def run_on(cluster: Cluster, task: Task, numbers: Sequence[int]) -> Iterator[tup
 
 
 def _result_of(future: Any) -> tuple[int, Result, tuple[Problem, ...]]:  # noqa: ANN401 - an untyped library
-    from distributed.scheduler import KilledWorker  # noqa: PLC0415 - an extra, needed here only
-
+    killed: type[Exception] = _distributed().scheduler.KilledWorker
     try:
         found: tuple[int, Result, tuple[Problem, ...]] = future.result()
-    except (KilledWorker, OSError) as fault:
+    except (killed, OSError) as fault:
         raise UsageError(Problem("scale.cluster_lost", params={"reason": str(fault)})) from fault
     return found
 
@@ -86,24 +86,28 @@ def measure_there(task: Task, number: int) -> tuple[int, Result, tuple[Problem, 
         return number, {}, error.problems
 
 
-@contextmanager
-def _client(cluster: Cluster) -> Iterator[Any]:
+def _distributed() -> Any:  # noqa: ANN401 - an untyped library, and an extra
     try:
-        from distributed import Client, LocalCluster  # noqa: PLC0415 - an extra, needed here only
+        return import_module("distributed")
     except ImportError as fault:
         raise UsageError(Problem("scale.no_distributed")) from fault
+
+
+@contextmanager
+def _client(cluster: Cluster) -> Iterator[Any]:
+    distributed = _distributed()
     if not cluster.scheduler:
         with (
-            LocalCluster(
+            distributed.LocalCluster(
                 n_workers=cluster.workers, threads_per_worker=1, dashboard_address=None, memory_limit=0,
                 silence_logs=50,
             ) as local,
-            Client(local) as client,
+            distributed.Client(local) as client,
         ):  # fmt: skip
             yield client
         return
     try:
-        client = Client(cluster.scheduler, timeout=_CONNECT_S)
+        client = distributed.Client(cluster.scheduler, timeout=_CONNECT_S)
     except (OSError, TimeoutError, ValueError) as fault:
         raise UsageError(Problem("scale.no_cluster", value=cluster.scheduler, params={"reason": str(fault)})) from fault
     with client:

@@ -113,7 +113,7 @@ class _Patches:
             return
         r, c, rows, columns = self._task.windows[number]
         seat = found[f"seat{self._service}"].astype(np.int64)
-        self._sums.append(found[f"gap{self._service}"])
+        self._sums.append(found[f"gap{self._service}"].astype(np.float64))
         self._where.append(
             np.column_stack([seat // columns + r, seat % columns + c, found[f"holder{self._service}"]]).astype(np.int64)
         )

@@ -35,8 +35,9 @@ _PACKAGES = ("numpy", "numba", "geopandas", "shapely", "pyproj", "rasterio", "py
 def places_table(inputs: Inputs, sums: Sums) -> gpd.GeoDataFrame:
     """One row a place: ground, residents, density, and for each service institutions, residents by depth of cover.
 
-    Columns `<service>_institutions`, `_covered`, `_share` (NaN without residents), `_depth_0` … `_depth_3` (people under
-    exactly 0, 1, 2 and at least 3 circles). `land_km2` leaves out ground without data, and ground beyond the raster.
+    Columns `<service>_institutions`, `_covered`, `_share` (NaN without residents), `_depth_0` … `_depth_3` (people
+    under exactly 0, 1, 2 and at least 3 circles). `land_km2` leaves out ground
+    without data and beyond the raster.
     """
     task = inputs.task
     table = task.places[["id", "name", "level", "parent"]].copy()
@@ -149,7 +150,7 @@ def write_results(inputs: Inputs, sums: Sums, out: Path, *, plan: Plan, lang: La
     return [
         write_outlines(out / "places.parquet", places),
         write_points(out / "institutions.parquet", columns, task.lon, task.lat),
-        write_points(out / "gaps.parquet", {c: gaps[c].to_numpy() for c in gaps}, degrees["lon"], degrees["lat"]),
+        write_points(out / "gaps.parquet", {str(c): gaps[c].to_numpy() for c in gaps}, degrees["lon"], degrees["lat"]),
         write_text(out / "nation.html", draw_nation(places, gaps, task.services, radius_m=task.radius_m, lang=lang)),
         write_run_record(out / "nation_run.json", _record(inputs, plan)),
     ]

@@ -87,7 +87,7 @@ class Task:
     @cached_property
     def across(self) -> int:
         """Blocks side by side."""
-        return -(-self.raster.window.width // self.raster.block)
+        return int(-(-self.raster.window.width // self.raster.block))
 
     @cached_property
     def key(self) -> str:

@@ -19,9 +19,7 @@ from circle15.write.files import write_whole
 _POINT_BYTES = 21
 
 
-def write_points(
-    path: Path, columns: Mapping[str, Any], lon: NDArray[np.float64], lat: NDArray[np.float64]
-) -> Path:
+def write_points(path: Path, columns: Mapping[str, Any], lon: NDArray[np.float64], lat: NDArray[np.float64]) -> Path:
     """Write columns (n,) and points in WGS 84 degrees, without making a geometry of each."""
     said = {
         "version": "1.0.0",
