@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
-from circle15.draw.overview import SHADES, SHARE_BREAKS, percent, shade_key
 from circle15.draw.pack import shown
 from circle15.draw.page import assemble_page, fill, read_asset
 from circle15.words import word
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 _WIDTH = 900.0
 _COARSE = 1.2  # an outline strays by no more than this on the drawing
 _LISTED_GAPS = 10
+SHADES = ("#f4f1ea", "#f6dfc8", "#f1c49a", "#e8a66c", "#dc8743")
+SHARE_BREAKS = (0.2, 0.4, 0.6, 0.8)
 
 
 def draw_nation(
@@ -66,7 +67,7 @@ def draw_nation(
     body = body.replace("<!--gaps-->", _gap_rows(gaps, lang))
     return assemble_page(
         shell=None, lang=lang, title=slots["title"], body=body, styles=[read_asset("nation.css")],
-        scripts=[read_asset("nation.js")], data={},
+        scripts=[read_asset("nation.js")], blocks={},
     )  # fmt: skip
 
 
@@ -89,6 +90,22 @@ def _map(places: gpd.GeoDataFrame, service: str, label: str) -> str:
     return (
         f'<svg class="overview" viewBox="-4 -4 {_WIDTH + 8:.0f} {height + 8:.0f}" role="img" '
         f'aria-label="{escape(label)}">{"".join(shapes)}</svg>'
+    )
+
+
+def percent(share: float | None) -> str:
+    """A share with one decimal, a dash where there is none."""
+    return "—" if share is None else f"{100.0 * share:.1f}%"
+
+
+def shade_key() -> str:
+    """Swatches of the shades with their bounds."""
+    bounds = [0, *(round(100 * b) for b in SHARE_BREAKS), 100]
+    pairs = zip(SHADES, bounds[:-1], bounds[1:], strict=True)
+    return "".join(
+        f'<span><svg viewBox="0 0 18 11" width="18" height="11" aria-hidden="true"><rect width="18" height="11" '
+        f'fill="{shade}"/></svg>{low}–{high}%</span>'
+        for shade, low, high in pairs
     )
 
 
