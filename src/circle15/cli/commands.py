@@ -116,7 +116,15 @@ def build_app(lang: Lang) -> click.Group:
                 "--version", key="version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version
             ),
         ],
-        commands=[_assess(make), _map(make), _site(make), _gaps(make), _check_data(make), _check_plan(make)],
+        commands=[
+            _assess(make),
+            _map(make),
+            _site(make),
+            _gaps(make),
+            _walk(make),
+            _check_data(make),
+            _check_plan(make),
+        ],
     )
 
 
@@ -139,6 +147,13 @@ def _map(make: Maker) -> LocalCommand:
 
 def _gaps(make: Maker) -> LocalCommand:
     return make.command("gaps", "assess:list_gaps", *make.city(), make.service(), make.least(), make.out())
+
+
+def _walk(make: Maker) -> LocalCommand:
+    time = click.FloatRange(min=0, min_open=True)
+    minutes = make.option("--minutes", key="minutes", type=time, default=15.0, show_default=True)
+    params = [*make.city(), make.streets(), make.services(), minutes, make.least(), make.out()]
+    return make.command("walk", "walk:walk", *params)
 
 
 def _site(make: Maker) -> LocalCommand:
