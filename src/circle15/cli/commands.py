@@ -183,7 +183,9 @@ def _site(make: Maker) -> LocalCommand:
 
 def _check_data(make: Maker) -> LocalCommand:
     out = make.option("--out", key="check_out", metavar="FILE.xlsx")
-    return make.command("check-data", "check:check_data", *make.city(), out)
+    page = make.option("--map", "suspects_map", key="check_map", metavar="FILE.html")
+    corrected = make.option("--corrected", key="check_corrected", metavar="FILE.xlsx")
+    return make.command("check-data", "check:check_data", *make.city(), out, page, corrected)
 
 
 def _check_plan(make: Maker) -> LocalCommand:

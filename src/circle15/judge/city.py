@@ -11,6 +11,7 @@ import pandas as pd
 
 from circle15.judge.areas import Bid, area_column, judge_area, known_of
 from circle15.judge.circles import circle_findings, circle_of_site, grouped, with_caps
+from circle15.judge.columns import columns_of, words
 from circle15.judge.conditions import Site
 from circle15.judge.effects import suspended
 from circle15.judge.findings import CHECKLIST, checklist_card, finding, in_order
@@ -135,7 +136,7 @@ def _plain_circles(rule: CircleLimit, city: _Standing) -> list[Finding]:
     for own in _dicts(city.rows[city.rows["id"].astype(str).isin(city.elsewhere)]):
         name = str(own["id"])
         there = [
-            (other, next(iter(circle_findings(city.plan, rule, pd.DataFrame([other]), city.near)), None))
+            (other, next(iter(circle_findings(city.plan, rule, columns_of([other]), city.near)), None))
             for other in city.elsewhere[name]
         ]
         one = either(city.plan, own, here.get(name), there)
@@ -148,7 +149,7 @@ def _own_circles(rule: CircleLimit, city: _Standing, around: Around) -> list[Fin
     if (rule.distance == "walking" and not city.on_foot) or (rule.max is None and not rule.max_steps):
         return []
     rows = city.rows
-    tagged = bears(rows["tags"].fillna("").astype(str).to_numpy(dtype=object), rule.tags)
+    tagged = bears(words(rows, "tags"), rule.tags)
     served = rows["service"].isin(rule.services).to_numpy(dtype=bool) & tagged
     found = []
     for own in _dicts(rows[served]):
@@ -165,7 +166,7 @@ def _own_circle(
 ) -> Finding | None:
     bid = Bid(str(row["id"]), str(row["service"]), text(row.get("tags")), level=text(row.get("level")))
     given = Site(city.plan, row, bid, city.totals, near, city.inputs, city.series, text(row.get("density_class")))
-    tested = circle_of_site(rule, given, pd.DataFrame([row]), frozenset())
+    tested = circle_of_site(rule, given, columns_of([row]), frozenset())
     name = text(row.get("name"))
     return next((replace(f, ground_name=name) for f in tested if f.ground != CHECKLIST), None)
 

@@ -13,7 +13,7 @@ import numpy as np
 import shapely
 
 from circle15.measure.cells import CellArrays, disc_fractions, pack_cells
-from circle15.measure.circles import land_within_km2
+from circle15.measure.circles import boxes_about, land_within_km2
 from circle15.measure.density import LEVELS, place_densities
 from circle15.project.metric import PointTree, areas_m2
 
@@ -118,6 +118,20 @@ class Ground:
         out["density_cell_per_km2"] = self._cell_densities(points)
         out["township_settings"] = np.append(self._levels["township"].words["settings"], "")[held["township"]]
         return out
+
+    def alone(self, point: shapely.Point, accuracy_m: float) -> bool:
+        """Whether no border of a place can lie within `accuracy_m` of a point (a quick look; False proves nothing)."""
+        (box,) = boxes_about(np.array([point.x]), np.array([point.y]), accuracy_m)
+        return not len(self._borders.query(box, predicate="intersects"))
+
+    @cached_property
+    def _borders(self) -> shapely.STRtree:
+        """Pieces of all outlines, short enough for a tree to tell them apart."""
+        lines = shapely.get_parts(shapely.boundary(np.asarray(self.places.geometry.array, dtype=object)))
+        xy, line = shapely.get_coordinates(lines, return_index=True)
+        follows = np.flatnonzero(line[1:] == line[:-1])
+        pieces = shapely.linestrings(np.stack([xy[follows], xy[follows + 1]], axis=1))
+        return shapely.STRtree(np.asarray(pieces, dtype=object))
 
     def _cell_densities(self, points: NDArray[np.object_]) -> FloatArray:
         placed = ~(shapely.is_missing(points) | shapely.is_empty(points))

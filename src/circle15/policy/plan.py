@@ -81,7 +81,10 @@ class Plan(Record):
 
     def rule(self, rule_id: str) -> Rule:
         """The rule of an id; KeyError where there is none."""
-        return {r.id: r for r in self.rules}[rule_id]
+        found = next((r for r in self.rules if r.id == rule_id), None)
+        if found is None:
+            raise KeyError(rule_id)
+        return found
 
     def circle_rules(self) -> tuple[CircleLimit, ...]:
         """Rules over the circle, in the order of the plan."""

@@ -17,7 +17,7 @@ from circle15.read.datum_evidence import better_datum, datum_evidence
 from circle15.read.faults import listed
 from circle15.read.people import PeopleCheck, check_people
 from circle15.read.positions import Examination, examine
-from circle15.schema import Assumption, City, Correction, Datum, SheetCount, Streets
+from circle15.schema import Assumption, City, Correction, Datum, SheetCount
 
 _ROWS = ("outside", "division", "unit", "address", "strayed")
 _GROUPS = ("duplicate", "same_name", "pair", "road", "stack")
@@ -53,7 +53,7 @@ class DataCheck:
     people: PeopleCheck | None = None
 
 
-def check_data(config: CityFiles, *, streets: Streets | None = None) -> DataCheck:
+def check_data(config: CityFiles) -> DataCheck:
     """Check a city's files and how they fit each other; never raises for faults of the input.
 
     Rows of the register with errors are named and left out of the cross-checks, which need every part to be readable.
@@ -62,7 +62,7 @@ def check_data(config: CityFiles, *, streets: Streets | None = None) -> DataChec
     if reading is None:
         return DataCheck(_errors_first(problems))
     file = Path(config.institutions.file).name
-    found = cross_checks(reading.city, datum=config.institutions.datum, file=file, reading=reading, streets=streets)
+    found = cross_checks(reading.city, datum=config.institutions.datum, file=file, reading=reading)
     return DataCheck(
         _errors_first([*problems, *found.problems]),
         city=reading.city,
@@ -80,12 +80,10 @@ def check_city(config: CityFiles) -> tuple[Problem, ...]:
     return check_data(config).problems
 
 
-def cross_checks(
-    city: City, *, datum: Datum, file: str, reading: CityReading | None = None, streets: Streets | None = None
-) -> DataCheck:
+def cross_checks(city: City, *, datum: Datum, file: str, reading: CityReading | None = None) -> DataCheck:
     """How institutions, places and residents of a city fit each other; all of it warnings."""
     examined = examine(city.institutions, city.places) if reading is None else reading.examination
-    evidence = datum_evidence(city.institutions, city.places, datum, streets=streets)
+    evidence = datum_evidence(city.institutions, city.places, datum, streets=city.streets)
     people = check_people(city, None if reading is None else reading.scaling)
     found: list[Problem] = []
     found += _datum(evidence, datum, file)
