@@ -315,6 +315,8 @@ class Prepared:
         _, near, metres = self._everyone.within(lon, lat, reach_m)
         ways: dict[str, dict[Any, Any]] = {}
         nowhere: dict[Any, Any] = {}
+        if walking is None and self.foot is not None:
+            walking = self._walking((float(lon[0]), float(lat[0])), accuracy_m)
         if walking is not None:
             ways = {str(r["id"]): r for r in walking.to_dict("records")}
             nowhere = dict.fromkeys(walking.columns.drop("id"), np.nan)
