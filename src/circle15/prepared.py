@@ -23,17 +23,21 @@ from circle15.judge.inputs import Inputs
 from circle15.judge.limits import circle_caps
 from circle15.judge.verdict import judge_site
 from circle15.measure.circles import lonlat, measure_circles, residents_within
+from circle15.measure.coverage import measure_coverage
 from circle15.measure.density import measure_density
 from circle15.measure.ground import Ground
 from circle15.measure.position import circle_bounds, points_within_error
 from circle15.measure.totals import measure_totals, place_ids
 from circle15.measure.walking_circles import Both, OnFoot, walking_to
 from circle15.policy.plan import Plan, check_places, mark_places
+from circle15.policy.rules import Target
 from circle15.project.datum import to_wgs84
 from circle15.project.metric import PointTree
 from circle15.schema import CRS, DATUMS, POSITION_ACCURACY_M, SERVICES, City, Datum, Population, Verdict
 
 PROPOSED_ID = "proposed"
+COVERAGE = "coverage_share"
+"""Measure of a goal that is measured here: share of the residents within the circle of a service 服务人口覆盖率."""
 
 Floats = NDArray[np.float64]
 Objects = NDArray[np.object_]
@@ -74,8 +78,20 @@ class Prepared:
 
     @cached_property
     def totals(self) -> pd.DataFrame:
-        """One row a place: residents, ground, institutions (measure/totals.py)."""
-        return measure_totals(self.city.places, self.city.population, self.city.institutions, services=SERVICES)
+        """One row a place: residents, ground, institutions; coverage where a goal of the plan asks for it."""
+        city = self.city
+        table = measure_totals(city.places, city.population, city.institutions, services=SERVICES)
+        asked = {s for r in self.plan.rules if isinstance(r, Target) and r.measure == COVERAGE for s in r.services}
+        if asked:
+            radius_m = self.plan.circle.radius_m
+            wanted = [s for s in SERVICES if s in asked]
+            covered = measure_coverage(
+                city.population, city.institutions, city.places, radius_m=radius_m, services=wanted
+            )
+            for service in wanted:
+                shares = covered[covered["service"] == service].set_index("place_id")["share"]
+                table[f"{COVERAGE}_{service}"] = table["place_id"].map(shares).astype(float)
+        return table
 
     @cached_property
     def inputs(self) -> Inputs:

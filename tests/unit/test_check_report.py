@@ -139,3 +139,22 @@ def test_map_lists_filters_and_shows(checked, tmp_path):
         assert page.locator("#list button").count() == 2
         browser.close()
     assert said == []
+
+
+def test_denominators_are_joined_by_code_or_name_and_mismatches_named(checked, tmp_path, capsys):
+    table = tmp_path / "insured.csv"
+    table.write_text(
+        "区划代码,名称,参保人数,备注\n640502,沙坡头区,70000,\n,中宁县,6000,估\n640502,中宁县,1,\n999999,别县,5,\n",
+        encoding="utf-8",
+    )
+    checked("--denominators", str(table))
+    said = capsys.readouterr().out
+    book = openpyxl.load_workbook(tmp_path / "out" / "r.xlsx")
+    rows = rows_of(book, "check.sheet.denominators")
+    assert [(r["名称"], r["参保人数"]) for r in rows] == [("沙坡头区", 70000), ("中宁县", 6000)]
+    told = {p["问题"][:12]: (p["行号"], p["值"]) for p in rows_of(book, "workbook.sheet.problems") if p["文件"] == "insured.csv"}  # fmt: skip
+    assert set(told.values()) == {(4, "640502 中宁县"), (5, "999999 别县"), (4, "沙坡头区"), (None, "海原县")}
+    assert "insured.csv" in said
+    table.write_text("甲,乙\n1,2\n", encoding="utf-8")
+    assert checked("--denominators", str(table))[0] == 1
+    assert "甲" in capsys.readouterr().out

@@ -324,9 +324,12 @@ def test_shenyang_at_or_below_fundable_no_release_is_needed(case, pick):
 def test_shenyang_agglomeration_decides_the_share(case, pick, here, over):
     # the same residents on both sides: more than half of all outpatient institutions is a surplus
     drawn = case(load_plan("shenyang"), districts=CORE)
-    drawn.institution(service="outpatient", number=here).institution(service="outpatient", district=1, number=2)
-    events = [{"date": dt.date(2025, 6, 1), "event": "exit", "service": "outpatient", "place_id": "D0"}]
-    given = drawn.judge(service="outpatient", indicators=[], events=events, as_of=DAY)
+    pooled = {"service": "outpatient", "tags": "outpatient_pooled"}
+    drawn.institution(number=here, **pooled).institution(district=1, number=2, **pooled)
+    drawn.institution(service="outpatient", number=9)  # not pooled: neither counted nor released
+    events = [{"date": dt.date(2025, 6, d), "event": "exit", "service": "outpatient", "place_id": "D0", "tags": tag}
+              for d, tag in ((1, "outpatient_pooled"), (2, ""), (3, ""))]  # fmt: skip
+    given = drawn.judge(service="outpatient", tags="outpatient_pooled", indicators=[], events=events, as_of=DAY)
     rule, other = ("outpatient.over", "outpatient.under") if over else ("outpatient.under", "outpatient.over")
     assert pick(given, rule).limit == (0 if over else 1)
     assert pick(given, other).evidence.notes == ("condition_not_met",)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from circle15.cli.load import beside, day_of, load, tell_written
+from circle15.cli.load import beside, day_of, load, tell_written, url_of
 from circle15.cli.words import StepBar
 from circle15.draw.index import draw_index
 from circle15.draw.map import draw_district
@@ -19,10 +19,19 @@ from circle15.study import assess, find_service_gaps, provenance
 from circle15.words import Lang
 from circle15.write.files import page_names, safe_file_name, write_text
 from circle15.write.report import write_assessment, write_gaps
+from circle15.write.results import write_results
 from circle15.write.summary import gap_lines, summary_lines
 
 
-def assess_city(*, lang: Lang, services: tuple[str, ...], min_residents: float, out: str, **inputs: Any) -> None:  # noqa: ANN401
+def assess_city(
+    *,
+    lang: Lang,
+    services: tuple[str, ...],
+    min_residents: float,
+    out: str,
+    to: str | None = None,
+    **inputs: Any,  # noqa: ANN401
+) -> None:
     """Measure and judge a city; tables and a summary."""
     plan, city, told = _loaded(lang, inputs)
     with StepBar(lang) as bar:
@@ -33,6 +42,8 @@ def assess_city(*, lang: Lang, services: tuple[str, ...], min_residents: float, 
     for service in services or _first_service(result.services):
         click.echo("\n".join(summary_lines(result, service=service, lang=lang)))
     tell_written(written, lang)
+    if to is not None:
+        click.echo(f"  {write_results(to, result, lang=lang)}")
 
 
 def map_city(
@@ -88,6 +99,7 @@ def list_gaps(*, lang: Lang, service: str, min_residents: float, out: str, **inp
 def _loaded(lang: Lang, inputs: dict[str, Any]) -> tuple[Plan, City, dict[str, Any]]:
     """Plan and city, and what is told beside them: indicators, events, the day."""
     asked = {key: inputs.pop(key) for key in ("as_of", "indicators", "events")}
+    asked["database"] = url_of(asked, inputs)
     plan, city = load(lang, inputs)
     city, told = beside(plan, city, asked, lang)
     return plan, city, told | {"as_of": day_of(asked)}

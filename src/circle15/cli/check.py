@@ -33,11 +33,12 @@ def check_data(
     out: str | None,
     suspects_map: str | None,
     corrected: str | None,
+    denominators: str | None,
     **inputs: Any,  # noqa: ANN401
 ) -> int:
     """Say everything that is wrong with the inputs; report, map and corrected copy where asked."""
     files = files_of(inputs)
-    found = check_files(files)
+    found = check_files(files, denominators=denominators)
     problems = found.problems
     for problem in problems:
         click.echo(f"[{word(f'columns.severities.{problem.severity}', lang)}] {word_problem(problem, lang)}")
@@ -87,6 +88,7 @@ def content_of(found: DataCheck) -> CheckContent:
         evidence=found.evidence,
         suspects=found.suspects,
         people=pd.DataFrame() if people is None else people.totals,
+        denominators=found.denominators,
         outside=(0, 0.0) if people is None else (people.outside_cells, people.outside_residents),
     )
 

@@ -49,6 +49,7 @@ class Maker:
             self.option("--institutions", key="institutions", metavar="FILE"),
             self.option("--places", key="places", metavar="FILE", multiple=True),
             self.option("--population", key="population", metavar="FILE"),
+            self.option("--database", key="database", metavar="URL"),
             self.option("--register-datum", key="register_datum", type=click.Choice(DATUMS)),
             self.option("--plan", key="plan", metavar="ID|FILE"),
             self.option("--scale-to", key="scale_to", type=click.Choice(PLACE_LEVELS)),
@@ -135,7 +136,8 @@ def _show_version(context: click.Context, _option: click.Parameter, value: objec
 
 
 def _assess(make: Maker) -> LocalCommand:
-    params = [*make.city(), *make.evidence(), make.services(), make.least(), make.out()]
+    to = make.option("--to", key="results_to", metavar="URL|FILE.gpkg")
+    params = [*make.city(), *make.evidence(), make.services(), make.least(), make.out(), to]
     return make.command("assess", "assess:assess_city", *params)
 
 
@@ -185,7 +187,8 @@ def _check_data(make: Maker) -> LocalCommand:
     out = make.option("--out", key="check_out", metavar="FILE.xlsx")
     page = make.option("--map", "suspects_map", key="check_map", metavar="FILE.html")
     corrected = make.option("--corrected", key="check_corrected", metavar="FILE.xlsx")
-    return make.command("check-data", "check:check_data", *make.city(), out, page, corrected)
+    beside = make.option("--denominators", key="check_denominators", metavar="FILE.xlsx|FILE.csv")
+    return make.command("check-data", "check:check_data", *make.city(), beside, out, page, corrected)
 
 
 def _check_plan(make: Maker) -> LocalCommand:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from circle15.judge.areas import step_limit
+from circle15.judge.areas import rounded, step_limit
 from circle15.judge.columns import Table, columns_of, height, taken, values, words
 from circle15.judge.conditions import Site, conditions
 from circle15.judge.effects import card
@@ -20,9 +20,9 @@ from circle15.judge.limits import (
     UNKNOWN,
     cap_columns,
     circle_caps,
-    circle_computable,
     circle_rule_holds,
     judge_circle,
+    plain_circle,
 )
 from circle15.judge.memo import once
 from circle15.judge.on_foot import any_walked, far_of, limit_of, other_way, told, undecided, with_second_opinion
@@ -40,12 +40,18 @@ if TYPE_CHECKING:
 
 def circle_of_site(rule: CircleLimit, site: Site, row: Table, exceeding: frozenset[str]) -> list[Finding]:
     """The finding of a circle rule on a proposed site; none where the rule does not hold there."""
-    if circle_computable(rule):
+    if plain_circle(site.plan, rule):
         counted, apart, _ = _counted(rule, site, exceeding)
         found = circle_findings(site.plan, rule, row, {site.bid.site_id: counted})
         return [replace(f, evidence=replace(f.evidence, apart=apart)) for f in found]
-    density = circle_rule_holds(rule.model_copy(update={"tags": ()}), row, words(row, "density_class"))
-    elsewhere = rule.model_copy(update={"where": Where(zones=rule.where.zones, areas=rule.where.areas)})
+    by_density = {c.id for c in site.plan.density_classes}
+    given = rule.where.place_class if rule.where.place_class not in by_density else None
+    plain = rule.model_copy(update={"tags": (), "where": rule.where.model_copy(update={"place_class": None})})
+    density = circle_rule_holds(
+        plain if given else rule.model_copy(update={"tags": ()}), row, words(row, "density_class")
+    )
+    where = Where(zones=rule.where.zones, areas=rule.where.areas, place_class=given)
+    elsewhere = rule.model_copy(update={"where": where})
     fits = conditions(elsewhere, site)
     if fits is State.NO:
         return [card(rule, site, "does_not_apply")]
@@ -87,9 +93,13 @@ def _site_circle(rule: CircleLimit, site: Site, around: _Around) -> Finding:
 
 
 def _most(rule: CircleLimit, site: Site) -> tuple[int | None, tuple[str, ...]]:
-    if not rule.max_steps:
+    if not rule.max_steps and rule.max_rate is None:
         return rule.max, ()
-    limit = step_limit(rule.max_steps, _float(site.row.get("residents_within"), np.nan))
+    residents = _float(site.row.get("residents_within"), np.nan)
+    if rule.max_rate is not None and rule.rate_per is not None:
+        limit = rounded(rule.max_rate * residents / rule.rate_per, rule.rounding)
+    else:
+        limit = step_limit(rule.max_steps, residents)
     return (None, ("count_missing",)) if np.isnan(limit) else (int(limit), ())
 
 

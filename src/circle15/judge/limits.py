@@ -108,7 +108,8 @@ def circle_rule_holds(
 
 def circle_computable(rule: CircleLimit) -> bool:
     """Whether straight-line counts of one service in the plan's circle decide the rule (no number printed: REVIEW)."""
-    plain = rule.like == "service" and rule.reach == "radius" and rule.distance == "straight"
+    by_residents = rule.max_rate is not None
+    plain = not by_residents and rule.like == "service" and rule.reach == "radius" and rule.distance == "straight"
     more = (
         rule.tags,
         rule.same,
@@ -120,6 +121,12 @@ def circle_computable(rule: CircleLimit) -> bool:
         rule.where.areas,
     )
     return plain and not any(more) and rule.radius_m is None and rule.at_radius == "inside"
+
+
+def plain_circle(plan: Plan, rule: CircleLimit) -> bool:
+    """As `circle_computable`, and on ground that the density decides, not on a class that the bureau fills in."""
+    by_density = {None, *(c.id for c in plan.density_classes)}
+    return circle_computable(rule) and rule.where.place_class in by_density
 
 
 def circle_caps(plan: Plan, sites: pd.DataFrame) -> pd.DataFrame:

@@ -130,6 +130,8 @@ def _area_of_site(rule: AreaLimit, site: Site) -> list[Finding]:
     """Findings over the place of the rule's level that holds the site; NO_DATA where none is known."""
     if area_column(rule) is None and site.inputs.register is None:
         return [card(rule, site)]
+    if any(site.get(column) is None for column in rule.same):
+        return [card(rule, site, "attribute_missing")]
     fits = conditions(
         rule.model_copy(update={"tags": (), "where": Where(zones=rule.where.zones, areas=rule.where.areas)}), site
     )
@@ -140,7 +142,10 @@ def _area_of_site(rule: AreaLimit, site: Site) -> list[Finding]:
         return [place_unknown(rule, subject=site.bid.site_id)]
     if not holds_at(rule.where, place):
         return []
-    known = known_of(rule, plan=site.plan, place=place, totals=site.totals, inputs=site.inputs, series=site.series)
+    known = known_of(
+        rule, plan=site.plan, place=place, totals=site.totals, inputs=site.inputs, series=site.figures,
+        like={column: site.get(column) for column in rule.same},
+    )  # fmt: skip
     found = judge_area(rule, place=place, bid=site.bid, known=known)
     if fits is State.UNKNOWN:
         found = tuple(_asking(f, "attribute_missing") for f in found)

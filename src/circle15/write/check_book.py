@@ -15,7 +15,7 @@ from circle15.errors import Problem
 from circle15.schema import Assumption, Correction, SheetCount
 from circle15.words import Lang, catalogue, safe, word
 from circle15.write.report import marks_of, problem_rows
-from circle15.write.tables import PROBLEMS, Column
+from circle15.write.tables import PROBLEMS, Column, Titled
 from circle15.write.workbook import Sheet, write_workbook
 
 ASSUMPTIONS: tuple[Column, ...] = (
@@ -73,7 +73,7 @@ class CheckContent:
     suspects: pd.DataFrame = field(default_factory=pd.DataFrame)
     people: pd.DataFrame = field(default_factory=pd.DataFrame)
     outside: tuple[int, float] = (0, 0.0)
-    mismatches: pd.DataFrame = field(default_factory=pd.DataFrame)
+    denominators: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def write_check(path: Path, content: CheckContent, *, city: str, simulated: bool, lang: Lang) -> Path:
@@ -90,6 +90,8 @@ def write_check(path: Path, content: CheckContent, *, city: str, simulated: bool
         sheets.append(_sheet("corrections", correction_rows(content.corrections), CORRECTIONS, lang))
     if len(content.people):
         sheets.append(_sheet("people", content.people.rename(columns=_checked(content.people, PEOPLE)), PEOPLE, lang))
+    if len(content.denominators):
+        sheets.append(_denominators(content.denominators, lang))
     if len(content.evidence):
         evidence = content.evidence.assign(fitting=content.evidence["fitting"].astype("float64"))
         sheets.append(_sheet("datum", evidence.rename(columns=_checked(evidence, DATUM)), DATUM, lang))
@@ -97,6 +99,14 @@ def write_check(path: Path, content: CheckContent, *, city: str, simulated: bool
         sheets.append(_sheet("doubtful", doubtful_rows(content.institutions, content.suspects), DOUBTFUL, lang))
     title = word("workbook.title.check", lang, city=city)
     return write_workbook(path, sheets, lang=lang, title=title, marks=marks_of(simulated=simulated, lang=lang))
+
+
+def _denominators(table: pd.DataFrame, lang: Lang) -> Sheet:
+    """Denominators by place, under the headings of their own table."""
+    given = [c for c in table.columns if c not in {"place_id", "name", "level", "official"}]
+    renamed = table.rename(columns={"official": "check.official"} | {c: f"n{i}" for i, c in enumerate(given)})
+    columns = [PEOPLE[0], PEOPLE[1], PEOPLE[2], *(Titled(f"n{i}", "count", 14, title=c) for i, c in enumerate(given))]
+    return _sheet("denominators", renamed, columns, lang)
 
 
 def _sheet(name: str, table: pd.DataFrame, columns: Sequence[Column], lang: Lang, *, key: str = "check") -> Sheet:

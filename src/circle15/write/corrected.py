@@ -12,20 +12,8 @@ from circle15.errors import Problem, UsageError
 from circle15.schema import Correction
 from circle15.words import Lang, word
 from circle15.write.report import marks_of
-from circle15.write.tables import Column
+from circle15.write.tables import Column, Titled
 from circle15.write.workbook import Sheet, write_workbook
-
-
-@dataclass(frozen=True)
-class Titled(Column):
-    """A column headed as it is in somebody's own table."""
-
-    title: str = ""
-
-    def heading(self, lang: Lang) -> str:
-        """The heading as given."""
-        del lang
-        return self.title
 
 
 @dataclass(frozen=True)
