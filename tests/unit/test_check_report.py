@@ -104,8 +104,10 @@ def test_map_holds_every_finding_and_no_live_name(checked, tmp_path):
     page = (tmp_path / "m.html").read_text(encoding="utf-8")
     assert "<script>alert" not in page
     assert "http://" not in page.replace("http://www.w3.org", "")
-    block = re.search(r'id="data-suspects">([^<]+)<', page)
-    data = json.loads(gzip.decompress(base64.b64decode(block[1])))
+    raw = gzip.decompress(base64.b64decode(re.search(r'id="payload">([^<]+)<', page)[1]))
+    head = int.from_bytes(raw[:4], "little")
+    at, size = json.loads(raw[4 : 4 + head])["suspects"]
+    data = json.loads(raw[4 + head + at : 4 + head + at + size])
     kinds = [k["id"] for k in data["kinds"]]
     assert sorted((kinds[f[0]], f[7]) for f in data["findings"]) == [("division", 7), ("pair", 5), ("pair", 6)]
     _, _ = checked("--map", str(tmp_path / "again.html"))

@@ -142,6 +142,20 @@ def _assess(make: Maker) -> LocalCommand:
 
 
 def _map(make: Maker) -> LocalCommand:
+    option = make.option
+    return make.command(
+        "map",
+        "assess:map_city",
+        *make.city(),
+        option("--district", key="district", metavar="NAME|ID"),
+        make.services(),
+        make.least(),
+        option("--map-number", key="map_number", metavar="TEXT", default=""),
+        option("--public", key="public", is_flag=True),
+        option("--basemap", key="basemap", type=click.Choice(["tianditu", "amap", "osm"])),
+        option("--basemap-key", key="basemap_key", metavar="KEY", default=""),
+        make.out(),
+    )
     district = make.option("--district", key="district", metavar="NAME|ID")
     params = [*make.city(), *make.evidence(), district, make.services(), make.least(), make.out()]
     return make.command("map", "assess:map_city", *params)

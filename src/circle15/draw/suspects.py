@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from circle15.draw.pack import microdegrees, number, pack_json, ring_lists, shown
+from circle15.draw.pack import json_bytes, microdegrees, number, ring_lists, shown
 from circle15.draw.page import assemble_page, build_shell, fill, read_asset
 from circle15.words import word, words_under
 
@@ -81,7 +81,7 @@ def draw_suspects(
         body=fill(read_asset("suspects.html"), slots),
         styles=[read_asset("suspects.css")],
         scripts=[read_asset("suspects.js")],
-        data={"data-suspects": pack_json(values)},
+        blocks={"suspects": json_bytes(values)},
     )
 
 

@@ -4,13 +4,6 @@
   const SHOWN = 400;
   const by = (id) => document.getElementById(id);
 
-  async function read(id) {
-    const text = atob(by(id).textContent.trim());
-    const bytes = Uint8Array.from(text, (c) => c.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-    return JSON.parse(await new Response(stream).text());
-  }
-
   function made(tag, text, name) {
     const node = document.createElement(tag);
     if (text !== undefined) node.textContent = text;
@@ -127,5 +120,5 @@
     document.body.dataset.ready = "yes";
   }
 
-  window.addEventListener("load", async () => start(await read("data-suspects"), window[by("page").dataset.map]));
+  start(JSON.parse(new TextDecoder().decode(C15.blocks.suspects)), window[by("page").dataset.map]);
 })();
