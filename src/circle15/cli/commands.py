@@ -117,7 +117,15 @@ def build_app(lang: Lang) -> click.Group:
                 "--version", key="version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version
             ),
         ],
-        commands=[_assess(make), _map(make), _site(make), _gaps(make), _check_data(make), _check_plan(make)],
+        commands=[
+            _assess(make),
+            _map(make),
+            _site(make),
+            _gaps(make),
+            _check_data(make),
+            _check_plan(make),
+            _nation(make),
+        ],
     )
 
 
@@ -179,6 +187,25 @@ def _site(make: Maker) -> LocalCommand:
         option("--sheet", key="sheet", metavar="FILE.docx|FILE.xlsx"),
         make.service(),
         option("--out", key="site_out", metavar="FILE.json"),
+    )
+
+
+def _nation(make: Maker) -> LocalCommand:
+    workers = click.IntRange(min=1)
+    return make.command(
+        "nation",
+        "nation:measure_nation",
+        make.option("--institutions", key="nation_institutions", metavar="FILE.parquet", required=True),
+        make.option("--places", key="nation_places", metavar="FILE.parquet", required=True),
+        make.option("--population", key="nation_population", metavar="FILE.tif|FILE.vrt", required=True),
+        make.option("--register-datum", key="register_datum", type=click.Choice(DATUMS), required=True),
+        make.option("--plan", key="plan", metavar="ID|FILE", required=True),
+        make.services(),
+        make.least(),
+        make.option("--block", key="block", type=click.IntRange(min=64, max=8192), default=2048, show_default=True),
+        make.option("--workers", key="workers", type=workers, default=1, show_default=True),
+        make.option("--scheduler", key="scheduler", metavar="tcp://HOST:PORT", default=""),
+        make.out(),
     )
 
 
