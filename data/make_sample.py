@@ -29,6 +29,7 @@ from sample_city.mess import Page, messy_pages  # noqa: E402
 from sample_city.outlines import district_outlines  # noqa: E402
 from sample_city.people import settle, write_population  # noqa: E402
 from sample_city.register import HEADINGS, SHEETS, Institution, Register, as_row  # noqa: E402
+from sample_city.streets import write_streets  # noqa: E402
 
 SEED = 20_260_430
 FIXED = dt.datetime(2026, 4, 30)  # noqa: DTZ001 - Excel has no zone
@@ -51,6 +52,9 @@ datum = "cgcs2000"
 [population]
 file = "population.tif"
 datum = "cgcs2000"
+
+[streets]
+file = "streets.osm.pbf"
 """
 
 
@@ -65,6 +69,7 @@ def make(out: Path, *, outlines: Any = "auto") -> bool:  # noqa: ANN401 - a Lite
     rows = Register(ground, grid, facts, rng).draw()
     write_places(ground, facts, out / "places.gpkg")
     write_population(grid, out / "population.tif", mark=facts["mark"])
+    write_streets(ground, grid, out / "streets.osm.pbf", mark=facts["mark"])
     write_register(rows, out / "register.xlsx", mark=facts["mark"])
     write_register(rows[:60], out / "messy_register.xlsx", mark=facts["mark"], spoil=True)
     write_sites(ground, rows, out / "proposed_sites.csv")

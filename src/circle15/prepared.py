@@ -327,10 +327,11 @@ class Prepared:
         self, lon: Floats, lat: Floats, accuracy_m: float, walking: pd.DataFrame | None
     ) -> list[Mapping[str, Any]]:
         """Institutions of every service as far as any rule of the plan looks, nearest first."""
-        reach_m = self.plan.reach_m() + accuracy_m + self.worst_accuracy_m
-        _, near, metres = self._everyone.within(lon, lat, reach_m)
+        _, near, metres = self._everyone.within(lon, lat, self.reach_m(accuracy_m))
         ways: dict[str, dict[Any, Any]] = {}
         nowhere: dict[Any, Any] = {}
+        if walking is None and self.foot is not None:
+            walking = self._walking((float(lon[0]), float(lat[0])), accuracy_m)
         if walking is not None:
             ways = {str(r["id"]): r for r in walking.to_dict("records")}
             nowhere = dict.fromkeys(walking.columns.drop("id"), np.nan)
