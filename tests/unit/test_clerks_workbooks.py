@@ -6,6 +6,7 @@ import openpyxl
 import pytest
 
 from circle15.errors import InputError
+from circle15.read.city import load_city, read_city
 from circle15.read.faults import word_assumption
 from circle15.read.institutions import read_institutions
 from circle15.words import LANGS, word_error, word_problem
@@ -341,3 +342,16 @@ def test_numbers_of_persons_inside_names_and_addresses_are_masked(tmp_path):
     reading = read(save(tmp_path / "a.xlsx", {"药店": rows}))
     assert reading.table[["name", "address"]].iloc[0].tolist() == ["甲药房***", "东街1号身份证***"]
     assert [a.count for a in reading.assumptions if a.what == "personal_masked"] == [1, 1]
+
+
+def test_a_city_file_names_further_tables_and_the_meaning_of_codes(toy_city):
+    folder = toy_city.parent
+    rows = "FIXMEDINS_CODE,DEPT_NO,APRV_BED_CNT,MEDINSLV\nH64050200001,01,30,03\nH64050200001,02,12,03\n"
+    (folder / "dept.csv").write_text(rows, encoding="utf-8")
+    (folder / "level.csv").write_text("FIXMEDINS_CODE,MEDINSLV\nH64050200001,03\n", encoding="utf-8")
+    told = 'datum = "wgs84"\nmore = ["dept.csv", "level.csv"]\nlevels = { "03" = "primary" }\n'
+    text = toy_city.read_text(encoding="utf-8").replace('datum = "wgs84"\n', told, 1)
+    toy_city.write_text(text, encoding="utf-8")
+    city, _ = read_city(load_city(toy_city))
+    clinic = city.institutions.set_index("id").loc["H64050200001"]
+    assert (clinic["beds"], clinic["level"]) == (42, "primary")
