@@ -122,6 +122,7 @@ def build_app(lang: Lang) -> click.Group:
             _map(make),
             _site(make),
             _gaps(make),
+            _walk(make),
             _check_data(make),
             _check_plan(make),
             _nation(make),
@@ -163,6 +164,13 @@ def _map(make: Maker) -> LocalCommand:
 
 def _gaps(make: Maker) -> LocalCommand:
     return make.command("gaps", "assess:list_gaps", *make.city(), make.service(), make.least(), make.out())
+
+
+def _walk(make: Maker) -> LocalCommand:
+    time = click.FloatRange(min=0, min_open=True)
+    minutes = make.option("--minutes", key="minutes", type=time, default=15.0, show_default=True)
+    params = [*make.city(), make.streets(), make.services(), minutes, make.least(), make.out()]
+    return make.command("walk", "walk:walk", *params)
 
 
 def _site(make: Maker) -> LocalCommand:

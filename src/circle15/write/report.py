@@ -16,7 +16,7 @@ from circle15.write.files import safe_file_name, write_text
 from circle15.write.gis import write_layer
 from circle15.write.run_record import to_json, write_run_record
 from circle15.write.summary import findings_table, neighbour_words, note_words
-from circle15.write.tables import COVERAGE, FINDINGS, GAPS, PROBLEMS, SITES, SOURCES, TOTALS
+from circle15.write.tables import COVERAGE, FINDINGS, GAPS, PROBLEMS, PROPOSALS, SITES, SOURCES, TOTALS
 from circle15.write.workbook import Sheet, write_csv, write_workbook
 
 VERDICT_SCHEMA = 1
@@ -39,8 +39,11 @@ def write_assessment(assessment: Assessment, folder: Path, *, lang: Lang) -> lis
         ),
         Sheet(_sheet("sites", lang), word("workbook.note.sites", lang), sites, SITES),
         _gap_sheet(assessment.gaps, assessment.provenance, radius_m=assessment.radius_m, lang=lang),
-        _source_sheet(assessment.provenance, lang),
+        source_sheet(assessment.provenance, lang),
     ]
+    if assessment.proposals is not None and len(assessment.proposals):
+        note = word("workbook.note.proposals", lang)
+        sheets.insert(2, Sheet(_sheet("proposals", lang), note, assessment.proposals, PROPOSALS))
     title = word("workbook.title.assess", lang, city=city.name)
     marks = marks_of(simulated=city.simulated, lang=lang)
     layer = gpd.GeoDataFrame(sites, geometry="geometry", crs=assessment.sites.crs)
@@ -66,7 +69,7 @@ def write_gaps(
 ) -> list[Path]:
     """Gap list as .xlsx, .csv, GeoPackage and GeoJSON (outlines), with the record that replays it."""
     stem = f"{safe_file_name(city, fallback='city')}_gaps_{service}"
-    sheets = [_gap_sheet(gaps, provenance, radius_m=radius_m, lang=lang), _source_sheet(provenance, lang)]
+    sheets = [_gap_sheet(gaps, provenance, radius_m=radius_m, lang=lang), source_sheet(provenance, lang)]
     title = word("workbook.title.gaps", lang, city=city)
     return [
         write_workbook(
@@ -197,7 +200,8 @@ def _gap_sheet(gaps: gpd.GeoDataFrame, provenance: Mapping[str, object], *, radi
     return Sheet(_sheet("gaps", lang), note, pd.DataFrame(gaps.drop(columns="geometry")), GAPS)
 
 
-def _source_sheet(provenance: Mapping[str, object], lang: Lang) -> Sheet:
+def source_sheet(provenance: Mapping[str, object], lang: Lang) -> Sheet:
+    """What replays the run, as a sheet."""
     table = pd.DataFrame(_flat(provenance), columns=["key", "content"])
     return Sheet(_sheet("sources", lang), word("workbook.note.sources", lang), table, SOURCES)
 
