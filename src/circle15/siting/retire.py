@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from circle15.project.metric import nearest
-from circle15.siting.choose import Aim, Chosen, choose, with_number, with_release
+from circle15.siting.choose import Aim, Chosen, choose, filled, with_number, with_release
 from circle15.siting.field import Field, limits_of, locked
 from circle15.siting.recheck import Recheck, recheck
 from circle15.siting.settle import Key, blocking, colliding
@@ -118,7 +118,8 @@ def plan_exits(
         field, limits, aim=aim, least=target - 1e-3, gap=gap, seconds=seconds, method=method,
         rank=rank_of(field, scores), watch=watch,
     )  # fmt: skip
-    chosen, ties = break_ties(field, found.settled.limits, found.chosen, scores)
+    kept, ties = break_ties(field, found.settled.limits, found.chosen, scores)
+    chosen = filled(field, found.settled.limits, kept, rank_of(field, scores))
     order = exit_order(field, chosen, scores)
     exits, entries = _exits(field, chosen, order, found, steps), entries_of(field, chosen, steps)
     collisions = (colliding(limits),) if found.settled.given_up else ()

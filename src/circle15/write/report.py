@@ -39,7 +39,7 @@ def write_assessment(assessment: Assessment, folder: Path, *, lang: Lang) -> lis
         ),
         Sheet(_sheet("sites", lang), word("workbook.note.sites", lang), sites, SITES),
         _gap_sheet(assessment.gaps, assessment.provenance, radius_m=assessment.radius_m, lang=lang),
-        _source_sheet(assessment.provenance, lang),
+        source_sheet(assessment.provenance, lang),
     ]
     title = word("workbook.title.assess", lang, city=city.name)
     marks = marks_of(simulated=city.simulated, lang=lang)
@@ -66,7 +66,7 @@ def write_gaps(
 ) -> list[Path]:
     """Gap list as .xlsx, .csv, GeoPackage and GeoJSON (outlines), with the record that replays it."""
     stem = f"{safe_file_name(city, fallback='city')}_gaps_{service}"
-    sheets = [_gap_sheet(gaps, provenance, radius_m=radius_m, lang=lang), _source_sheet(provenance, lang)]
+    sheets = [_gap_sheet(gaps, provenance, radius_m=radius_m, lang=lang), source_sheet(provenance, lang)]
     title = word("workbook.title.gaps", lang, city=city)
     return [
         write_workbook(
@@ -197,7 +197,8 @@ def _gap_sheet(gaps: gpd.GeoDataFrame, provenance: Mapping[str, object], *, radi
     return Sheet(_sheet("gaps", lang), note, pd.DataFrame(gaps.drop(columns="geometry")), GAPS)
 
 
-def _source_sheet(provenance: Mapping[str, object], lang: Lang) -> Sheet:
+def source_sheet(provenance: Mapping[str, object], lang: Lang) -> Sheet:
+    """Everything that replays a run, one key a row."""
     table = pd.DataFrame(_flat(provenance), columns=["key", "content"])
     return Sheet(_sheet("sources", lang), word("workbook.note.sources", lang), table, SOURCES)
 
