@@ -225,6 +225,7 @@ def _retire(make: Maker) -> LocalCommand:
         ),
         option("--additions", key="additions", type=click.IntRange(min=0), default=0, show_default=True),
         option("--release", key="release", type=click.FloatRange(min=0)),
+        option("--displace", key="displace", is_flag=True),
         option("--score", key="score", metavar="INDICATOR", multiple=True),
         option("--sure", key="sure", is_flag=True),
         *_planning(make),

@@ -93,6 +93,7 @@ def retire_sites(*, lang: Lang, service: str, steps: int, additions: int, out: s
         plan = plan_exits(
             field, keep=options["keep"], aim="fewest" if options["fewest"] else "coverage",
             least_share=options["least_share"], steps=steps, additions=additions, release=options["release"],
+            displace=options["displace"] and additions > 0,
             scores=_scores(ready, options["score"]), aside=aside, seconds=options["seconds"], plans=options["plans"],
             watch=_watch(lang),
         )  # fmt: skip

@@ -50,6 +50,7 @@ def exit_lines(plan: ExitPlan, *, aside: Sequence[str], lang: Lang) -> list[str]
         ]  # fmt: skip
     if len(plan.entries):
         lines.append(word("siting.gained", lang, people=_count(plan.entries["residents_gained"].sum())))
+        lines += _gap_line(plan.entered.status, plan.entered.gap, lang) if plan.entered is not None else []
     if plan.ties:
         lines.append(word("siting.ties", lang, n=len(plan.ties), columns=_joined({t.column for t in plan.ties}, lang)))
     return [*lines, *_check_lines(plan.recheck, lang), *collision_lines(plan, lang)]
