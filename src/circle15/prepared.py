@@ -18,21 +18,26 @@ from numpy.typing import NDArray
 from shapely.geometry import Point
 
 from circle15.errors import Problem, UsageError
+from circle15.judge.circles import exceeding_ids
 from circle15.judge.inputs import Inputs
 from circle15.judge.limits import circle_caps
 from circle15.judge.verdict import judge_site
 from circle15.measure.circles import lonlat, measure_circles, residents_within
+from circle15.measure.coverage import measure_coverage
 from circle15.measure.density import measure_density
 from circle15.measure.ground import Ground
 from circle15.measure.position import circle_bounds, points_within_error
 from circle15.measure.totals import measure_totals, place_ids
 from circle15.measure.walking_circles import Both, OnFoot, walking_to
 from circle15.policy.plan import Plan, check_places, mark_places
+from circle15.policy.rules import Target
 from circle15.project.datum import to_wgs84
 from circle15.project.metric import PointTree
 from circle15.schema import CRS, DATUMS, POSITION_ACCURACY_M, SERVICES, City, Datum, Population, Verdict
 
 PROPOSED_ID = "proposed"
+COVERAGE = "coverage_share"
+"""Measure of a goal that is measured here: share of the residents within the circle of a service 服务人口覆盖率."""
 
 Floats = NDArray[np.float64]
 Objects = NDArray[np.object_]
@@ -67,15 +72,26 @@ class Prepared:
             city, places=mark_places(plan, city.places), institutions=standing_on(city.institutions, as_of)
         )
         self._indicators, self._events = indicators, events
-        self._measured: dict[int, int] = {}
-        self._rows: list[pd.DataFrame] = []
+        self._rows: dict[int, dict[str, Any]] = {}
 
     # ── made once ─────────────────────────────────────────────
 
     @cached_property
     def totals(self) -> pd.DataFrame:
-        """One row a place: residents, ground, institutions (measure/totals.py)."""
-        return measure_totals(self.city.places, self.city.population, self.city.institutions, services=SERVICES)
+        """One row a place: residents, ground, institutions; coverage where a goal of the plan asks for it."""
+        city = self.city
+        table = measure_totals(city.places, city.population, city.institutions, services=SERVICES)
+        asked = {s for r in self.plan.rules if isinstance(r, Target) and r.measure == COVERAGE for s in r.services}
+        if asked:
+            radius_m = self.plan.circle.radius_m
+            wanted = [s for s in SERVICES if s in asked]
+            covered = measure_coverage(
+                city.population, city.institutions, city.places, radius_m=radius_m, services=wanted
+            )
+            for service in wanted:
+                shares = covered[covered["service"] == service].set_index("place_id")["share"]
+                table[f"{COVERAGE}_{service}"] = table["place_id"].map(shares).astype(float)
+        return table
 
     @cached_property
     def inputs(self) -> Inputs:
@@ -92,6 +108,11 @@ class Prepared:
         """The streets ready for walking; None where the city has none."""
         streets = self.city.streets
         return None if streets is None else OnFoot(streets, pace=self.city.pace)
+
+    @cached_property
+    def exceeding(self) -> frozenset[str]:
+        """Ids of institutions whose own circle would rise above its cap with one more."""
+        return exceeding_ids(self.plan, self.own_measures, self.totals)
 
     @cached_property
     def _ground(self) -> Ground | None:
@@ -157,26 +178,19 @@ class Prepared:
     ) -> Verdict:
         """Test a proposed site against every rule of the plan; parameters as in `study.judge_proposed`."""
         _check_question(lon, lat, datum, service, position_accuracy_m)
-        wgs_lon, wgs_lat = to_wgs84([lon], [lat], datum)
+        wgs_lon, wgs_lat = (np.asarray(v, dtype=np.float64) for v in to_wgs84([lon], [lat], datum))
         known = {k: v for k, v in (attributes or {}).items() if k not in {"id", "service", "geometry"}}
-        site = _proposed(service, position_accuracy_m, known, Point(wgs_lon[0], wgs_lat[0]))
-        neighbours = self._neighbours(wgs_lon, wgs_lat, position_accuracy_m)
-        if walking is None and self.foot is not None:
-            walking = self._walking((float(wgs_lon[0]), float(wgs_lat[0])), position_accuracy_m)
-        near = np.sort(neighbours.index.to_numpy()[(neighbours["service"] == service).to_numpy()])
-        if walking is not None:
-            neighbours = neighbours.merge(walking, on="id", how="left", validate="m:1")
-        measured = self.measure(site)
-        row = measured.drop(columns="geometry").iloc[0].to_dict()
-        row |= {"lon": float(wgs_lon[0]), "lat": float(wgs_lat[0])}
+        said = _proposed(service, position_accuracy_m, known)
+        point = Point(wgs_lon[0], wgs_lat[0])
+        row = said | self._row(point, service) | {"lon": float(wgs_lon[0]), "lat": float(wgs_lat[0])}
         return judge_site(
             self.plan,
             site=row,
-            neighbours=neighbours.reset_index(drop=True),
-            neighbour_measures=self.own_measures.iloc[near],
+            neighbours=self._neighbours(wgs_lon, wgs_lat, position_accuracy_m, walking),
+            exceeding=self.exceeding,
             totals=self.totals,
             inputs=replace(self.inputs, attributes=known),
-            elsewhere=self.measure_elsewhere(site, measured),
+            elsewhere=self._elsewhere(row, said, point),
         )
 
     def measure_elsewhere(self, sites: gpd.GeoDataFrame, measured: pd.DataFrame) -> pd.DataFrame:
@@ -208,6 +222,29 @@ class Prepared:
         ]
 
     # ── parts of an answer ────────────────────────────────────
+
+    def _row(self, point: Point, service: str) -> dict[str, Any]:
+        """Measures and caps of one proposed site."""
+        if self._ground is None:
+            site = gpd.GeoDataFrame({"id": [PROPOSED_ID], "service": [service]}, geometry=[point], crs=CRS)
+            columns = self._slow_columns(site)
+        else:
+            lon, lat, points = np.array([point.x]), np.array([point.y]), np.array([point], dtype=object)
+            columns = self._columns(lon, lat, points, np.array([service], object), np.array([PROPOSED_ID], object))
+        return {name: v[0] if v.dtype == object else v[0].item() for name, v in columns.items()}
+
+    def _elsewhere(self, row: Mapping[str, Any], said: Mapping[str, Any], point: Point) -> list[Mapping[str, Any]]:
+        """Measures of one proposed site at other points where it may stand."""
+        accuracy_m = float(said["position_accuracy_m"])
+        density = self.plan.density.unit if self.plan.density_classes else ""
+        steps = any(r.max_steps for r in self.plan.circle_rules())
+        alone = self._ground is not None and self._ground.alone(point, accuracy_m)
+        if accuracy_m == 0 or (alone and density == "place" and not steps):
+            return []
+        site = gpd.GeoDataFrame({k: [v] for k, v in said.items()}, geometry=[point], crs=CRS)
+        measured = pd.DataFrame({k: [v] for k, v in row.items()})
+        found = self.measure_elsewhere(site, measured).to_dict("records")
+        return [{str(k): v for k, v in r.items()} for r in found]
 
     @cached_property
     def _records(self) -> list[dict[str, Any]]:
@@ -286,11 +323,28 @@ class Prepared:
         speed = self.city.pace.metres_per_s if self.foot is not None else 0.0
         return self.plan.reach_m(metres_per_s=speed) + accuracy_m + self.worst_accuracy_m
 
-    def _neighbours(self, lon: NDArray[np.float64], lat: NDArray[np.float64], accuracy_m: float) -> pd.DataFrame:
-        """Institutions of every service as far as any rule of the plan looks; index: place in the register."""
-        _, j, metres = self._everyone.within(lon, lat, self.reach_m(accuracy_m))
-        found = self._register_columns.iloc[j].assign(distance_m=metres, site_id=PROPOSED_ID)
-        return found.set_axis(j)
+    def _neighbours(
+        self, lon: Floats, lat: Floats, accuracy_m: float, walking: pd.DataFrame | None
+    ) -> list[Mapping[str, Any]]:
+        """Institutions of every service as far as any rule of the plan looks, nearest first."""
+        reach_m = self.plan.reach_m() + accuracy_m + self.worst_accuracy_m
+        _, near, metres = self._everyone.within(lon, lat, reach_m)
+        ways: dict[str, dict[Any, Any]] = {}
+        nowhere: dict[Any, Any] = {}
+        if walking is not None:
+            ways = {str(r["id"]): r for r in walking.to_dict("records")}
+            nowhere = dict.fromkeys(walking.columns.drop("id"), np.nan)
+        found: list[Mapping[str, Any]] = []
+        for j, metre in zip(near.tolist(), metres.tolist(), strict=True):
+            told = self._told(j)
+            found.append({**told, "distance_m": metre, **ways.get(told["id"], nowhere)})
+        return found
+
+    def _told(self, j: int) -> dict[str, Any]:
+        """One row of the register, kept once it has been asked for."""
+        if j not in self._rows:
+            self._rows[j] = {str(k): v for k, v in self._register_columns.iloc[j].items()}
+        return self._rows[j]
 
 
 def standing_on(institutions: gpd.GeoDataFrame, as_of: dt.date | None) -> gpd.GeoDataFrame:
@@ -327,9 +381,8 @@ def _check_question(lon: float, lat: float, datum: str, service: str, accuracy_m
         raise UsageError(problems)
 
 
-def _proposed(service: str, position_accuracy_m: float, known: Mapping[str, object], point: Point) -> gpd.GeoDataFrame:
-    """One row of a proposed site with the columns that measures and rules look at."""
+def _proposed(service: str, position_accuracy_m: float, known: Mapping[str, object]) -> dict[str, Any]:
+    """What is said of a proposed site, in the columns that measures and rules look at."""
     given: dict[str, Any] = {"name": "", "level": "", "tags": "", "beds": float("nan")}
     given |= {k: v for k, v in known.items() if isinstance(v, (str, int, float))}
-    given |= {"id": PROPOSED_ID, "service": service, "position_accuracy_m": position_accuracy_m}
-    return gpd.GeoDataFrame({k: [v] for k, v in given.items()}, geometry=[point], crs=CRS)
+    return given | {"id": PROPOSED_ID, "service": service, "position_accuracy_m": position_accuracy_m}

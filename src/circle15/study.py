@@ -22,6 +22,7 @@ from circle15.measure.coverage import measure_coverage
 from circle15.measure.gaps import GapGround, find_gaps, lay_out_gaps
 from circle15.measure.walking_circles import add_ways
 from circle15.policy.plan import Plan
+from circle15.policy.rules import Target
 from circle15.prepared import Prepared
 from circle15.schema import CRS, POSITION_ACCURACY_M, SERVICES, Assessment, City, Datum, Verdict
 
@@ -172,7 +173,7 @@ def provenance(plan: Plan, city: City, *, options: Mapping[str, object]) -> dict
             {"role": s.role, "file": s.file, "sha256": s.sha256, "datum": s.datum, "options": dict(s.options)}
             for s in city.sources
         ],
-        "plan": {**plan.summary(), "dense_per_km2": _dense_per_km2(plan)},
+        "plan": {**plan.summary(), "dense_per_km2": _dense_per_km2(plan), "coverage_targets": _coverage_targets(plan)},
         "options": dict(options),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in _PACKAGES},
@@ -182,6 +183,12 @@ def provenance(plan: Plan, city: City, *, options: Mapping[str, object]) -> dict
 def _dense_per_km2(plan: Plan) -> float | None:
     """The highest density at which a class of the plan begins 人口密集 (people/km²)."""
     return max((c.min for c in plan.density_classes if c.min is not None), default=None)
+
+
+def _coverage_targets(plan: Plan) -> dict[str, dict[str, object]]:
+    """Share of residents that the plan wants covered 覆盖率目标, by service, with clause and quotation."""
+    aims = [r for r in plan.rules if isinstance(r, Target) and r.measure == "coverage_share" and r.at_least is not None]
+    return {s: {"share": r.at_least, "clause": r.clause, "quote": r.quote} for r in aims for s in r.services}
 
 
 def _check_least(min_residents: float) -> None:

@@ -177,7 +177,7 @@ def test_cells_reach_the_page_whole(watched, drawn_city, turn_deg):
     ]
     at = shapely.centroid(inside.geometry.to_numpy()[::97])
     told = page.evaluate(
-        "(points) => points.map(([x, y]) => C15.cells.residents[C15.cellAt(C15.cells, x, y)] / 10)",
+        "(points) => points.map(([x, y]) => C15.populationAt(x, y).residents)",
         shapely.get_coordinates(at).tolist(),
     )
     assert told == pytest.approx(inside["residents"].iloc[::97].to_numpy(), abs=0.06)
@@ -212,7 +212,7 @@ def test_no_slot_of_a_sentence_is_left_open(watched, html, assessment):
         page.click(f"#tab-{service}")
         page.evaluate("(s) => C15.selectSite(C15.map, C15.data.site.find((one) => one.service === s), true)", service)
         assert "{" not in page.inner_text("body")
-    page.evaluate("C15.map.closePopup(); C15.selectGround(C15.map, L.latLng(37.45, 105.17), C15.cells)")
+    page.evaluate("C15.map.closePopup(); C15.selectGround(C15.map, L.latLng(37.45, 105.17))")
     card = page.inner_text(".leaflet-popup .card >> nth=-1")  # the one before is still fading out
     assert "800 米内定点零售药店" in card
     assert "{" not in card

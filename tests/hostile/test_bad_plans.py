@@ -161,7 +161,11 @@ def test_one_fault_is_named_with_card_field_and_line(plan_of, old, new, expected
     [
         ("circle_limit", "max = 1.5", "not_whole_number"),
         ("circle_limit", "counts_site = 1", "not_yes_no"),
-        ("circle_limit", 'where = { place_class = "large" }', "class_without_density"),
+        ("circle_limit", "max = 1\nmax_rate = 1.0\nrate_per = 5000", "two_limits"),
+        ("circle_limit", "max_rate = 1.0", "missing_key"),
+        ("area_limit", 'per = "city"\nmax = 1\nwhere = { not_settings = ["harbour"] }', "not_one_of"),
+        ("require", 'yearly = [{ start = "3-1", end = "03-31" }]', "bad_id"),
+        ("prefer", "near = { services = [] }", "empty"),
         ("circle_limit", "where = 3", "not_table"),
         ("mix", "shares = { tertiary = 0.5, secondary = 0.4 }", "shares_not_one"),
         ("mix", "shares = { third = 1.0 }", "not_one_of"),

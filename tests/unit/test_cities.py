@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pandas as pd
 import pytest
 
+from circle15.judge.city import judge_city
+from circle15.judge.inputs import Inputs
 from circle15.policy.plan import load_plan
 from circle15.schema import Conclusion, Outcome
 
@@ -324,9 +327,12 @@ def test_shenyang_at_or_below_fundable_no_release_is_needed(case, pick):
 def test_shenyang_agglomeration_decides_the_share(case, pick, here, over):
     # the same residents on both sides: more than half of all outpatient institutions is a surplus
     drawn = case(load_plan("shenyang"), districts=CORE)
-    drawn.institution(service="outpatient", number=here).institution(service="outpatient", district=1, number=2)
-    events = [{"date": dt.date(2025, 6, 1), "event": "exit", "service": "outpatient", "place_id": "D0"}]
-    given = drawn.judge(service="outpatient", indicators=[], events=events, as_of=DAY)
+    pooled = {"service": "outpatient", "tags": "outpatient_pooled"}
+    drawn.institution(number=here, **pooled).institution(district=1, number=2, **pooled)
+    drawn.institution(service="outpatient", number=9)  # not pooled: neither counted nor released
+    events = [{"date": dt.date(2025, 6, d), "event": "exit", "service": "outpatient", "place_id": "D0", "tags": tag}
+              for d, tag in ((1, "outpatient_pooled"), (2, ""), (3, ""))]  # fmt: skip
+    given = drawn.judge(service="outpatient", tags="outpatient_pooled", indicators=[], events=events, as_of=DAY)
     rule, other = ("outpatient.over", "outpatient.under") if over else ("outpatient.under", "outpatient.over")
     assert pick(given, rule).limit == (0 if over else 1)
     assert pick(given, other).evidence.notes == ("condition_not_met",)
@@ -389,3 +395,64 @@ def test_liuzhou_primary_care_keeps_the_circle(case, pick):
     given = drawn.judge(service="inpatient", beds=1.0, tags="community_health_centre")
     assert pick(given, "inpatient.beds.city").lifted_by == ("exempt.primary_care",)
     assert given.conclusion is Conclusion.PRIORITY
+
+
+# ── what a clause says beside limits ──────────────────────────
+
+
+def test_shenyang_rank_from_the_bottom_and_what_follows_by_kind(case):
+    drawn = case(load_plan("shenyang"), districts=CORE)
+    drawn.institution(service="pharmacy", number=20).institution(service="outpatient", tags="village_clinic", id="V")
+    rows = [(f"R{k}", "assessment_score", "2025", 70.0 + k) for k in range(20)] + [
+        ("V", "assessment_score", "2025", 59.0)
+    ]
+    register = pd.DataFrame(drawn.register)
+    sites = register.assign(others_within=0)
+    told = pd.DataFrame(rows, columns=["subject", "indicator", "period", "value"])
+    near = pd.DataFrame(columns=["site_id", "id", "name", "distance_m", "position_accuracy_m"])
+    found = judge_city(
+        drawn.plan, sites=sites, neighbours=near, totals=drawn.totals(), inputs=Inputs(register, told, None, DAY)
+    )
+    exits = {(f.rule_id, f.subject): f for f in found if f.kind == "exit" and f.outcome is Outcome.BREACHED}
+    assert set(exits) == {("exit.bottom", "R0"), ("exit.others", "R0"), ("exit.bottom", "V"), ("exit.public", "V")}
+    assert exits["exit.others", "R0"].evidence.figures["assessment_rank_share"] == 0.05
+    assert (exits["exit.others", "R0"].effect, exits["exit.public", "V"].effect) == ("exit_terminate", "exit_rectify")
+
+
+@pytest.mark.parametrize(("day", "outcome"), [("2027-01-01", Outcome.BREACHED), ("2027-02-01", Outcome.MET)])
+def test_shenyang_no_agreement_for_a_year_after_a_failed_trial(case, pick, day, outcome):
+    events = [{"event": "trial_failed", "date": dt.date(2026, 2, 1), "legal_entity": "甲医院", "id": "H9"}]
+    given = case(load_plan("shenyang"), districts=CORE).judge(
+        service="inpatient", events=events, as_of=dt.date.fromisoformat(day), legal_entity="甲医院"
+    )
+    assert pick(given, "trial.end").outcome is outcome
+
+
+def test_both_readings_of_the_three_kilometres_are_shown(zhongwei, pick):
+    # one of two is below 70 %, their mean by beds is not
+    drawn = zhongwei()
+    for beds in (10.0, 90.0):
+        drawn.neighbour(2000.0, service="ltc_facility", beds=beds)
+    rows = [(n, "bed_occupancy", q, v) for n, v in (("N0", 0.5), ("N1", 0.9)) for q in ("2025Q4", "2026Q1")]
+    found = pick(drawn.judge(service="ltc_facility", beds=1.0, indicators=rows, as_of=DAY), "ltc_facility.suspend")
+    assert (found.outcome, "readings_disagree" in found.evidence.notes) == (Outcome.BREACHED, True)
+    assert found.evidence.figures["reading_1"].endswith(": no")
+
+
+def test_primary_care_is_given_medical_aid_without_applying(zhongwei, pick):
+    found = pick(zhongwei().judge(service="outpatient", tags="village_clinic"), "primary_care.aid")
+    assert (found.outcome, found.evidence.figures["grants"]) == (Outcome.MET, "medical_aid")
+    assert pick(zhongwei().judge(service="outpatient"), "primary_care.aid").ground == "checklist"
+
+
+def test_near_a_dual_channel_hospital_is_shown_until_a_distance_is_filled_in(zhongwei, pick):
+    drawn = zhongwei().neighbour(450.0, service="inpatient", tags="dual_channel").neighbour(9.0, service="inpatient")
+    found = pick(drawn.judge(tags="dual_channel"), "pharmacy.dual_channel.near")
+    assert (found.ground, found.evidence.figures) == ("checklist", {"nearest_m": 450.0})
+    assert "radius_not_printed" in found.evidence.notes
+
+
+def test_a_key_town_without_care_is_filled(zhongwei, pick):
+    drawn = zhongwei().set("T0", settings="key_township")
+    found = pick(drawn.judge(service="ltc_home"), "ltc.key_township")
+    assert (found.outcome, "fills_empty_township" in found.evidence.notes) == (Outcome.MET, True)

@@ -57,8 +57,8 @@ def test_the_plan_prints_the_same_formulas():
     }
     cost = reckon(formulas["fundable_cost"], figures)
     assert reckon(formulas["fundable_beds_per_1000"], figures | {"fundable_cost": cost}) == pytest.approx(10)
-    place = {"n_outpatient": 30.0, "area_km2": 10.0, "residents": 1000.0}
-    city = {"city_n_outpatient": 60.0, "city_area_km2": 100.0, "city_residents": 5000.0}
+    place = {"n_pooled": 30.0, "area_km2": 10.0, "residents": 1000.0}
+    city = {"city_n_pooled": 60.0, "city_area_km2": 100.0, "city_residents": 5000.0}
     told = reckon(formulas["agglomeration_gap"], place | city)
     assert told == pytest.approx(
         agglomeration_gap(resources=30, people=1000, area_km2=10, all_resources=60, all_people=5000, all_area_km2=100)
@@ -92,3 +92,18 @@ def test_the_sign_needs_no_area(resources, people, all_resources, all_people, ar
 )  # fmt: skip
 def test_three_values(actual, calculated, target, tolerance, wanted):
     assert stand(actual=actual, calculated=calculated, target=target, tolerance=tolerance) is wanted
+
+
+@pytest.mark.parametrize(
+    ("formula", "wanted"),
+    [("min(a, b, 9)", 2.0), ("max(a, b)", 5.0), ("floor(b / a)", 2.0), ("ceil(b / a)", 3.0), ("round(b / a)", 3.0),
+     ("floor(a)", 2.0), ("max(a, c)", math.nan), ("min(a, a / 0)", math.nan)],
+)  # fmt: skip
+def test_smaller_greater_and_rounding(formula, wanted):
+    assert reckon(formula, {"a": 2.0, "b": 5.0}) == pytest.approx(wanted, nan_ok=True)
+
+
+@pytest.mark.parametrize("formula", ["min(a)", "floor(a, b)", "min(a, key=b)", "sum(a, b)", "(min)(*a)", "a.min(b)"])
+def test_other_calls_are_refused(formula):
+    with pytest.raises(ValueError, match=r".+"):
+        reckon(formula, {})

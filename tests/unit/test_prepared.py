@@ -6,16 +6,19 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyproj import Transformer
 from shapely.geometry import box
 
+from circle15.measure import ground as ground_module
 from circle15.measure.circles import lonlat, measure_circles
 from circle15.measure.density import measure_density
+from circle15.measure.grid import circles_on
 from circle15.measure.ground import Ground
 from circle15.policy.plan import load_plan
 from circle15.prepared import Prepared
 from circle15.project.metric import PointTree, nearest, pairs_within
 from circle15.read.city import load_city, read_city
-from circle15.schema import CRS, Population
+from circle15.schema import CRS, GridCells, Population
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +81,26 @@ def test_a_tree_asked_twice_answers_as_the_functions_do():
     for found, wanted in zip(tree.nearest(lon, lat, skip=skip), nearest(lon, lat, lon, lat, skip=skip), strict=True):
         np.testing.assert_array_equal(found, wanted)
     assert [len(part) for part in PointTree([], []).within(lon, lat, 800.0)] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("system", ["", "EPSG:4544"])
+@pytest.mark.parametrize("few", [0, 100])
+def test_a_window_of_a_grid_holds_what_the_whole_grid_holds(ready, monkeypatch, system, few):
+    monkeypatch.setattr(ground_module, "_FEW", few)
+    rng = np.random.default_rng(3)
+    values = rng.integers(0, 60, (60, 80)).astype(float)
+    values[:20, :10] = np.nan
+    transform = (0.001, 0.0, 105.0, 0.0, -0.001, 37.55)
+    if system:
+        x, y = Transformer.from_crs(CRS, system, always_xy=True).transform(105.0, 37.55)
+        transform = (100.0, 0.0, x, 0.0, -100.0, y)
+    grid = GridCells(values, transform, system)
+    population = Population(ready.city.population.cells, None, "grid", 100.0, grid)
+    lon, lat = rng.uniform(104.98, 105.1, 60), rng.uniform(37.47, 37.57, 60)
+    lon[0], lat[1] = np.nan, 50.0
+    residents, ground_m2 = circles_on(grid, lon, lat, radius_m=800.0)
+    found = Ground(population, ready.city.places).circles(lon, lat, radius_m=800.0)
+    np.testing.assert_allclose(found["residents_within"][1:], residents[1:], rtol=1e-9)
+    np.testing.assert_allclose(found["circle_land_km2"][1:], np.minimum(ground_m2[1:] / 1e6, 0.64 * np.pi), rtol=1e-8)
+    assert np.isnan(found["residents_within"][0])
+    assert found["residents_within"][1] == 0

@@ -220,3 +220,20 @@ def test_command_writes_the_sheet(tmp_path, toy_city, capsys):
         main([*site, "--sheet", str(tmp_path / "s.pdf")])
     assert stop.value.code == 2
     assert ".docx" in capsys.readouterr().err
+
+
+def test_neighbours_of_another_pooling_area_have_a_table_of_their_own():
+    given = verdict()
+    foreign = Neighbour("P64030000001", "吴忠药房", 90.0, 5.0)
+    findings = [
+        dataclasses.replace(f, evidence=dataclasses.replace(f.evidence, apart=(foreign,)))
+        if f.ground == "circle"
+        else f
+        for f in given.findings
+    ]
+    blocks = sheet_blocks(dataclasses.replace(given, findings=tuple(findings)), PROVENANCE, lang="zh")
+    tables = [b for b in blocks if isinstance(b, Grid) and "编码" in b.headings]
+    assert [[row[1] for row in t.rows] for t in tables] == [["P64050200001", "P64050200002"], ["P64030000001"]]
+    lead = blocks[blocks.index(tables[1]) - 1]
+    assert isinstance(lead, Words)
+    assert "不计入" in lead.text

@@ -8,21 +8,33 @@ from typing import Any
 
 import click
 
-from circle15.cli.load import beside, day_of, load, tell_written
+from circle15.cli.load import beside, day_of, load, tell_written, url_of
 from circle15.cli.words import StepBar
+from circle15.draw.basemap import Basemap, BasemapName
 from circle15.draw.index import draw_index
-from circle15.draw.map import draw_district
+from circle15.draw.map import Marks, PagePart, draw_city, draw_district
+from circle15.draw.payload import find_district
+from circle15.draw.tester import TESTER_SCRIPTS, TESTER_STYLES, pack_tester
 from circle15.errors import Problem, UsageError
 from circle15.policy.plan import Plan
-from circle15.schema import City
+from circle15.schema import Assessment, City
 from circle15.study import assess, find_service_gaps, provenance
 from circle15.words import Lang
 from circle15.write.files import page_names, safe_file_name, write_text
 from circle15.write.report import write_assessment, write_gaps
+from circle15.write.results import write_results
 from circle15.write.summary import gap_lines, summary_lines
 
 
-def assess_city(*, lang: Lang, services: tuple[str, ...], min_residents: float, out: str, **inputs: Any) -> None:  # noqa: ANN401
+def assess_city(
+    *,
+    lang: Lang,
+    services: tuple[str, ...],
+    min_residents: float,
+    out: str,
+    to: str | None = None,
+    **inputs: Any,  # noqa: ANN401
+) -> None:
     """Measure and judge a city; tables and a summary."""
     plan, city, told = _loaded(lang, inputs)
     with StepBar(lang) as bar:
@@ -33,6 +45,8 @@ def assess_city(*, lang: Lang, services: tuple[str, ...], min_residents: float, 
     for service in services or _first_service(result.services):
         click.echo("\n".join(summary_lines(result, service=service, lang=lang)))
     tell_written(written, lang)
+    if to is not None:
+        click.echo(f"  {write_results(to, result, lang=lang)}")
 
 
 def map_city(
@@ -41,9 +55,19 @@ def map_city(
     district: str | None,
     services: tuple[str, ...],
     min_residents: float,
+    map_number: str,
+    public: bool,
+    basemap: BasemapName | None,
+    basemap_key: str,
     out: str,
     **inputs: Any,  # noqa: ANN401
 ) -> None:
+    """Draw a page for each district, one of all of them, and the index that compares them."""
+    if public and not map_number.strip():
+        raise UsageError(Problem("use.public_without_number"))
+    below = Basemap(basemap, basemap_key) if basemap else None
+    marks = Marks(internal=not public, map_number=map_number.strip(), basemap=below)
+    plan, city = load(lang, inputs)
     """Draw a page for each district, and the index."""
     plan, city, told = _loaded(lang, inputs)
     districts = city.places[city.places["level"] == "district"]
@@ -61,13 +85,27 @@ def map_city(
         )
         folder, stem = Path(out), safe_file_name(city.name, fallback="city")
         pages = page_names(stem, districts)
+        whole = district is None
+        links = {"index": f"{stem}_index.html", "city": f"{stem}_city.html"} if whole else {}
         written = []
         for at, place_id in enumerate(chosen["id"]):
             bar.show("draw", at, len(chosen))
-            written.append(write_text(folder / pages[place_id], draw_district(result, place_id, lang=lang)))
-    if district is None:
-        written.insert(0, write_text(folder / f"{stem}_index.html", draw_index(result, lang=lang, pages=pages)))
+            page = draw_district(
+                result, place_id, lang=lang, marks=marks, links=links, parts=_tester(result, plan, place_id)
+            )
+            written.append(write_text(folder / pages[place_id], page))
+        if whole:
+            page = draw_city(result, lang=lang, marks=marks, links={"index": links["index"], **pages})
+            written.insert(0, write_text(folder / links["city"], page))
+            index = draw_index(result, lang=lang, pages=pages, city_page=links["city"], marks=marks)
+            written.insert(0, write_text(folder / links["index"], index))
     tell_written(written, lang)
+
+
+def _tester(result: Assessment, plan: Plan, district_id: str) -> tuple[PagePart, ...]:
+    """The site tester of one district's page."""
+    outline = find_district(result, district_id).outline
+    return (PagePart(TESTER_SCRIPTS, TESTER_STYLES, pack_tester(result, plan, ground=outline)),)
 
 
 def list_gaps(*, lang: Lang, service: str, min_residents: float, out: str, **inputs: Any) -> None:  # noqa: ANN401
@@ -88,6 +126,7 @@ def list_gaps(*, lang: Lang, service: str, min_residents: float, out: str, **inp
 def _loaded(lang: Lang, inputs: dict[str, Any]) -> tuple[Plan, City, dict[str, Any]]:
     """Plan and city, and what is told beside them: indicators, events, the day."""
     asked = {key: inputs.pop(key) for key in ("as_of", "indicators", "events")}
+    asked["database"] = url_of(asked, inputs)
     plan, city = load(lang, inputs)
     city, told = beside(plan, city, asked, lang)
     return plan, city, told | {"as_of": day_of(asked)}

@@ -6,31 +6,91 @@ from pathlib import Path
 from typing import Any
 
 import click
+import pandas as pd
 
 from circle15.cli.load import files_of, tell_written
-from circle15.errors import Problem, UsageError
+from circle15.draw.suspects import draw_suspects
+from circle15.errors import InputError, Problem, UsageError
 from circle15.policy.audit import FigureVerdict, audit_plan
 from circle15.policy.figures import load_figures, shipped_figures
-from circle15.read.check import check_city
+from circle15.read.check import DataCheck
+from circle15.read.check import check_data as check_files
+from circle15.read.city import CityFiles
+from circle15.read.faults import word_assumption
+from circle15.read.originals import original_tables
 from circle15.words import Lang, word, word_problem
 from circle15.write.audit import audit_lines, audit_record, write_audit
-from circle15.write.report import problem_rows, write_problems
+from circle15.write.check_book import CheckContent, write_check
+from circle15.write.corrected import Given, write_corrected
+from circle15.write.files import write_text
 
 DONE, FAULTS = 0, 1
 
 
-def check_data(*, lang: Lang, out: str | None, **inputs: Any) -> int:  # noqa: ANN401
-    """Say everything that is wrong with the inputs."""
+def check_data(
+    *,
+    lang: Lang,
+    out: str | None,
+    suspects_map: str | None,
+    corrected: str | None,
+    denominators: str | None,
+    **inputs: Any,  # noqa: ANN401
+) -> int:
+    """Say everything that is wrong with the inputs; report, map and corrected copy where asked."""
     files = files_of(inputs)
-    problems = check_city(files)
+    found = check_files(files, denominators=denominators)
+    problems = found.problems
     for problem in problems:
         click.echo(f"[{word(f'columns.severities.{problem.severity}', lang)}] {word_problem(problem, lang)}")
     errors = sum(p.severity == "error" for p in problems)
     click.echo(word("cli.checked", lang, errors=errors, warnings=len(problems) - errors))
-    if out is not None:
-        title = word("workbook.title.check", lang, city=files.name)
-        tell_written([write_problems(Path(out), problem_rows(problems, lang=lang), title=title, lang=lang)], lang)
+    for assumption in found.assumptions:
+        click.echo(f"[{word('cli.assumed', lang)}] {word_assumption(assumption, lang)}")
+    written = _written(files, found, out=out, suspects_map=suspects_map, corrected=corrected, lang=lang)
+    if written:
+        tell_written(written, lang)
     return FAULTS if errors else DONE
+
+
+def _written(
+    files: CityFiles, found: DataCheck, *, out: str | None, suspects_map: str | None, corrected: str | None, lang: Lang
+) -> list[Path]:
+    written = []
+    simulated = files.city.simulated
+    if out is not None:
+        written.append(write_check(Path(out), content_of(found), city=files.name, simulated=simulated, lang=lang))
+    if suspects_map is not None:
+        if found.city is None:
+            raise InputError([p for p in found.problems if p.severity == "error"])
+        city = found.city
+        page = draw_suspects(
+            city.institutions, found.suspects, city.places, city=city.name, simulated=simulated, lang=lang
+        )  # fmt: skip
+        written.append(write_text(Path(suspects_map), page))
+    if corrected is not None:
+        source, tables = original_tables(files)
+        given = [Given(*table) for table in tables]
+        written.append(
+            write_corrected(Path(corrected), source, given, found.corrections, simulated=simulated, lang=lang)
+        )  # fmt: skip
+    return written
+
+
+def content_of(found: DataCheck) -> CheckContent:
+    """The parts of a check that its report shows."""
+    people = found.people
+    return CheckContent(
+        problems=found.problems,
+        assumptions=found.assumptions,
+        counts=found.counts,
+        corrections=found.corrections,
+        institutions=None if found.city is None else found.city.institutions,
+        evidence=found.evidence,
+        suspects=found.suspects,
+        people=pd.DataFrame() if people is None else people.totals,
+        denominators=found.denominators,
+        outside=(0, 0.0) if people is None else (people.outside_cells, people.outside_residents),
+    )
 
 
 def check_plan(*, lang: Lang, plan_file: str | None, as_json: bool, out: str | None) -> int:

@@ -49,6 +49,7 @@ class Maker:
             self.option("--institutions", key="institutions", metavar="FILE"),
             self.option("--places", key="places", metavar="FILE", multiple=True),
             self.option("--population", key="population", metavar="FILE"),
+            self.option("--database", key="database", metavar="URL"),
             self.option("--register-datum", key="register_datum", type=click.Choice(DATUMS)),
             self.option("--plan", key="plan", metavar="ID|FILE"),
             self.option("--scale-to", key="scale_to", type=click.Choice(PLACE_LEVELS)),
@@ -137,11 +138,26 @@ def _show_version(context: click.Context, _option: click.Parameter, value: objec
 
 
 def _assess(make: Maker) -> LocalCommand:
-    params = [*make.city(), *make.evidence(), make.services(), make.least(), make.out()]
+    to = make.option("--to", key="results_to", metavar="URL|FILE.gpkg")
+    params = [*make.city(), *make.evidence(), make.services(), make.least(), make.out(), to]
     return make.command("assess", "assess:assess_city", *params)
 
 
 def _map(make: Maker) -> LocalCommand:
+    option = make.option
+    return make.command(
+        "map",
+        "assess:map_city",
+        *make.city(),
+        option("--district", key="district", metavar="NAME|ID"),
+        make.services(),
+        make.least(),
+        option("--map-number", key="map_number", metavar="TEXT", default=""),
+        option("--public", key="public", is_flag=True),
+        option("--basemap", key="basemap", type=click.Choice(["tianditu", "amap", "osm"])),
+        option("--basemap-key", key="basemap_key", metavar="KEY", default=""),
+        make.out(),
+    )
     district = make.option("--district", key="district", metavar="NAME|ID")
     params = [*make.city(), *make.evidence(), district, make.services(), make.least(), make.out()]
     return make.command("map", "assess:map_city", *params)
@@ -253,7 +269,10 @@ def _round(make: Maker) -> LocalCommand:
 
 def _check_data(make: Maker) -> LocalCommand:
     out = make.option("--out", key="check_out", metavar="FILE.xlsx")
-    return make.command("check-data", "check:check_data", *make.city(), out)
+    page = make.option("--map", "suspects_map", key="check_map", metavar="FILE.html")
+    corrected = make.option("--corrected", key="check_corrected", metavar="FILE.xlsx")
+    beside = make.option("--denominators", key="check_denominators", metavar="FILE.xlsx|FILE.csv")
+    return make.command("check-data", "check:check_data", *make.city(), beside, out, page, corrected)
 
 
 def _check_plan(make: Maker) -> LocalCommand:

@@ -13,6 +13,7 @@ import click
 from circle15.errors import Problem, UsageError
 from circle15.policy.plan import Plan, load_plan
 from circle15.read.city import CityFiles, city_files, load_city, read_city
+from circle15.read.database import query_of, read_beside
 from circle15.read.ledgers import read_events, read_indicators
 from circle15.schema import City
 from circle15.words import Lang, word, word_problem
@@ -46,13 +47,24 @@ def files_of(inputs: dict[str, Any]) -> CityFiles:
     return city_files(**given)
 
 
+def url_of(asked: dict[str, Any], inputs: dict[str, Any]) -> str | None:
+    """Address of the database that a table beside the register is asked of: the option's, else the city file's."""
+    if not any(query_of(asked[k]) for k in ("indicators", "events") if asked[k] is not None):
+        return None
+    files = None if inputs.get("database") or not inputs.get("city_file") else load_city(Path(inputs["city_file"]))
+    return inputs.get("database") or (files.database.url if files is not None and files.database is not None else None)
+
+
 def beside(plan: Plan, city: City, asked: dict[str, Any], lang: Lang) -> tuple[City, dict[str, Any]]:
     """Indicators and events where given; their files stand among the city's sources."""
     told: dict[str, Any] = {}
     if asked["indicators"] is not None:
-        told["indicators"] = read_indicators(asked["indicators"], titles={i.id: i.title for i in plan.indicators})
+        titles = {i.id: i.title for i in plan.indicators}
+        told["indicators"] = read_beside(
+            asked["indicators"], asked.get("database"), lambda file: read_indicators(file, titles=titles)
+        )
     if asked["events"] is not None:
-        told["events"] = read_events(asked["events"])
+        told["events"] = read_beside(asked["events"], asked.get("database"), read_events)
     for problem in [w for reading in told.values() for w in reading.warnings]:
         click.echo(word_problem(problem, lang), err=True)
     sources = tuple(s for reading in told.values() for s in reading.sources)

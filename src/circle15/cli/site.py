@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from circle15.cli.load import beside, day_of, load, tell_written
+from circle15.cli.load import beside, day_of, load, tell_written, url_of
 from circle15.errors import Problem, UsageError
 from circle15.policy.plan import Plan
 from circle15.prepared import Prepared
@@ -48,6 +48,7 @@ def judge_sites(
     """Judge one proposed site, or a table of them."""
     keys = ("lon", "lat", "datum", "accuracy_m", "service", "name", "attributes", "as_of", "indicators", "events")
     asked = {k: given.pop(k) for k in keys}
+    asked["database"] = url_of(asked, given)
     into = Into(as_json, out, sheet)
     loading = partial(load, lang, given)
     if sheet is not None:

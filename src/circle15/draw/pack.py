@@ -31,20 +31,28 @@ def pack_bytes(raw: bytes) -> str:
     return base64.b64encode(gzip.compress(raw, 9, mtime=0)).decode("ascii")
 
 
-def pack_json(value: Mapping[str, object]) -> str:
-    """JSON, gzip, base64. NaN and infinity must have become None before (`number`)."""
-    return pack_bytes(
-        json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
-    )
+def json_bytes(value: object) -> bytes:
+    """JSON. NaN and infinity must have become None before (`number`)."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
-def pack_arrays(arrays: Iterable[IntArray]) -> str:
+def array_bytes(arrays: Iterable[IntArray]) -> bytes:
     """Int32 arrays one after another, each led by its length, bytes of equal weight together (they compress better)."""
     parts = []
     for array in arrays:
         planes = np.ascontiguousarray(array, dtype="<i4").view(np.uint8).reshape(-1, 4).T
         parts += [np.array([len(array)], dtype="<i4").tobytes(), np.ascontiguousarray(planes).tobytes()]
-    return pack_bytes(b"".join(parts))
+    return b"".join(parts)
+
+
+def pack_blocks(blocks: Mapping[str, bytes]) -> str:
+    """Named blocks as one payload: length of the table of contents, the table (name: start, size), the blocks."""
+    contents, at = {}, 0
+    for name, body in blocks.items():
+        contents[name] = [at, len(body)]
+        at += len(body)
+    head = json_bytes(contents)
+    return pack_bytes(b"".join([np.array([len(head)], dtype="<i4").tobytes(), head, *blocks.values()]))
 
 
 def delta(values: IntArray) -> IntArray:
@@ -52,13 +60,15 @@ def delta(values: IntArray) -> IntArray:
     return np.diff(values, prepend=np.int32(0)).astype(np.int32)
 
 
-def polygon_arrays(geometries: ArrayLike) -> list[IntArray]:
+def polygon_arrays(geometries: ArrayLike, *, whole: bool = False) -> list[IntArray]:
     """Polygons, multipolygons and points as five integer arrays.
 
     Parameters
     ----------
     geometries
         Length n, EPSG:4326.
+    whole
+        The coordinates are whole numbers already (columns and rows of a grid).
 
     Returns
     -------
@@ -74,7 +84,8 @@ def polygon_arrays(geometries: ArrayLike) -> list[IntArray]:
     last = np.flatnonzero(np.append(ring_of[1:] != ring_of[:-1], True)) if len(ring_of) else np.empty(0, np.int64)
     keep = np.ones(len(ring_of), dtype=bool)
     keep[last[~points]] = False  # a ring's closing vertex
-    x, y, ring_of = microdegrees(xy[keep, 0]), microdegrees(xy[keep, 1]), ring_of[keep]
+    coded = np.rint(xy[keep]).astype(np.int32) if whole else microdegrees(xy[keep])
+    x, y, ring_of = coded[:, 0], coded[:, 1], ring_of[keep]
     first = np.append(True, ring_of[1:] != ring_of[:-1]) if len(ring_of) else np.empty(0, bool)
     return [
         np.bincount(ring_owner, minlength=len(values)).astype(np.int32),

@@ -2,7 +2,8 @@
 
 folium links its scripts and styles to content networks. Here each link is replaced by the file of an installed package
 (XStatic-Leaflet), dropped where the page does not need it, or refused; the browser is told by a content security policy
-to run our scripts only and to load nothing.
+to run our scripts only and to load nothing. Scripts, styles and data lie in one compressed payload; a script of some
+lines (boot.js) unpacks it, and the policy holds the hash of each script that it may then run.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 import folium
 from branca.element import JavascriptLink, Link
 
+from circle15.draw.pack import json_bytes, pack_blocks
 from circle15.words import Lang
 
 LEAFLET = "XStatic-Leaflet"
@@ -62,6 +64,7 @@ def build_shell(*, map_id: str, bounds: Sequence[float]) -> Shell:
         "min_zoom": 5,
         "zoom_snap": 0.25,
         "zoom_delta": 0.5,
+        "fade_animation": False,
         "wheel_px_per_zoom_level": 90,
     }
     figure: Any = built.get_root()
@@ -124,11 +127,14 @@ def fill(template: str, slots: Mapping[str, str]) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda match: escape(slots[match[1]]), template)
 
 
-def content_policy(scripts: Sequence[str], styles: Sequence[str]) -> str:
-    """Content security policy that lets exactly these scripts and styles run and nothing be loaded but data images."""
+def content_policy(scripts: Sequence[str], styles: Sequence[str], *, images: Sequence[str] = ()) -> str:
+    """Content security policy that lets exactly these scripts and styles run and nothing be loaded but data images.
+
+    `images` are the hosts of a basemap, where one was asked for.
+    """
     return (
         f"default-src 'none'; script-src {_hashes(scripts)}; style-src {_hashes(styles)}; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
+        f"img-src {' '.join(['data:', *images])}; base-uri 'none'; form-action 'none'"
     )
 
 
@@ -144,9 +150,10 @@ def assemble_page(
     body: str,
     styles: Sequence[str],
     scripts: Sequence[str],
-    data: Mapping[str, str],
+    blocks: Mapping[str, bytes],
+    images: Sequence[str] = (),
 ) -> str:
-    """One HTML document: policy, styles, body, data blocks, scripts, in this order.
+    """One HTML document: policy, styles that show before unpacking, body, payload, the script that unpacks it.
 
     Parameters
     ----------
@@ -154,28 +161,34 @@ def assemble_page(
         What folium built; its element stands where the body says `<!--map-->`.
     body
         HTML whose foreign words are already escaped (see `fill`).
-    data
-        Data blocks by element id, base64 (no character that could end the block).
+    styles, scripts
+        Ours, run after folium's.
+    blocks
+        Data by name; the page reads them as `C15.blocks[name]`.
+    images
+        Hosts of a basemap.
     """
-    all_scripts = [*(shell.scripts if shell else ()), *scripts]
-    all_styles = [*(shell.styles if shell else ()), *styles]
-    blocks = [f'<script type="application/octet-stream" id="{escape(k)}">{v}</script>' for k, v in data.items()]
+    packed_scripts = [*(shell.scripts if shell else ()), *scripts]
+    packed_styles = [*(shell.styles if shell else ()), *styles]
+    boot, first = read_asset("boot.js"), read_asset("boot.css")
+    payload = pack_blocks({"code": json_bytes({"styles": packed_styles, "scripts": packed_scripts}), **blocks})
+    policy = content_policy([boot, *packed_scripts], [first, *packed_styles], images=images)
     return "\n".join(
         [
             "<!DOCTYPE html>",
             f'<html lang="{_HTML_LANG[lang]}">',
             "<head>",
             '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{content_policy(all_scripts, all_styles)}">',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="referrer" content="no-referrer">',
             f"<title>{escape(title)}</title>",
-            *(f"<style>{s}</style>" for s in all_styles),
+            f"<style>{first}</style>",
             "</head>",
             "<body>",
             body.replace("<!--map-->", shell.html if shell else ""),
-            *blocks,
-            *(f"<script>{s}</script>" for s in all_scripts),
+            f'<script type="application/octet-stream" id="payload">{payload}</script>',
+            f"<script>{boot}</script>",
             "</body>",
             "</html>",
             "",

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from circle15.draw.pack import delta, microdegrees, number, numbers, polygon_arrays, ring_lists, shown
+from circle15.draw.pack import array_bytes, microdegrees, number, numbers, polygon_arrays, shown
 from circle15.project.metric import local_xy
 from circle15.words import catalogue
 
@@ -20,21 +20,28 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
+    from circle15.draw.lattice import Lattice
     from circle15.schema import Assessment, Finding
     from circle15.words import Lang
 
 DENSITY_BREAKS = (500.0, 1500.0, 3000.0, 6000.0, 12000.0)
 DENSE_PER_KM2 = 3000.0
 CONTEXT_RADII = 2.0
-_TIE = 1e-6  # cells drawn at a bound exactly fall above it in spite of rounding
+_CORNER_OFF = 0.1  # of half a cell: outlines are rounded, a corner of the grid is still plain
 
 
 @dataclass(frozen=True)
-class District:
-    """One district and the ground around it that its page shows."""
+class Area:
+    """The ground of one page and what lies about it.
+
+    `level` is district, city or region (several cities, or districts without a city); `id` is "" where no place of the
+    register of places stands for it. `districts` are those inside, the district itself on its own page.
+    """
 
     id: str
     name: str
+    level: str
+    districts: tuple[str, ...]
     outline: BaseGeometry
     around: BaseGeometry
 
@@ -59,7 +66,7 @@ def density_breaks(dense_per_km2: float) -> list[float]:
     return sorted(breaks)
 
 
-def find_district(assessment: Assessment, district_id: str) -> District:
+def find_district(assessment: Assessment, district_id: str) -> Area:
     """The district with this id and the ground within two radii of it.
 
     Raises KeyError where no place of level district has the id.
@@ -69,9 +76,26 @@ def find_district(assessment: Assessment, district_id: str) -> District:
     if rows.empty:
         raise KeyError(district_id)
     row = rows.iloc[0]
-    outline = shapely.make_valid(row.geometry)
-    around = _buffer_m(outline, CONTEXT_RADII * assessment.radius_m)
-    return District(district_id, shown(row["name"]), outline, around)
+    return _area(assessment, district_id, shown(row["name"]), "district", (district_id,), row.geometry)
+
+
+def whole_area(assessment: Assessment) -> Area:
+    """All districts together: the city where the places hold exactly one, else a region of that many cities 全域."""
+    places = assessment.city.places
+    districts = places[places["level"] == "district"]
+    cities = places[places["level"] == "city"]
+    name, ids = shown(assessment.city.name), tuple(str(v) for v in districts["id"])
+    if len(cities) == 1:
+        row = cities.iloc[0]
+        return _area(assessment, str(row["id"]), name or shown(row["name"]), "city", ids, row.geometry)
+    return _area(assessment, "", name, "region", ids, shapely.union_all(districts.geometry.to_numpy()))
+
+
+def _area(  # noqa: PLR0917 - the fields of one record
+    assessment: Assessment, place_id: str, name: str, level: str, districts: tuple[str, ...], shape: BaseGeometry
+) -> Area:
+    outline = shapely.make_valid(shape)
+    return Area(place_id, name, level, districts, outline, _buffer_m(outline, CONTEXT_RADII * assessment.radius_m))
 
 
 def _buffer_m(outline: BaseGeometry, metres: float) -> BaseGeometry:
@@ -82,70 +106,12 @@ def _buffer_m(outline: BaseGeometry, metres: float) -> BaseGeometry:
     return shapely.transform(flat.buffer(metres, quad_segs=8), lambda xy: xy / [x_m, y_m])
 
 
-def district_cells(
-    assessment: Assessment, district: District, breaks: Sequence[float]
-) -> tuple[list[Any], dict[str, Any]]:
-    """Population cells that touch the district's ground: packed arrays, and residents by density class.
-
-    Cells whose centre lies in the district count in the legend; the others are drawn under the veil.
-    """
-    geometry, residents = _cells_around(assessment, district.around)
-    density = _density_per_km2(geometry, residents)
-    centre = shapely.centroid(geometry)
-    shapely.prepare(district.outline)
-    inside = shapely.covers(district.outline, centre)
-    order = np.lexsort((shapely.get_x(centre), -np.round(shapely.get_y(centre), 5)))
-    geometry, residents, density, inside = geometry[order], residents[order], density[order], inside[order]
-    classes = np.digitize(density, np.asarray(breaks) * (1.0 - _TIE))
-    classes[~np.isfinite(density)] = -1
-    counted = [
-        {
-            "cells": int((inside & (classes == n)).sum()),
-            "residents": number(residents[inside & (classes == n)].sum(), 0),
-        }
-        for n in range(len(breaks) + 1)
-    ]
-    arrays = [
-        *polygon_arrays(geometry),
-        np.where(np.isfinite(density), np.rint(density), -1).astype(np.int32),
-        np.minimum(np.rint(residents * 10.0), 2**31 - 1).astype(np.int32),
-        delta(classes.astype(np.int32)),
-    ]
-    return arrays, {"classes": counted, "cells": len(geometry), "points": bool((classes == -1).any())}
-
-
-def _cells_around(assessment: Assessment, around: BaseGeometry) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
-    geometries, residents = [], []
-    west, south, east, north = around.bounds
-    shapely.prepare(around)
-    for block in assessment.city.population.blocks():
-        near = block.cells.cx[west:east, south:north]
-        near = near[shapely.intersects(around, near.geometry.to_numpy())]
-        geometries.append(near.geometry.to_numpy())
-        residents.append(near["residents"].to_numpy(dtype=np.float64))
-    if not geometries:
-        return np.empty(0, dtype=object), np.empty(0)
-    return np.concatenate(geometries), np.concatenate(residents)
-
-
-def _density_per_km2(geometry: NDArray[np.object_], residents: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Residents per km² of each cell, NaN for points; local metric, right to 1e-6 for a cell of some hundred metres."""
-    bounds = shapely.bounds(geometry).reshape(-1, 4)
-    lat = (bounds[:, 1] + bounds[:, 3]) / 2.0
-    zero = np.zeros_like(lat)
-    x_m, _ = local_xy(zero + 0.001, lat, zero, lat)
-    _, y_m = local_xy(zero, lat + 0.0005, zero, lat - 0.0005)
-    area_km2 = shapely.area(geometry) * x_m * y_m  # (1000 m / km)² = (per 0.001 degree)²
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(area_km2 > 0, residents / area_km2, np.nan)
-
-
-def site_rows(assessment: Assessment, district: District) -> gpd.GeoDataFrame:
-    """Institutions on the district's ground, with `inside` telling those of the district itself."""
+def site_rows(assessment: Assessment, area: Area) -> gpd.GeoDataFrame:
+    """Institutions on the page's ground, with `inside` telling those of the area itself."""
     sites = assessment.sites
-    shapely.prepare(district.around)
-    near = sites[shapely.intersects(district.around, sites.geometry.to_numpy())]
-    return near.assign(inside=(near["district_id"] == district.id).to_numpy()).sort_values("id", kind="stable")
+    shapely.prepare(area.around)
+    near = sites[shapely.intersects(area.around, sites.geometry.to_numpy())]
+    return near.assign(inside=near["district_id"].isin(area.districts).to_numpy()).sort_values("id", kind="stable")
 
 
 def site_columns(sites: gpd.GeoDataFrame, services: Sequence[str]) -> dict[str, list[Any]]:
@@ -191,11 +157,8 @@ def rule_key(finding: Finding) -> str:
     return repr((finding.rule_id, finding.title, finding.clause, finding.quote))
 
 
-def finding_row(finding: Finding, rule: int, lang: Lang) -> dict[str, Any]:
-    """One finding without its rule's words."""
-    known = catalogue(lang)
-    notes = (known.get(f"judge.note.{note}", "") for note in finding.evidence.notes)
-    figures = {k: shown(f"{v:g}" if isinstance(v, float) else v) for k, v in finding.evidence.figures.items()}
+def finding_row(finding: Finding, rule: int) -> dict[str, Any]:
+    """One finding without its rule's words; notes by id, worded in the page."""
     return {
         "rule": rule,
         "outcome": str(finding.outcome),
@@ -209,69 +172,91 @@ def finding_row(finding: Finding, rule: int, lang: Lang) -> dict[str, Any]:
         "borderline": [
             {"name": shown(n.name), "distance_m": number(n.distance_m)} for n in finding.evidence.borderline
         ],
-        "notes": [n.format_map(_Slots(figures)) for n in notes if n],
+        "notes": list(finding.evidence.notes),
     }
 
 
-class _Slots(dict[str, str]):
-    """Figures of a note; one that is not told is a dash."""
+def note_words(findings: Sequence[Finding], lang: Lang) -> dict[str, str]:
+    """Sentences of the notes that the findings bear and that need nothing filled in, as `note.<id>`."""
+    known = catalogue(lang)
+    ids = sorted({n for f in findings for n in f.evidence.notes})
+    words = {f"note.{i}": known.get(f"judge.note.{i}", "") for i in ids}
+    return {k: v if v and "{" not in v else "" for k, v in words.items()}
 
-    def __missing__(self, key: str) -> str:
-        return "–"
 
+def place_rows(assessment: Assessment, area: Area) -> tuple[list[dict[str, Any]], bytes]:
+    """Places of the page and their outlines: the area, its districts and townships, the districts beside it.
 
-def place_rows(assessment: Assessment, district: District) -> list[dict[str, Any]]:
-    """The district, its townships and the neighbouring districts: names, outlines, totals."""
+    Returns the rows (names, totals) and the outlines as packed polygons in the same order; the first row is the area.
+    """
     places, totals = assessment.city.places, assessment.totals.drop_duplicates("place_id").set_index("place_id")
-    own = (places["id"] == district.id) | (places["parent"] == district.id) & (places["level"] == "township")
-    beside = (places["level"] == "district") & places.intersects(district.around) & ~own
-    rows = []
-    for place in places[own | beside].itertuples():
-        total = totals.loc[place.id] if place.id in totals.index else pd.Series(dtype=object)
-        spot = shapely.point_on_surface(place.geometry)
-        rows.append(
-            {
-                "id": str(place.id),
-                "name": shown(place.name),
-                "level": place.level,
-                "own": district.id in {place.id, place.parent},
-                "spot": microdegrees([spot.x, spot.y]).tolist(),
-                "rings": ring_lists(place.geometry),
-                "residents": number(total.get("residents"), 0),
-                "land_km2": number(total.get("land_km2"), 2),
-                "density": number(total.get("density_per_km2"), 0),
-                "n": {s: number(total.get(f"n_{s}"), 0) for s in assessment.services},
-            }
-        )
-    return rows
+    inner = places["id"].isin(area.districts) & (places["level"] == "district")
+    townships = (places["level"] == "township") & places["parent"].isin(area.districts)
+    beside = (places["level"] == "district") & places.intersects(area.around) & ~inner
+    own = places[((inner & (area.level != "district")) | townships).to_numpy()]
+    first = {"id": area.id, "name": area.name, "level": area.level, "parent": "", "own": True, "whole": True}
+    rows, shapes = [first | _place_values(assessment, totals, area.id, area.outline)], [area.outline]
+    for table, is_own in ((own, True), (places[beside], False)):
+        for place in table.itertuples():
+            row = {"id": str(place.id), "name": shown(place.name), "level": place.level, "parent": str(place.parent)}
+            rows.append(row | {"own": is_own} | _place_values(assessment, totals, str(place.id), place.geometry))
+            shapes.append(place.geometry)
+    return rows, array_bytes(polygon_arrays(np.array(shapes, dtype=object)))
 
 
-def gap_rows(assessment: Assessment, district: District) -> list[dict[str, Any]]:
-    """Gaps of the district and those that reach into it, in rank order, with outline and candidate point.
+def _place_values(assessment: Assessment, totals: pd.DataFrame, place_id: str, shape: BaseGeometry) -> dict[str, Any]:
+    total = totals.loc[place_id] if place_id in totals.index else pd.Series(dtype=object)
+    spot = shapely.point_on_surface(shape)
+    return {
+        "spot": microdegrees([spot.x, spot.y]).tolist(),
+        "residents": number(total.get("residents"), 0),
+        "land_km2": number(total.get("land_km2"), 2),
+        "density": number(total.get("density_per_km2"), 0),
+        "n": {s: number(total.get(f"n_{s}"), 0) for s in assessment.services},
+    }
 
-    `own` marks the district's own: a patch across the border belongs to the district that holds most of its residents.
+
+def gap_columns(assessment: Assessment, area: Area, lattice: Lattice | None) -> tuple[dict[str, Any], bytes]:
+    """Gaps of the area and those that reach into it, in rank order: columns, and outlines as packed polygons.
+
+    `own` marks the area's own: a patch across the border belongs to the district that holds most of its residents.
+    Outlines follow the cells, so where those lie on one grid their corners are told by half columns and rows.
     """
     gaps = assessment.gaps
-    reaching = shapely.area(shapely.intersection(gaps.geometry.to_numpy(), district.outline)) > 0
-    mine = gaps[(gaps["district_id"] == district.id) | reaching].sort_values(["service", "rank"], kind="stable")
-    words = ("gap_id", "service", "township_name", "nearest_id", "nearest_name")
+    shapely.prepare(area.outline)
+    mine = gaps["district_id"].isin(area.districts).to_numpy()
+    west, south, east, north = area.outline.bounds
+    box = shapely.bounds(gaps.geometry.to_numpy()).reshape(-1, 4)
+    near = (box[:, 0] < east) & (box[:, 2] > west) & (box[:, 1] < north) & (box[:, 3] > south) & ~mine
+    at = np.flatnonzero(near)
+    touching = shapely.area(shapely.intersection(gaps.geometry.to_numpy()[at], area.outline)) > 0
+    mine = mine.copy()
+    mine[at[touching]] = True
+    rows = gaps[mine].sort_values(["service", "rank"], kind="stable")
+    columns: dict[str, Any] = {"own": [int(v) for v in rows["district_id"].isin(area.districts)]}
+    for name in ("gap_id", "service", "township_name", "district_name", "nearest_id", "nearest_name"):
+        columns[name] = [shown(v) for v in _column(rows, name, default="")]
     measures = {
         "rank": 0, "residents": 0, "area_km2": 3, "density_per_km2": 0, "cells": 0, "nearest_m": 0,
         "candidate_new_residents": 0,
     }  # fmt: skip
-    rows = []
-    for position, gap in enumerate(mine.to_dict("records")):
-        outline = mine.geometry.iloc[position]
-        drawn = outline is not None and not outline.is_empty
-        point = np.array([gap.get("candidate_lon"), gap.get("candidate_lat")], dtype=np.float64)
-        rows.append(
-            {
-                "own": gap["district_id"] == district.id,
-                **{w: shown(gap.get(w)) for w in words},
-                **{m: number(gap.get(m), d) for m, d in measures.items()},
-                "candidate": microdegrees(point).tolist() if np.isfinite(point).all() else None,
-                "rings": ring_lists(outline) if drawn else [],
-                "bounds": [number(v, 6) for v in outline.bounds] if drawn else None,
-            }
-        )
-    return rows
+    for name, digits in measures.items():
+        columns[name] = numbers(_column(rows, name, default=math.nan), digits)
+    for axis in ("lon", "lat"):
+        columns[f"candidate_{axis}"] = numbers(_column(rows, f"candidate_{axis}", default=math.nan), 6)
+    shapes = rows.geometry.to_numpy()
+    corners = None if lattice is None else _on_grid(shapes, lattice)
+    columns["on_grid"] = corners is not None
+    return columns, array_bytes(polygon_arrays(shapes if corners is None else corners, whole=corners is not None))
+
+
+def _on_grid(shapes: NDArray[np.object_], lattice: Lattice) -> NDArray[np.object_] | None:
+    """Outlines in half columns and rows, straight runs as one; None where a corner is none of the grid's."""
+    xy, owner = shapely.get_coordinates(shapes, return_index=True)
+    if not len(xy):
+        return None
+    corner = lattice.grid_of(xy) * 2.0
+    if len(owner) == 0 or np.abs(corner - np.rint(corner)).max() > _CORNER_OFF:
+        return None
+    whole = shapely.set_coordinates(shapes.copy(), np.rint(corner))
+    return np.asarray(shapely.simplify(whole, 0.0))

@@ -1,4 +1,4 @@
-"""Headline figures of a district 概况: the numbers that stand beside its map and in the city's table."""
+"""Headline figures of a place 概况: the numbers that stand beside its map and in the city's table."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any
 from circle15.draw.pack import number
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import pandas as pd
 
     from circle15.schema import Assessment, Finding
 
+    Findings = Mapping[tuple[str, str], list[Finding]]
+
 _COUNT_UNITS = {"", "institutions"}
+REFERENCE_TARGET = 0.95
+"""Share of residents covered that the task of 15-minute circles aims at, where the plan prints none."""
 
 
 def district_ids(assessment: Assessment) -> list[str]:
@@ -20,43 +26,80 @@ def district_ids(assessment: Assessment) -> list[str]:
     return [str(v) for v in places.loc[places["level"] == "district", "id"]]
 
 
-def place_findings(assessment: Assessment, place_id: str, ground: str) -> list[Finding]:
-    """Findings on one district or township."""
-    return [f for f in assessment.findings if f.ground == ground and f.subject == place_id]
+def findings_by_place(assessment: Assessment) -> Findings:
+    """Findings by (ground, subject), so that a page asks once for all its places."""
+    found: dict[tuple[str, str], list[Finding]] = {}
+    for f in assessment.findings:
+        found.setdefault((f.ground, f.subject), []).append(f)
+    return found
 
 
-def count_cap(findings: list[Finding], service: str, institutions: int) -> Finding | None:
-    """The finding that caps how many institutions of the service a district may have, if the plan has one.
+def count_cap(
+    findings: Sequence[Finding], service: str, institutions: int, *, level: str = "district"
+) -> Finding | None:
+    """The finding that caps how many institutions of the service a place may have, if the plan has one.
 
-    The rule named `<service>.district` where there is one, else one that counted all its institutions.
+    The rule named `<service>.<level>` (or with `.max` behind) where there is one, else one that counted all of them.
     """
     mine = [f for f in findings if f.bound == "max" and f.limit is not None and f.rule_id.split(".")[0] == service]
-    exact = [f for f in mine if f.rule_id == f"{service}.district"]
+    exact = [f for f in mine if f.rule_id in {f"{service}.{level}", f"{service}.{level}.max"}]
     alike = [f for f in mine if f.observed == institutions and f.unit in _COUNT_UNITS]
     return next(iter([*exact, *alike]), None)
 
 
-def service_summary(assessment: Assessment, district_id: str, service: str) -> dict[str, Any]:
-    """Figures of one district and service.
+def coverage_targets(assessment: Assessment) -> dict[str, dict[str, Any]]:
+    """Share of residents that each service is to cover, by service; `printed` where the plan itself says so."""
+    plan = assessment.provenance.get("plan")
+    told = plan.get("coverage_targets", {}) if isinstance(plan, dict) else {}
+    return {
+        s: {"share": told.get(s, {}).get("share", REFERENCE_TARGET), "printed": s in told, **_cited(told.get(s, {}))}
+        for s in assessment.services
+    }
+
+
+def _cited(target: Mapping[str, Any]) -> dict[str, str]:
+    return {k: str(target.get(k, "")) for k in ("clause", "quote")}
+
+
+def service_summary(
+    assessment: Assessment,
+    place_id: str,
+    service: str,
+    *,
+    districts: Sequence[str] | None = None,
+    level: str = "district",
+    findings: Findings | None = None,
+) -> dict[str, Any]:
+    """Figures of one place and service.
+
+    Parameters
+    ----------
+    place_id
+        A district, a city, or "" for all the districts given.
+    districts
+        Districts inside; the place itself where not given.
 
     Returns
     -------
     dict
         residents, covered, uncovered, share (0..1 or None), depth (people under 0, 1, 2, 3+ circles), institutions,
-        cap and cap_outcome (None where the plan has none), over_cap (circles; None where no cap applies), with_limit
-        (circles that a cap applies to), without (ids of townships that have no institution), townships, gaps and
-        gap_residents.
+        cap, headroom and cap_outcome (None where the plan has none), over_cap (circles; None where no cap applies),
+        over_share (of the circles with a cap), with_limit (circles that a cap applies to), without (ids of townships
+        that have no institution), townships, gaps and gap_residents.
     """
-    cover = _coverage_row(assessment, district_id, service)
+    inside = [place_id] if districts is None else list(districts)
+    by_place = findings_by_place(assessment) if findings is None else findings
+    cover = _coverage(assessment, place_id, service, inside)
     sites = assessment.sites
-    mine = sites[(sites["district_id"] == district_id) & (sites["service"] == service)]
-    cap = count_cap(place_findings(assessment, district_id, "district"), service, len(mine))
-    townships = _townships(assessment, district_id)
+    mine = sites[sites["district_id"].isin(inside) & (sites["service"] == service)]
+    cap = count_cap(by_place.get((level, place_id), []), service, len(mine), level=level)
+    townships = _townships(assessment, inside)
     column = f"n_{service}"
     lacking = townships[townships[column].fillna(0) == 0] if column in townships else townships.iloc[:0]
     gaps = assessment.gaps
-    patches = gaps[(gaps["district_id"] == district_id) & (gaps["service"] == service)]
+    patches = gaps[gaps["district_id"].isin(inside) & (gaps["service"] == service)]
     with_limit = int(mine["circle_limit"].notna().sum()) if "circle_limit" in mine else 0
+    over = int(mine["over_cap"].fillna(value=False).astype(bool).sum()) if with_limit else None
     residents, covered = cover.get("residents"), cover.get("covered")
     return {
         "residents": number(residents, 0),
@@ -66,8 +109,10 @@ def service_summary(assessment: Assessment, district_id: str, service: str) -> d
         "depth": [number(cover.get(f"depth_{n}"), 0) for n in range(4)],
         "institutions": len(mine),
         "cap": number(cap.limit) if cap else None,
+        "headroom": None if cap is None or cap.limit is None else number(cap.limit - len(mine)),
         "cap_outcome": str(cap.outcome) if cap else None,
-        "over_cap": int(mine["over_cap"].fillna(value=False).astype(bool).sum()) if with_limit else None,
+        "over_cap": over,
+        "over_share": number(over / with_limit, 5) if over is not None else None,
         "with_limit": with_limit,
         "without": [str(v) for v in lacking["place_id"]],
         "townships": len(townships),
@@ -76,12 +121,34 @@ def service_summary(assessment: Assessment, district_id: str, service: str) -> d
     }
 
 
-def _coverage_row(assessment: Assessment, place_id: str, service: str) -> dict[str, Any]:
+def quota_rows(service: str, rows: Sequence[Mapping[str, Any]], findings: Findings) -> list[Any]:
+    """Cap and count of each place that the plan gives one 名额余量: [place id, count, cap], in the order of places."""
+    told: list[Any] = []
+    for row in rows:
+        count = row["n"].get(service)
+        if not row["own"] or count is None:
+            continue
+        mine = findings.get((str(row["level"]), str(row["id"])), [])
+        cap = count_cap(mine, service, int(count), level=str(row["level"]))
+        if cap is not None:
+            told.append([row["id"], count, number(cap.limit)])
+    return told
+
+
+def _coverage(assessment: Assessment, place_id: str, service: str, districts: Sequence[str]) -> dict[str, Any]:
+    """Coverage row of the place; its districts added up where it has none of its own."""
     table = assessment.coverage
-    rows = table[(table["place_id"] == place_id) & (table["service"] == service)]
-    return {} if rows.empty else {str(k): v for k, v in rows.iloc[0].to_dict().items()}
+    table = table[table["service"] == service]
+    rows = table[table["place_id"] == place_id]
+    if not rows.empty:
+        return {str(k): v for k, v in rows.iloc[0].to_dict().items()}
+    parts = table[table["place_id"].isin(districts)]
+    if parts.empty:
+        return {}
+    added = {str(k): float(parts[k].sum()) for k in ("residents", "covered", *(f"depth_{n}" for n in range(4)))}
+    return added | {"share": added["covered"] / added["residents"] if added["residents"] else None}
 
 
-def _townships(assessment: Assessment, district_id: str) -> pd.DataFrame:
+def _townships(assessment: Assessment, districts: Sequence[str]) -> pd.DataFrame:
     totals = assessment.totals
-    return totals[(totals["level"] == "township") & (totals["parent"] == district_id)]
+    return totals[(totals["level"] == "township") & totals["parent"].isin(districts)]

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from circle15.judge.findings import checklist_card, exceeds, finding
-from circle15.judge.inputs import Inputs, inside, place_key
-from circle15.judge.ledger import added_in
+from circle15.judge.inputs import Inputs, inside, place_key, scope_of
+from circle15.judge.ledger import added_in, transferred
 from circle15.judge.memo import once
 from circle15.policy.rules import AreaLimit
 from circle15.schema import Finding, Outcome
@@ -41,7 +41,8 @@ class Known:
     """What the register tells of one place for one rule.
 
     `today` is the count; `most` the count if every institution of unknown level were counted too; `base` what a rate
-    is reckoned on; `below` the total that a share is of; `indicator` the limit that an indicator sets.
+    is reckoned on; `below` the total that a share is of; `indicator` the limit that an indicator sets; `moved` the
+    quota that was transferred to the place.
     """
 
     today: float
@@ -50,6 +51,7 @@ class Known:
     below: float = math.nan
     indicator: float = math.nan
     notes: tuple[str, ...] = field(default=())
+    moved: float = 0.0
 
 
 def area_column(rule: AreaLimit) -> tuple[str, ...] | None:
@@ -57,7 +59,7 @@ def area_column(rule: AreaLimit) -> tuple[str, ...] | None:
     known_base = rule.max_rate is None or rule.rate_base in {"residents", "land_km2", "area_km2"}
     if rule.counts != "all" or rule.levels or rule.max_current or rule.max_indicator is not None or not known_base:
         return None
-    if rule.share_of is not None:
+    if rule.share_of is not None or rule.with_tags or rule.same:
         return None
     if rule.of == "beds" and rule.services == ("inpatient",) and not rule.tags:
         return ("beds_inpatient",)
@@ -79,14 +81,22 @@ def known_of(
     totals: pd.DataFrame,
     inputs: Inputs,
     series: Series | None,
+    like: Mapping[str, object] | None = None,
 ) -> Known | None:
-    """What the register and the indicators tell of a place; None without a register."""
+    """What the register and the indicators tell of a place; None without a register.
+
+    `like` holds what the applicant says of the columns in `same`; institutions that differ from it are not counted.
+    """
     if inputs.register is None:
         return None
-    what = (rule.services, rule.tags, rule.levels, rule.excludes)
-    today, most, notes = count(inputs.register, place, of=rule.of, what=what)
-    if rule.counts == "new":
+    register, alike = _alike(rule, inputs.register, like)
+    today, most, notes = count(register, place, of=rule.of, what=(rule.services, rule.tags, rule.levels, rule.excludes))
+    if not alike:
+        today = most = math.nan
+    if rule.counts != "all":
         since = rule.valid_from or plan.document.valid_from
+        if rule.counts == "new_this_year":
+            since = None if inputs.as_of is None else inputs.as_of.replace(month=1, day=1)
         today = most = added_in(inputs, place, totals, since=since, services=rule.services, of=rule.of)
     below = math.nan
     if rule.share_of is not None:
@@ -95,8 +105,26 @@ def known_of(
     base = _base(rule, place, names, series)
     limit = math.nan
     if rule.max_indicator is not None and series is not None:
-        limit = series.latest(series.of(names, rule.max_indicator))
-    return Known(today, most, base, below, limit, notes)
+        scope = scope_of(plan, place, totals, inputs, services=rule.services, level="")
+        limit = series.value(rule.max_indicator, scope)
+    moved = transferred(inputs, place, totals, services=rule.services, of=rule.of) if rule.transfers else 0.0
+    return Known(today, most, base, below, limit, notes, moved)
+
+
+def _alike(rule: AreaLimit, register: pd.DataFrame, like: Mapping[str, object] | None) -> tuple[pd.DataFrame, bool]:
+    """Institutions that bear all of `with_tags` and equal the applicant in each of `same`; whether all is told."""
+    kept = register
+    if rule.with_tags:
+        marks = kept["tags"].fillna("").astype(str).str.split(";").map(set)
+        kept = kept[np.array([m.issuperset(rule.with_tags) for m in marks], dtype=bool)]
+    for column in rule.same:
+        own = None if like is None else like.get(column)
+        if kept.empty:
+            continue
+        if own is None or column not in kept.columns:
+            return kept, False
+        kept = kept[kept[column].astype(str) == str(own)]
+    return kept, True
 
 
 def _below(register: pd.DataFrame, place: Mapping[str, Any], share_of: Counted) -> float:
@@ -180,6 +208,7 @@ def judge_area(
         found.append(_area_finding(rule, place, subject, known=known, limit=float(low or 0.0), bound="min", bid=bid))
     if (rule.min is None and rule.min_share is None) or rule.max is not None or rule.max_share is not None:
         limit, why = _area_limit(rule, place, known)
+        limit += known.moved
         found.append(_area_finding(rule, place, subject, known=known, limit=limit, bound="max", bid=bid, why=why))
     return tuple(found)
 
@@ -218,10 +247,16 @@ def _figure_limit(rule: AreaLimit, known: Known) -> tuple[float, str]:
 def _rounded(rule: AreaLimit, base: float) -> float:
     if math.isnan(base) or rule.max_rate is None or rule.rate_per is None:
         return math.nan
-    quota = rule.max_rate * base / rule.rate_per
-    if rule.rounding == "nearest":
+    return rounded(rule.max_rate * base / rule.rate_per, rule.rounding or "nearest")
+
+
+def rounded(quota: float, how: str) -> float:
+    """A quota in whole numbers: floor, ceil or nearest (half upwards); NaN stays."""
+    if math.isnan(quota):
+        return math.nan
+    if how == "nearest":
         return float(math.floor(quota + 0.5))
-    return float(math.ceil(quota - 1e-9) if rule.rounding == "ceil" else math.floor(quota + 1e-9))
+    return float(math.ceil(quota - 1e-9) if how == "ceil" else math.floor(quota + 1e-9))
 
 
 def _area_finding(
@@ -239,6 +274,7 @@ def _area_finding(
     exact = "from_totals" not in known.notes
     today = known.today
     figures: dict[str, float | str] = {"today": today} if not math.isnan(today) else {}
+    figures |= {"moved": known.moved} if rule.transfers else {}
     scale, unit = _scale(rule, known, bound, figures, added if _in_share(rule, bid) else 0.0)
     plus = 0.0 if math.isnan(added) else added
     observed, most = (today + plus) * scale, (known.most + plus) * scale
@@ -293,11 +329,11 @@ def _added(rule: AreaLimit, bid: Bid | None) -> tuple[float, tuple[str, ...]]:
     """What a proposed site adds to a count: one institution, its beds, or nothing where it lacks the tag."""
     if bid is None:
         return 0.0, ()
-    if rule.tags and set(rule.tags).isdisjoint(bid.tags.split(";")):
+    tags = set(bid.tags.split(";"))
+    fits = (not rule.tags or not tags.isdisjoint(rule.tags)) and tags.issuperset(rule.with_tags)
+    if not fits or (rule.levels and bid.level and bid.level not in rule.levels):
         return 0.0, ("site_not_tagged",)
-    if rule.levels and bid.level and bid.level not in rule.levels:
-        return 0.0, ("site_not_tagged",)
-    if not set(rule.excludes).isdisjoint(bid.tags.split(";")):
+    if not tags.isdisjoint(rule.excludes):
         return 0.0, ("site_not_counted",)
     if rule.of != "institutions":
         amount = float(getattr(bid, rule.of))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from circle15.judge.areas import step_limit
+from circle15.judge.areas import rounded, step_limit
+from circle15.judge.columns import Table, columns_of, height, taken, values, words
 from circle15.judge.conditions import Site, conditions
 from circle15.judge.effects import card
 from circle15.judge.inputs import text as _text
@@ -17,11 +18,13 @@ from circle15.judge.limits import (
     DENSITY_COLUMNS,
     TOLERANCE_M,
     UNKNOWN,
+    cap_columns,
     circle_caps,
-    circle_computable,
     circle_rule_holds,
     judge_circle,
+    plain_circle,
 )
+from circle15.judge.memo import once
 from circle15.judge.on_foot import any_walked, far_of, limit_of, other_way, told, undecided, with_second_opinion
 from circle15.judge.series import State
 from circle15.policy.cards import Where
@@ -35,14 +38,20 @@ if TYPE_CHECKING:
 # ── one proposed site ─────────────────────────────────────────
 
 
-def circle_of_site(rule: CircleLimit, site: Site, row: pd.DataFrame, exceeding: frozenset[str]) -> list[Finding]:
+def circle_of_site(rule: CircleLimit, site: Site, row: Table, exceeding: frozenset[str]) -> list[Finding]:
     """The finding of a circle rule on a proposed site; none where the rule does not hold there."""
-    if circle_computable(rule):
+    if plain_circle(site.plan, rule):
         counted, apart, _ = _counted(rule, site, exceeding)
         found = circle_findings(site.plan, rule, row, {site.bid.site_id: counted})
         return [replace(f, evidence=replace(f.evidence, apart=apart)) for f in found]
-    density = circle_rule_holds(rule.model_copy(update={"tags": ()}), row, row["density_class"].to_numpy(dtype=object))
-    elsewhere = rule.model_copy(update={"where": Where(zones=rule.where.zones, areas=rule.where.areas)})
+    by_density = {c.id for c in site.plan.density_classes}
+    given = rule.where.place_class if rule.where.place_class not in by_density else None
+    plain = rule.model_copy(update={"tags": (), "where": rule.where.model_copy(update={"place_class": None})})
+    density = circle_rule_holds(
+        plain if given else rule.model_copy(update={"tags": ()}), row, words(row, "density_class")
+    )
+    where = Where(zones=rule.where.zones, areas=rule.where.areas, place_class=given)
+    elsewhere = rule.model_copy(update={"where": where})
     fits = conditions(elsewhere, site)
     if fits is State.NO:
         return [card(rule, site, "does_not_apply")]
@@ -84,9 +93,13 @@ def _site_circle(rule: CircleLimit, site: Site, around: _Around) -> Finding:
 
 
 def _most(rule: CircleLimit, site: Site) -> tuple[int | None, tuple[str, ...]]:
-    if not rule.max_steps:
+    if not rule.max_steps and rule.max_rate is None:
         return rule.max, ()
-    limit = step_limit(rule.max_steps, _float(site.row.get("residents_within"), np.nan))
+    residents = _float(site.row.get("residents_within"), np.nan)
+    if rule.max_rate is not None and rule.rate_per is not None:
+        limit = rounded(rule.max_rate * residents / rule.rate_per, rule.rounding)
+    else:
+        limit = step_limit(rule.max_steps, residents)
     return (None, ("count_missing",)) if np.isnan(limit) else (int(limit), ())
 
 
@@ -96,7 +109,12 @@ def _counted(rule: CircleLimit, site: Site, exceeding: frozenset[str]) -> _Aroun
     counted: list[Neighbour] = []
     apart: list[Neighbour] = []
     doubtful: list[Neighbour] = []
+    # twice the radius, for circles that overlap; who is farther than that and both position errors counts in no way
+    reach_m = np.inf if rule.minutes is not None else 2 * (rule.radius_m or site.plan.circle.radius_m)
+    reach_m += _float(site.row.get("position_accuracy_m"), POSITION_ACCURACY_M)
     for row in site.near:
+        if row["distance_m"] > reach_m + _float(row.get("position_accuracy_m"), POSITION_ACCURACY_M) + TOLERANCE_M:
+            continue
         if wanted and row.get("service", wanted[0]) not in wanted:
             continue
         tags = frozenset(_text(row.get("tags")).split(";"))
@@ -143,16 +161,13 @@ def _foreign(row: Mapping[Any, Any], site: Site) -> bool:
     return bool(theirs) and theirs != str(own or site.plan.city)
 
 
-def exceeding_neighbours(
-    plan: Plan, neighbours: pd.DataFrame, measures: pd.DataFrame, totals: pd.DataFrame
-) -> frozenset[str]:
-    """Ids of neighbours within the radius whose own circle would rise above its cap with one more."""
-    if measures.empty or neighbours.empty:
+def exceeding_ids(plan: Plan, measures: pd.DataFrame, totals: pd.DataFrame) -> frozenset[str]:
+    """Ids of institutions whose own circle would rise above its cap with one more in it."""
+    if measures.empty:
         return frozenset()
     limit = with_caps(plan, measures, totals)["circle_limit"]
     above = measures["others_within"].to_numpy(dtype=float) + 2 > limit.to_numpy(dtype=float)
-    inside = neighbours.loc[neighbours["distance_m"] <= plan.circle.radius_m + 1e-6, "id"].astype(str)
-    return frozenset(measures["id"].astype(str)[above]) & frozenset(inside)
+    return frozenset(measures["id"].astype(str)[above])
 
 
 # ── circles of many sites ─────────────────────────────────────
@@ -169,16 +184,16 @@ class _Reading:
 def circle_findings(
     plan: Plan,
     rule: CircleLimit,
-    rows: pd.DataFrame,
+    rows: Table,
     near: Mapping[str, Sequence[Neighbour]],
 ) -> list[Finding]:
     """Findings of one circle rule on every site that it holds for; NO_DATA where that cannot be told."""
-    holds, unknown = circle_rule_holds(rule, rows, rows["density_class"].to_numpy(dtype=object))
+    holds, unknown = circle_rule_holds(rule, rows, words(rows, "density_class"))
     picked = np.flatnonzero(holds | unknown)
-    part = rows.iloc[picked]
+    part = taken(rows, picked)
     readings = _readings(rule, part)
-    ids = part["id"].astype(str).tolist()
-    names = _column(part, "name", "")
+    ids = [str(i) for i in values(part, "id", "")]
+    names = values(part, "name", "")
     accuracies_m = _accuracies_m(part)
     radius_m = rule.radius_m or plan.circle.radius_m
     found = []
@@ -208,13 +223,13 @@ def _circle_finding(rule: CircleLimit, near: Sequence[Neighbour], radius_m: floa
     return with_second_opinion(rule, one, by(other) if told(other, near, radius_m) else None)
 
 
-def _readings(rule: CircleLimit, part: pd.DataFrame) -> Iterator[_Reading]:
+def _readings(rule: CircleLimit, part: Table) -> Iterator[_Reading]:
     if rule.where.place_class is None:
-        yield from (_Reading({}, ()) for _ in range(len(part)))
+        yield from (_Reading({}, ()) for _ in range(height(part)))
         return
-    densities = [_column(part, column, np.nan) for column in DENSITY_COLUMNS.values()]
-    classes = [part[f"density_class_{unit}"].tolist() for unit in DENSITY_COLUMNS]
-    for at, deciding in enumerate(part["density_class"].tolist()):
+    densities = [values(part, column, np.nan) for column in DENSITY_COLUMNS.values()]
+    classes = [values(part, f"density_class_{unit}", "") for unit in DENSITY_COLUMNS]
+    for at, deciding in enumerate(values(part, "density_class", "")):
         figures: dict[str, float | str] = {}
         for unit, density, given in zip(DENSITY_COLUMNS, densities, classes, strict=True):
             figures[f"density_{unit}_per_km2"] = _float(density[at], np.nan)
@@ -238,7 +253,7 @@ def grouped(neighbours: pd.DataFrame) -> dict[str, list[Neighbour]]:
 def _records(neighbours: pd.DataFrame) -> list[Neighbour]:
     ids, names, distances_m = (
         neighbours["id"].tolist(),
-        _column(neighbours, "name", ""),
+        values(neighbours, "name", ""),
         neighbours["distance_m"].tolist(),
     )
     accuracies_m = _accuracies_m(neighbours)
@@ -249,17 +264,35 @@ def _records(neighbours: pd.DataFrame) -> list[Neighbour]:
     ]
 
 
-def _known(table: pd.DataFrame, column: str) -> list[float | None]:
+def _known(table: Table, column: str) -> list[float | None]:
     """Ways of a column, None for NaN and where there is no such column."""
-    return [_way(v) for v in _column(table, column, None)]
+    return [_way(v) for v in values(table, column, None)]
 
 
 def _with_settings(sites: pd.DataFrame, totals: pd.DataFrame) -> pd.DataFrame:
     """Sites with the marks of their township, taken from the totals where the table does not hold them."""
     if "township_settings" in sites.columns or "township_id" not in sites.columns:
         return sites
-    marks = dict(zip(totals["place_id"].astype(str), totals["settings"].fillna("").astype(str), strict=True))
+    marks = once(totals, "settings", lambda: _settings(totals))
     return sites.assign(township_settings=[marks.get(str(t), "") for t in sites["township_id"].tolist()])
+
+
+def rows_with_caps(plan: Plan, rows: Sequence[Mapping[str, Any]], totals: pd.DataFrame) -> list[dict[str, Any]]:
+    """Single sites as `with_caps` gives them."""
+    marks = once(totals, "settings", lambda: _settings(totals))
+    told = [
+        r if "township_settings" in r else {**r, "township_settings": marks.get(str(r.get("township_id", "")), "")}
+        for r in rows
+    ]
+    caps = {name: column.tolist() for name, column in cap_columns(plan, columns_of(told)).items()}
+    return [
+        {str(k): v for k, v in row.items()} | {name: column[at] for name, column in caps.items()}
+        for at, row in enumerate(told)
+    ]
+
+
+def _settings(totals: pd.DataFrame) -> dict[str, str]:
+    return dict(zip(totals["place_id"].astype(str), words(totals, "settings"), strict=True))
 
 
 def with_caps(plan: Plan, sites: pd.DataFrame, totals: pd.DataFrame) -> pd.DataFrame:
@@ -269,13 +302,9 @@ def with_caps(plan: Plan, sites: pd.DataFrame, totals: pd.DataFrame) -> pd.DataF
     return pd.concat([marked.drop(columns=[c for c in caps.columns if c in marked.columns]), caps], axis=1)
 
 
-def _accuracies_m(table: pd.DataFrame) -> list[float]:
-    found = _column(table, "position_accuracy_m", POSITION_ACCURACY_M)
+def _accuracies_m(table: Table) -> list[float]:
+    found = values(table, "position_accuracy_m", POSITION_ACCURACY_M)
     return [max(0.0, _float(a, POSITION_ACCURACY_M)) for a in found]
-
-
-def _column(table: pd.DataFrame, name: str, default: object) -> list[Any]:
-    return table[name].tolist() if name in table.columns else [default] * len(table)
 
 
 def _float(value: object, default: float) -> float:

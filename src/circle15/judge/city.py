@@ -11,13 +11,14 @@ import pandas as pd
 
 from circle15.judge.areas import Bid, area_column, judge_area, known_of
 from circle15.judge.circles import circle_findings, circle_of_site, grouped, with_caps
+from circle15.judge.columns import columns_of, words
 from circle15.judge.conditions import Site
 from circle15.judge.effects import suspended
 from circle15.judge.findings import CHECKLIST, checklist_card, finding, in_order
 from circle15.judge.inputs import Inputs, Scope, inside, places, scope_of, text
-from circle15.judge.limits import bears, circle_computable
+from circle15.judge.limits import bears, plain_circle
 from circle15.judge.position import either, grounds
-from circle15.judge.series import Series, State, both_states, series_of
+from circle15.judge.series import Series, State, bare_series, both_states, series_of
 from circle15.policy.cards import Card, Where
 from circle15.policy.rules import AreaLimit, CircleLimit, Exit, Suspend
 from circle15.schema import LEVELS, Finding, Neighbour, Outcome
@@ -55,12 +56,12 @@ def judge_city(
     standing = _Standing(plan, rows, grouped(neighbours), moved, totals, given, series, "walking_m" in neighbours)
     found: list[Finding] = []
     for rule in rules:
-        if isinstance(rule, CircleLimit) and circle_computable(rule) and rule.max is not None:
+        if isinstance(rule, CircleLimit) and plain_circle(plan, rule) and rule.max is not None:
             found += _plain_circles(rule, standing)
         elif isinstance(rule, CircleLimit) and around is not None and (tested := _own_circles(rule, standing, around)):
             found += tested
-        elif isinstance(rule, AreaLimit) and (area_column(rule) is not None or given.register is not None):
-            found += _areas_as_they_stand(plan, rule, totals, given, series)
+        elif isinstance(rule, AreaLimit) and not rule.same and _counted(rule, given):
+            found += _areas_as_they_stand(plan, rule, totals, given, series or bare_series(plan, given))
         elif isinstance(rule, Suspend) and series is not None and rule.scope != "radius":
             found += _pauses(plan, rule, totals, given, series)
         elif isinstance(rule, Suspend) and series is not None and given.register is not None:
@@ -70,6 +71,11 @@ def judge_city(
         else:
             found.append(checklist_card(rule, subject="", notes=_why_open(rule)))
     return tuple(sorted(found, key=in_order))
+
+
+def _counted(rule: AreaLimit, inputs: Inputs) -> bool:
+    """Whether totals or the register tell what a rule counts."""
+    return area_column(rule) is not None or inputs.register is not None
 
 
 def _areas_as_they_stand(
@@ -135,7 +141,7 @@ def _plain_circles(rule: CircleLimit, city: _Standing) -> list[Finding]:
     for own in _dicts(city.rows[city.rows["id"].astype(str).isin(city.elsewhere)]):
         name = str(own["id"])
         there = [
-            (other, next(iter(circle_findings(city.plan, rule, pd.DataFrame([other]), city.near)), None))
+            (other, next(iter(circle_findings(city.plan, rule, columns_of([other]), city.near)), None))
             for other in city.elsewhere[name]
         ]
         one = either(city.plan, own, here.get(name), there)
@@ -145,10 +151,12 @@ def _plain_circles(rule: CircleLimit, city: _Standing) -> list[Finding]:
 
 def _own_circles(rule: CircleLimit, city: _Standing, around: Around) -> list[Finding]:
     """Circles of another radius, type or tag, or on foot where ways are told, one institution after the other."""
-    if (rule.distance == "walking" and not city.on_foot) or (rule.max is None and not rule.max_steps):
+    if (rule.distance == "walking" and not city.on_foot) or (
+        rule.max is None and not rule.max_steps and rule.max_rate is None
+    ):
         return []
     rows = city.rows
-    tagged = bears(rows["tags"].fillna("").astype(str).to_numpy(dtype=object), rule.tags)
+    tagged = bears(words(rows, "tags"), rule.tags)
     served = rows["service"].isin(rule.services).to_numpy(dtype=bool) & tagged
     found = []
     for own in _dicts(rows[served]):
@@ -165,7 +173,7 @@ def _own_circle(
 ) -> Finding | None:
     bid = Bid(str(row["id"]), str(row["service"]), text(row.get("tags")), level=text(row.get("level")))
     given = Site(city.plan, row, bid, city.totals, near, city.inputs, city.series, text(row.get("density_class")))
-    tested = circle_of_site(rule, given, pd.DataFrame([row]), frozenset())
+    tested = circle_of_site(rule, given, columns_of([row]), frozenset())
     name = text(row.get("name"))
     return next((replace(f, ground_name=name) for f in tested if f.ground != CHECKLIST), None)
 
@@ -207,10 +215,13 @@ def _exits(plan: Plan, rule: Exit, totals: pd.DataFrame, inputs: Inputs, series:
     if register is None:
         return
     for place in places(totals, "city", plan):
-        area = scope_of(plan, place, totals, inputs, services=rule.services, level="")
+        # means and ranks are of one service: pharmacies are not held against hospitals
+        areas = {s: scope_of(plan, place, totals, inputs, services=(s,), level="") for s in rule.services}
         held = register[inside(register, place) & register["service"].isin(rule.services)]
         for row in held.to_dict("records"):
-            if rule.tags and set(rule.tags).isdisjoint(text(row.get("tags")).split(";")):
+            area = areas[row["service"]]
+            tags = set(text(row.get("tags")).split(";"))
+            if (rule.tags and tags.isdisjoint(rule.tags)) or not tags.isdisjoint(rule.excludes):
                 continue
             yield _exit(rule, series, area, row)
 

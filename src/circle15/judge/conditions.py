@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from circle15.judge.areas import Bid
-from circle15.judge.inputs import Inputs, text
+from circle15.judge.inputs import Inputs, groups_at, text
 from circle15.judge.memo import once
-from circle15.judge.series import Series, State
+from circle15.judge.series import Series, State, bare_series
 from circle15.policy.cards import Attribute, Card, Where
 
 if TYPE_CHECKING:
@@ -46,6 +46,11 @@ class Site:
             if value is not None and value != "" and value == value:  # noqa: PLR0124 - NaN
                 return value
         return None
+
+    @property
+    def figures(self) -> Series:
+        """Indicators as told, or what totals and register give where none were handed in."""
+        return self.series if self.series is not None else bare_series(self.plan, self.inputs)
 
     @property
     def tags(self) -> frozenset[str]:
@@ -157,7 +162,7 @@ def where_state(where: Where, site: Site) -> State:
         fits = (not where.settings or not marks.isdisjoint(where.settings)) and marks.isdisjoint(where.not_settings)
         states.append(_state(fits) if known else State.UNKNOWN)
     if where.zones:
-        held = site.plan.groups_of(text(row.get("district_name")), text(row.get("district_id")))
+        held = groups_at(site.plan, row)
         known = bool(text(row.get("district_id")))
         states.append(_state(not set(held).isdisjoint(where.zones)) if known else State.UNKNOWN)
     if where.areas:

@@ -5,8 +5,10 @@ Each takes a rule and a proposed site and gives one finding; what cannot be told
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from circle15.judge.areas import count
@@ -134,7 +136,16 @@ def _suspend_around(rule: Suspend, site: Site, series: Series, level: str) -> Fi
     outcome = _SHOWN[state]
     if outcome is Outcome.NO_DATA and "check_on_site" in notes:
         outcome = Outcome.REVIEW
-    figures = {} if math.isnan(worst) else {rule.any_of[0].indicator if rule.any_of else "value": worst}
+    figures: dict[str, float | str] = {}
+    figures |= {} if math.isnan(worst) else {rule.any_of[0].indicator if rule.any_of else "value": worst}
+    inside = [n for n in near if float(n["distance_m"]) <= radius_m]
+    about = Scope({}, (), tuple((str(n["id"]), _float(n.get("beds"), math.nan)) for n in inside))
+    for at, reading in enumerate(rule.readings, start=1):
+        other = State.NO if not inside else both_states(
+            series, any_of=reading.any_of, all_of=reading.all_of, scope=about
+        ).state  # fmt: skip
+        figures[f"reading_{at}"] = f"{reading.title}: {other.value}"
+        notes += ["readings_disagree"] if other is not state else []
     return _of(
         rule, site, outcome, ground="circle", figures=figures, notes=tuple(dict.fromkeys(notes)), effect="suspend"
     )
@@ -228,6 +239,8 @@ def _exempt(rule: Exempt, site: Site) -> Finding:
         states.append(State.UNKNOWN if day is None else State.YES if day <= rule.until else State.NO)
     if rule.none_within:
         states.append(_none_within(site))
+    if rule.none_in is not None:
+        states.append(_none_in(rule.none_in, site))
     state = join(states)
     if state is not State.YES:
         return card(rule, site, "does_not_apply" if state is State.NO else "attribute_missing")
@@ -251,14 +264,53 @@ def _none_within(site: Site) -> State:
     return join(states)
 
 
+def _none_in(level: str, site: Site) -> State:
+    """Whether no institution of the service stands in the place of a level that holds the site."""
+    place = place_of(site.plan, site.row, site.totals, level)
+    if place is None:
+        return State.UNKNOWN
+    if site.inputs.register is None:
+        held = _float(place.get(f"n_{site.bid.service}"), math.nan)
+    else:
+        held = count(site.inputs.register, place, of="institutions", what=((site.bid.service,), (), (), ()))[0]
+    return State.UNKNOWN if math.isnan(held) else State.YES if held == 0 else State.NO
+
+
+def _nearness(rule: Prefer, site: Site) -> tuple[State | None, dict[str, float | str]]:
+    """Whether the site stands near an institution that the rule names, and how far the nearest one is."""
+    wanted = rule.near
+    if wanted is None:
+        return None, {}
+    tags = [(n, text(n.get("tags")).split(";")) for n in site.near if n.get("service") in wanted.services]
+    named = [n for n, own in tags if not wanted.tags or not set(wanted.tags).isdisjoint(own)]
+    named = [n for n in named if not wanted.levels or n.get("level") in wanted.levels]
+    nearest = min(named, key=lambda n: float(n["distance_m"]), default=None)
+    figures: dict[str, float | str] = {} if nearest is None else {"nearest_m": round(float(nearest["distance_m"]), 1)}
+    if rule.radius_m is None:
+        return State.UNKNOWN, figures
+    if nearest is None:
+        return State.NO, figures
+    slack_m = sum(_float(r.get("position_accuracy_m"), POSITION_ACCURACY_M) for r in (site.row, nearest))
+    gap_m = float(nearest["distance_m"]) - rule.radius_m
+    return (State.UNKNOWN if abs(gap_m) <= slack_m else State.YES if gap_m <= 0 else State.NO), figures
+
+
 def _prefer(rule: Prefer, site: Site) -> Finding:
     state = conditions(rule, site, any_kind=rule.match == "any")
+    near, found = _nearness(rule, site)
+    if rule.none_in is not None:
+        state = join([_none_in(rule.none_in, site), *([state] if state is not None else [])])
+    if near is not None and state is not State.NO:
+        if near is State.UNKNOWN:
+            one = card(rule, site, "radius_not_printed" if rule.radius_m is None else "check_on_site")
+            return replace(one, evidence=replace(one.evidence, figures=found))
+        state = join([near, *([state] if state is not None else [])])
     if state is not State.YES:
         note = {None: "", State.NO: "does_not_apply", State.UNKNOWN: "attribute_missing"}[state]
         return card(rule, site, note)
     rank = min((at for at, tag in enumerate(rule.tags, start=1) if tag in site.tags), default=0)
-    figures = {"rank": float(rank)} if rule.ordered and rank else {}
-    return _of(rule, site, Outcome.MET, effect=PRIORITY, notes=("goes_first",), figures=figures)
+    ranked = {"rank": float(rank)} if rule.ordered and rank else {}
+    return _of(rule, site, Outcome.MET, effect=PRIORITY, notes=("goes_first",), figures=found | ranked)
 
 
 def _warn(rule: Warn, site: Site) -> Finding:
@@ -291,14 +343,25 @@ def _require(rule: Require, site: Site) -> Finding:
         states.append(attribute_state(need, value) if has_bound(need) else State.UNKNOWN)
         if states[-1] is State.UNKNOWN:
             notes.append("attribute_missing" if has_bound(need) else "limit_not_printed")
-    if rule.windows:
+    if rule.grants:
+        figures["grants"] = ";".join(rule.grants)
+        notes.append("granted")
+    if rule.windows or rule.yearly:
         day = as_date(site.get("application_date")) or site.inputs.as_of
         figures["application_date"] = "—" if day is None else day.isoformat()
-        inside = day is not None and any(w.start <= day <= w.end for w in rule.windows)
+        inside = day is not None and _open_on(rule, day)
         states.append(State.UNKNOWN if day is None else State.YES if inside else State.NO)
         notes.append("attribute_missing" if day is None else "" if inside else "outside_window")
     outcome = {State.YES: Outcome.MET, State.NO: Outcome.BREACHED, State.UNKNOWN: Outcome.NO_DATA}[join(states)]
     return _of(rule, site, outcome, figures=figures, notes=tuple(dict.fromkeys(n for n in notes if n)))
+
+
+def _open_on(rule: Require, day: dt.date) -> bool:
+    """Whether applications come in on a day; a yearly window that starts later than it ends runs over New Year."""
+    if any(w.start <= day <= w.end for w in rule.windows):
+        return True
+    on = day.strftime("%m-%d")
+    return any((w.start <= on <= w.end) if w.start <= w.end else (on >= w.start or on <= w.end) for w in rule.yearly)
 
 
 def _ban(rule: Ban, site: Site) -> Finding:
@@ -361,10 +424,14 @@ def _mix(rule: Mix, site: Site) -> Finding:
 
 def _target(rule: Target, site: Site) -> Finding:
     place = place_of(site.plan, site.row, site.totals, "city")
-    if site.series is None or place is None:
+    if place is None:
         return card(rule, site)
     scope = scope_of(site.plan, place, site.totals, site.inputs, services=rule.services, level="")
-    value = site.series.value(rule.measure, scope)
+    value = site.figures.value(rule.measure, scope)
+    if math.isnan(value):
+        value = site.figures.value(f"{rule.measure}_{site.bid.service}", scope)
+    if math.isnan(value) and site.series is None:
+        return card(rule, site)
     bound = "min" if rule.at_least is not None else "max"
     limit = rule.at_least if rule.at_least is not None else rule.at_most
     if math.isnan(value) or limit is None:

@@ -28,8 +28,9 @@ class Inputs:
     indicators
         place_id or institution_id, indicator, period (2026-04, 2026Q1, 2026 or empty), value.
     events
-        date, event (exit, forced_exit, voluntary_exit, relocation_out, entry, relocation_in, application), and where
-        known id, service, place_id (name or id of any level), beds, tags, legal_entity, legal_representative, batch.
+        date, event (exit, forced_exit, voluntary_exit, relocation_out, entry, relocation_in, application, quota_in,
+        quota_out, and what else a plan speaks of: penalty, trial_failed …), and where known id, service, place_id (name
+        or id of any level), beds, tags, legal_entity, legal_representative, batch.
     as_of
         The day of the judgement.
     attributes
@@ -73,11 +74,11 @@ def _places(totals: pd.DataFrame, level: str, plan: Plan | None) -> list[dict[st
 
 
 def _groups(totals: pd.DataFrame, plan: Plan) -> Iterator[dict[str, Any]]:
-    districts = totals[totals["level"] == "district"]
+    parts = totals[totals["level"].isin(["district", "township"])]
     for group in plan.groups:
-        named = districts["name"].astype(str).isin(group.areas) | districts["place_id"].astype(str).isin(group.areas)
+        named = parts["name"].astype(str).isin(group.areas) | parts["place_id"].astype(str).isin(group.areas)
         if named.any():
-            yield _summed(districts[named], place_id=group.id, name=group.title, level="group")
+            yield _summed(parts[named], place_id=group.id, name=group.title, level="group")
 
 
 def _summed(districts: pd.DataFrame, *, place_id: str, name: str, level: str) -> dict[str, Any]:
@@ -92,7 +93,7 @@ def place_of(plan: Plan, row: Mapping[str, Any], totals: pd.DataFrame, level: st
     """The place of a level that holds a site; None where none is known."""
     known = places(totals, level, plan)
     if level == "group":
-        held = plan.groups_of(text(row.get("district_name")), text(row.get("district_id")))
+        held = groups_at(plan, row)
         return next((p for p in known if p["place_id"] in held), None)
     place_id = text(row.get(f"{level}_id"))
     if level == "city" and not place_id and text(row.get("district_id")) and len(known) == 1:
@@ -100,11 +101,18 @@ def place_of(plan: Plan, row: Mapping[str, Any], totals: pd.DataFrame, level: st
     return next((p for p in known if place_id and str(p["place_id"]) == place_id), None)
 
 
+def groups_at(plan: Plan, row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Ids of the groups that hold the district or township of a site."""
+    names = (text(row.get(f"{level}_{word}")) for level in ("district", "township") for word in ("name", "id"))
+    return plan.groups_of(*(n for n in names if n))
+
+
 def inside(register: pd.DataFrame, place: Mapping[str, Any]) -> pd.Series[bool]:
     """Which institutions of the register stand in a place (n,)."""
     members = place.get("members")
     if members is not None:
-        return register["district_id"].astype(str).isin(members)
+        held = register["district_id"].astype(str).isin(members)
+        return held | register["township_id"].astype(str).isin(members) if "township_id" in register.columns else held
     column = f"{place['level']}_id"
     if column not in register.columns:
         column = "district_id"

@@ -63,6 +63,7 @@ def _events(
     until: dt.date | None,
     services: tuple[str, ...] = (),
     names: frozenset[str] | None = None,
+    tags: tuple[str, ...] = (),
 ) -> pd.DataFrame:
     """Events of some kinds between two days (both included), of some services, in some places."""
     events = inputs.events
@@ -77,6 +78,8 @@ def _events(
         keep &= day <= pd.Timestamp(until)
     if services and "service" in picked.columns:
         keep &= picked["service"].isin(services)
+    if tags and "tags" in picked.columns:
+        keep &= picked["tags"].fillna("").astype(str).str.split(";").map(lambda t: not set(t).isdisjoint(tags))
     if names is not None:
         keep &= picked["place_id"].astype(str).isin(names) if "place_id" in picked.columns else False
     return picked[keep]
@@ -102,6 +105,18 @@ def added_in(
     return _sum(found, of)
 
 
+def transferred(
+    inputs: Inputs, place: Mapping[str, Any], totals: pd.DataFrame, *, services: tuple[str, ...], of: str
+) -> float:
+    """Quota moved to a place less that moved away 总量调剂, up to the day; nothing where no events are told."""
+    names = place_names(totals, place)
+    into, out = (
+        _sum(_events(inputs, (kind,), since=None, until=inputs.as_of, services=services, names=names), of)
+        for kind in ("quota_in", "quota_out")
+    )
+    return into - out
+
+
 def swap(
     rule: Replace, inputs: Inputs, place: Mapping[str, Any], totals: pd.DataFrame, *, start: dt.date | None
 ) -> Swap:
@@ -113,8 +128,9 @@ def swap(
         came: tuple[dt.date | None, dt.date | None] = (dt.date(day.year, 1, 1), day)
     else:
         left, came = (start or dt.date.min.replace(year=1900), day or dt.date(2200, 1, 1)), (start, day)
-    exits = _sum(_events(inputs, EXITS, since=left[0], until=left[1], services=rule.services, names=names), rule.of)
-    entries = _sum(_events(inputs, ENTRIES, since=came[0], until=came[1], services=rule.services, names=names), rule.of)
+    who: dict[str, Any] = {"services": rule.services, "names": names, "tags": rule.tags}
+    exits = _sum(_events(inputs, EXITS, since=left[0], until=left[1], **who), rule.of)
+    entries = _sum(_events(inputs, ENTRIES, since=came[0], until=came[1], **who), rule.of)
     allowed = math.nan if math.isnan(exits) else float(math.floor(exits * rule.ratio + 1e-9))
     return Swap(exits, entries, allowed)
 

@@ -7,11 +7,12 @@ Bounds are included throughout: a count equal to its limit is met, a distance eq
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from circle15.judge.columns import Table, height, numbers, words
 from circle15.judge.findings import exceeds, finding
 from circle15.judge.on_foot import Far, straight
 from circle15.policy.cards import DensityUnit, PlaceClass
@@ -39,15 +40,15 @@ DENSITY_COLUMNS: Mapping[DensityUnit, str] = {
 # ── classes of ground ─────────────────────────────────────────
 
 
-def density_classes(plan: Plan, sites: pd.DataFrame) -> dict[DensityUnit, NDArray[np.object_]]:
+def density_classes(plan: Plan, sites: Table) -> dict[DensityUnit, NDArray[np.object_]]:
     """Class id of every site by each of the three densities: dict of (n,) arrays.
 
     `sites` needs township_id, township_settings and the density columns; a column that is missing is unknown.
     """
-    settings = _words(sites, "township_settings")
-    nowhere = _words(sites, "township_id") == ""
+    settings = words(sites, "township_settings")
+    nowhere = words(sites, "township_id") == ""
     return {
-        unit: classify(plan.density_classes, _numbers(sites, column), settings, nowhere=nowhere)
+        unit: classify(plan.density_classes, numbers(sites, column), settings, nowhere=nowhere)
         for unit, column in DENSITY_COLUMNS.items()
     }
 
@@ -85,20 +86,20 @@ def bears(settings: NDArray[np.object_], wanted: Sequence[str]) -> NDArray[np.bo
 
 
 def circle_rule_holds(
-    rule: CircleLimit, sites: pd.DataFrame, deciding: NDArray[np.object_]
+    rule: CircleLimit, sites: Table, deciding: NDArray[np.object_]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Where a circle rule holds and where that cannot be told: two (n,) arrays.
 
     `deciding` is the class by the plan's deciding density. Tagged rules hold for sites that bear one of the tags.
     """
-    where, settings = rule.where, _words(sites, "township_settings")
-    served = np.isin(_words(sites, "service"), rule.services) & bears(_words(sites, "tags"), rule.tags)
+    where, settings = rule.where, words(sites, "township_settings")
+    served = np.isin(words(sites, "service"), rule.services) & bears(words(sites, "tags"), rule.tags)
     holds = served & bears(settings, where.settings)
     if where.not_settings:
         holds &= ~bears(settings, where.not_settings)
-    unknown = np.zeros(len(sites), dtype=bool)
+    unknown = np.zeros(height(sites), dtype=bool)
     if where.settings or where.not_settings:
-        unknown |= _words(sites, "township_id") == ""
+        unknown |= words(sites, "township_id") == ""
     if where.place_class is not None:
         holds &= deciding == where.place_class
         unknown |= deciding == UNKNOWN
@@ -107,7 +108,8 @@ def circle_rule_holds(
 
 def circle_computable(rule: CircleLimit) -> bool:
     """Whether straight-line counts of one service in the plan's circle decide the rule (no number printed: REVIEW)."""
-    plain = rule.like == "service" and rule.reach == "radius" and rule.distance == "straight"
+    by_residents = rule.max_rate is not None
+    plain = not by_residents and rule.like == "service" and rule.reach == "radius" and rule.distance == "straight"
     more = (
         rule.tags,
         rule.same,
@@ -119,6 +121,12 @@ def circle_computable(rule: CircleLimit) -> bool:
         rule.where.areas,
     )
     return plain and not any(more) and rule.radius_m is None and rule.at_radius == "inside"
+
+
+def plain_circle(plan: Plan, rule: CircleLimit) -> bool:
+    """As `circle_computable`, and on ground that the density decides, not on a class that the bureau fills in."""
+    by_density = {None, *(c.id for c in plan.density_classes)}
+    return circle_computable(rule) and rule.where.place_class in by_density
 
 
 def circle_caps(plan: Plan, sites: pd.DataFrame) -> pd.DataFrame:
@@ -137,10 +145,17 @@ def circle_caps(plan: Plan, sites: pd.DataFrame) -> pd.DataFrame:
         where no rule with a printed number holds), circle_rule (its id or ""), density_class by the deciding density
         and by each of place, circle, cell, over_cap (others_within + 1 above circle_limit). The strictest rule counts.
     """
+    columns = cap_columns(plan, sites)
+    typed = {k: v if v.dtype != object else pd.array(v, dtype="str") for k, v in columns.items()}
+    return pd.DataFrame(typed, index=sites.index)
+
+
+def cap_columns(plan: Plan, sites: Table) -> dict[str, NDArray[Any]]:
+    """The columns of `circle_caps`, of a table in either form."""
     classes = density_classes(plan, sites)
     deciding = classes[plan.density.unit]
-    limit = np.full(len(sites), np.nan)
-    rule_id = np.full(len(sites), "", dtype=object)
+    limit = np.full(height(sites), np.nan)
+    rule_id = np.full(height(sites), "", dtype=object)
     for rule in plan.circle_rules():
         if rule.max is None or not circle_computable(rule):
             continue
@@ -148,16 +163,13 @@ def circle_caps(plan: Plan, sites: pd.DataFrame) -> pd.DataFrame:
         cap = rule.max + (0 if rule.counts_site else 1)
         stricter = holds & ~(limit <= cap)
         limit[stricter], rule_id[stricter] = cap, rule.id
-    return pd.DataFrame(
-        {
-            "circle_limit": limit,
-            "circle_rule": pd.array(rule_id, dtype="str"),
-            "density_class": pd.array(deciding, dtype="str"),
-            **{f"density_class_{unit}": pd.array(found, dtype="str") for unit, found in classes.items()},
-            "over_cap": _numbers(sites, "others_within") + 1 > limit,
-        },
-        index=sites.index,
-    )
+    return {
+        "circle_limit": limit,
+        "circle_rule": rule_id,
+        "density_class": deciding,
+        **{f"density_class_{unit}": found for unit, found in classes.items()},
+        "over_cap": numbers(sites, "others_within") + 1 > limit,
+    }
 
 
 # ── circle ────────────────────────────────────────────────────
@@ -223,19 +235,3 @@ def judge_circle(
 
 def _met(count: float, limit: float) -> Outcome:
     return Outcome.BREACHED if exceeds(count, limit) else Outcome.MET
-
-
-# ── columns ───────────────────────────────────────────────────
-
-
-def _numbers(table: pd.DataFrame, column: str) -> NDArray[np.float64]:
-    if column not in table.columns:
-        return np.full(len(table), np.nan)
-    return table[column].to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def _words(table: pd.DataFrame, column: str) -> NDArray[np.object_]:
-    if column not in table.columns:
-        return np.full(len(table), "", dtype=object)
-    told = table[column].to_numpy(dtype=object)
-    return np.array(["" if v is None or v != v else str(v) for v in told], dtype=object)  # noqa: PLR0124 - NaN

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from circle15.judge.inputs import Inputs, Scope, text
+import pandas as pd
+
+from circle15.judge.inputs import Inputs, Scope, inside, text
 from circle15.policy.formula import names_in, reckon
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from circle15.policy.cards import Indicator, Trigger
+    from circle15.policy.cards import Counted, Indicator, Trigger
+    from circle15.policy.plan import Plan
 
 _PERIOD = re.compile(r"^\s*(\d{4})(?:\s*-?\s*Q([1-4])|\s*[-/.]\s*(\d{1,2}))?\s*$", re.IGNORECASE)
 _PER_YEAR = {"year": 1, "quarter": 4, "month": 12}
@@ -71,8 +72,16 @@ def last_whole(kind: str, as_of: dt.date) -> int:
 class Series:
     """Indicator table by subject: columns place_id or institution_id (or subject), indicator, period, value."""
 
-    def __init__(self, table: pd.DataFrame, indicators: Iterable[Indicator], *, as_of: dt.date | None) -> None:
+    def __init__(
+        self,
+        table: pd.DataFrame,
+        indicators: Iterable[Indicator],
+        *,
+        as_of: dt.date | None,
+        register: pd.DataFrame | None = None,
+    ) -> None:
         self.as_of = as_of
+        self.register = register
         self.known = {i.id: i for i in indicators}
         self._values: dict[tuple[str, str], dict[Period, float]] = {}
         subjects = [c for c in ("place_id", "institution_id", "subject") if c in table.columns]
@@ -112,8 +121,8 @@ class Series:
         record = self.known.get(indicator)
         if not math.isnan(told) or indicator in seen:
             return told
-        if record is not None and record.formula:
-            return self._formula(record.formula, scope, seen | {indicator})
+        if record is not None and (record.formula or record.count is not None or record.rank_of is not None):
+            return self._reckoned(record, scope, seen | {indicator})
         held = _number(scope.place.get(indicator))
         if not math.isnan(held):
             return held
@@ -122,6 +131,11 @@ class Series:
         if record is not None and record.unit == "flag" and scope.city is not None:
             return self.latest(self.of(scope.city.names, indicator))
         return math.nan
+
+    def _reckoned(self, record: Indicator, scope: Scope, seen: frozenset[str]) -> float:
+        if record.formula:
+            return self._formula(record.formula, scope, seen)
+        return self._count(record.count, scope) if record.count is not None else self._rank(record.rank_of or "", scope)
 
     def _formula(self, formula: str, scope: Scope, seen: frozenset[str]) -> float:
         found = {}
@@ -135,6 +149,31 @@ class Series:
                 value = _number(scope.city.place.get(own)) if math.isnan(value) else value
             found[name] = value
         return reckon(formula, found)
+
+    def _count(self, counted: Counted, scope: Scope) -> float:
+        if self.register is None or "place_id" not in scope.place:
+            return math.nan
+        held = self.register[inside(self.register, scope.place) & self.register["service"].isin(counted.services)]
+        fits = [
+            (not counted.tags or not set(text(tags).split(";")).isdisjoint(counted.tags))
+            and (not counted.levels or level in counted.levels)
+            for tags, level in zip(held["tags"], held["level"], strict=True)
+        ]
+        held = held[fits]
+        if counted.of == "institutions" or held.empty:
+            return float(len(held))
+        return float(held[counted.of].sum(skipna=False)) if counted.of in held.columns else math.nan
+
+    def _rank(self, indicator: str, scope: Scope) -> float:
+        """Place from the bottom among the institutions of the same services in the city, as a share of them."""
+        if scope.city is None or not scope.names:
+            return math.nan
+        known = [self.latest(self.of((i,), indicator)) for i, _ in scope.city.institutions]
+        own = self.latest(self.of(scope.names, indicator))
+        # those not told of could stand below: there is no rank without all of them
+        if math.isnan(own) or not known or any(math.isnan(v) for v in known):
+            return math.nan
+        return (sum(v < own for v in known) + 1) / len(known)
 
     def _mean(self, indicator: str, weight: str, scope: Scope) -> float:
         figures = [(self.latest(self.of((i,), indicator)), beds) for i, beds in scope.institutions]
@@ -206,7 +245,12 @@ def series_of(indicators: Iterable[Indicator], inputs: Inputs) -> Series | None:
     """The indicators as series; None where no table was handed in."""
     if inputs.indicators is None:
         return None
-    return Series(inputs.indicators, indicators, as_of=inputs.as_of)
+    return Series(inputs.indicators, indicators, as_of=inputs.as_of, register=inputs.register)
+
+
+def bare_series(plan: Plan, inputs: Inputs) -> Series:
+    """What totals and register alone give: formulas, counts, columns of the totals."""
+    return Series(pd.DataFrame(), plan.indicators, as_of=inputs.as_of, register=inputs.register)
 
 
 def both_states(series: Series, *, any_of: Sequence[Trigger], all_of: Sequence[Trigger], scope: Scope) -> Tested:

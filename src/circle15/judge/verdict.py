@@ -14,13 +14,15 @@ import numpy as np
 import pandas as pd
 
 from circle15.judge.areas import Bid, area_column, judge_area, known_of
-from circle15.judge.circles import circle_of_site, exceeding_neighbours, with_caps
+from circle15.judge.circles import circle_of_site, exceeding_ids, rows_with_caps
 from circle15.judge.city import holds_at, place_unknown
+from circle15.judge.columns import Table, columns_of
 from circle15.judge.conditions import Site, conditions, valid_on
 from circle15.judge.effects import TARGET, card, judge_effect
 from circle15.judge.findings import in_order
 from circle15.judge.inputs import Inputs, place_of, text
 from circle15.judge.lattice import collide, conclude, deciding_rules, lift
+from circle15.judge.limits import TOLERANCE_M
 from circle15.judge.position import Elsewhere, grounds, reconcile
 from circle15.judge.series import State, series_of
 from circle15.policy.cards import Card, Where
@@ -35,11 +37,12 @@ def judge_site(
     plan: Plan,
     *,
     site: Mapping[str, Any],
-    neighbours: pd.DataFrame,
-    neighbour_measures: pd.DataFrame,
+    neighbours: pd.DataFrame | Sequence[Mapping[str, Any]],
+    neighbour_measures: pd.DataFrame | None = None,
+    exceeding: frozenset[str] | None = None,
     totals: pd.DataFrame,
     inputs: Inputs | None = None,
-    elsewhere: pd.DataFrame | None = None,
+    elsewhere: pd.DataFrame | Sequence[Mapping[str, Any]] | None = None,
 ) -> Verdict:
     """Test a proposed site against every rule for its service.
 
@@ -50,9 +53,10 @@ def judge_site(
         district_name, city_id, city_name, township_settings and the three densities.
     neighbours
         Others of the service within the radius and a margin of both position accuracies: id, name, distance_m,
-        position_accuracy_m (and site_id, where the table holds more than one site).
-    neighbour_measures
-        The neighbours' own rows: id, others_within and what else `circle_caps` needs.
+        position_accuracy_m (and site_id, where the table holds more than one site); a table, or its rows.
+    neighbour_measures, exceeding
+        The neighbours' own rows (id, others_within and what else `circle_caps` needs); or, where it is known already,
+        the ids of institutions whose own circle would rise above its cap with one more (`circles.exceeding_ids`).
     totals
         One row a place, the site not counted (measure/totals.py).
     inputs
@@ -72,14 +76,16 @@ def judge_site(
     bid = Bid(subject, service, text(site.get("tags")), level=text(site.get("level")), **numbers)
     near = _records(neighbours, subject)
     rules = [r for r in plan.rules if service in r.services]
-    exceeding = exceeding_neighbours(plan, neighbours, neighbour_measures, totals)
-    here, *others = _rows(plan, [{**site, "id": subject}, *_moved(elsewhere, subject)], totals)
+    if exceeding is None:
+        exceeding = frozenset() if neighbour_measures is None else exceeding_ids(plan, neighbour_measures, totals)
+    pushed = exceeding & {str(r["id"]) for r in near if r["distance_m"] <= plan.circle.radius_m + TOLERANCE_M}
+    here, *others = rows_with_caps(plan, [{**site, "id": subject}, *_records(elsewhere, subject, "id")], totals)
     around = Site(plan, here, bid, totals, near, given, series_of(plan.indicators, given))
 
     def judge(row: Mapping[str, Any]) -> list[Finding]:
         place = replace(around, row=row, density_class=text(row.get("density_class")))
-        frame = pd.DataFrame([row])
-        return [f for r in rules for f in _site_findings(r, place, frame, exceeding)]
+        frame = columns_of([row])
+        return [f for r in rules for f in _site_findings(r, place, frame, pushed)]
 
     there = [Elsewhere(row, tuple(judge(row))) for row in grounds(rules, here, others)]
     found = reconcile(plan, here, judge(here), there, conclude=lambda one: conclude(collide(plan, lift(plan, one))[0]))
@@ -93,23 +99,15 @@ def judge_site(
     )  # fmt: skip
 
 
-def _records(neighbours: pd.DataFrame, subject: str) -> list[dict[str, Any]]:
-    if "site_id" in neighbours.columns:
-        neighbours = neighbours[neighbours["site_id"].astype(str) == subject]
-    return [{str(k): v for k, v in row.items()} for row in neighbours.to_dict("records")]
-
-
-def _moved(elsewhere: pd.DataFrame | None, subject: str) -> list[dict[str, Any]]:
-    if elsewhere is None or elsewhere.empty:
+def _records(
+    table: pd.DataFrame | Sequence[Mapping[str, Any]] | None, subject: str, column: str = "site_id"
+) -> list[Mapping[str, Any]]:
+    """Rows that belong to the site: those whose `column`, where there is one, names it."""
+    if table is None:
         return []
-    rows = elsewhere[elsewhere["id"].astype(str) == subject]
-    return [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]
-
-
-def _rows(plan: Plan, rows: Sequence[Mapping[str, Any]], totals: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows with the classes and caps that the plan gives them."""
-    capped = with_caps(plan, pd.DataFrame([dict(r) for r in rows]), totals)
-    return [{str(k): v for k, v in row.items()} for row in capped.to_dict("records")]
+    if isinstance(table, pd.DataFrame):
+        table = [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
+    return [row for row in table if str(row.get(column, subject)) == subject]
 
 
 def _counted(plan: Plan, findings: list[Finding]) -> bool:
@@ -118,7 +116,7 @@ def _counted(plan: Plan, findings: list[Finding]) -> bool:
     return all(not isinstance(r, Exempt) or r.counted for r in held)
 
 
-def _site_findings(rule: Card, site: Site, row: pd.DataFrame, exceeding: frozenset[str]) -> list[Finding]:
+def _site_findings(rule: Card, site: Site, row: Table, exceeding: frozenset[str]) -> list[Finding]:
     if not valid_on(rule, site.inputs.as_of):
         return [card(rule, site, "card_not_valid_now")]
     if isinstance(rule, CircleLimit):
@@ -132,6 +130,8 @@ def _area_of_site(rule: AreaLimit, site: Site) -> list[Finding]:
     """Findings over the place of the rule's level that holds the site; NO_DATA where none is known."""
     if area_column(rule) is None and site.inputs.register is None:
         return [card(rule, site)]
+    if any(site.get(column) is None for column in rule.same):
+        return [card(rule, site, "attribute_missing")]
     fits = conditions(
         rule.model_copy(update={"tags": (), "where": Where(zones=rule.where.zones, areas=rule.where.areas)}), site
     )
@@ -142,7 +142,10 @@ def _area_of_site(rule: AreaLimit, site: Site) -> list[Finding]:
         return [place_unknown(rule, subject=site.bid.site_id)]
     if not holds_at(rule.where, place):
         return []
-    known = known_of(rule, plan=site.plan, place=place, totals=site.totals, inputs=site.inputs, series=site.series)
+    known = known_of(
+        rule, plan=site.plan, place=place, totals=site.totals, inputs=site.inputs, series=site.figures,
+        like={column: site.get(column) for column in rule.same},
+    )  # fmt: skip
     found = judge_area(rule, place=place, bid=site.bid, known=known)
     if fits is State.UNKNOWN:
         found = tuple(_asking(f, "attribute_missing") for f in found)

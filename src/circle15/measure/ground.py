@@ -13,9 +13,12 @@ import numpy as np
 import shapely
 
 from circle15.measure.cells import CellArrays, disc_fractions, pack_cells
-from circle15.measure.circles import land_within_km2
+from circle15.measure.circles import boxes_about, land_within_km2
 from circle15.measure.density import LEVELS, place_densities
+from circle15.measure.grid import circles_on
+from circle15.project.lattice import Lattice
 from circle15.project.metric import PointTree, areas_m2
+from circle15.schema import GridCells
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
     IndexArray = NDArray[np.int64]
 
 _M2_PER_KM2 = 1e6
+_BOX_PIECES = 32
+_FEW = 32
+"""Up to this many circles are cheaper one by one in windows than together over the whole grid."""
 
 
 class Ground:
@@ -83,17 +89,14 @@ class Ground:
         -------
         Columns (n,): residents_within, circle_km2, circle_land_km2, density_circle_per_km2.
         """
-        n = len(lon)
-        residents = np.zeros(n)
-        for cells, tree, reach_m in self._sizes:
-            at, near = tree.candidates(lon, lat, radius_m + reach_m)
-            cell = cells[near]
-            share = disc_fractions(self._cells, cell, lon[at], lat[at], radius_m=radius_m)
-            residents += np.bincount(at, share * self._cells.residents[cell], minlength=n)
-        circle_km2 = np.pi * radius_m**2 / _M2_PER_KM2
-        land_km2 = np.full(n, circle_km2)
-        if self.block.land is not None:
-            land_km2 = np.minimum(land_within_km2(lon, lat, self.block.land, radius_m), circle_km2)
+        n, circle_km2 = len(lon), np.pi * radius_m**2 / _M2_PER_KM2
+        if self.block.grid is not None:
+            residents, ground_m2 = self._on_grid(lon, lat, radius_m)
+            land_km2 = np.minimum(ground_m2 / _M2_PER_KM2, circle_km2)
+        else:
+            residents, land_km2 = self._on_cells(lon, lat, radius_m), np.full(n, circle_km2)
+            if self.block.land is not None:
+                land_km2 = np.minimum(land_within_km2(lon, lat, self.block.land, radius_m), circle_km2)
         nowhere = np.isnan(lon) | np.isnan(lat)
         residents[nowhere] = land_km2[nowhere] = np.nan
         density = np.divide(residents, land_km2, out=np.full(n, np.nan), where=land_km2 > 0)
@@ -103,6 +106,29 @@ class Ground:
             "circle_land_km2": land_km2,
             "density_circle_per_km2": density,
         }
+
+    def _on_cells(self, lon: FloatArray, lat: FloatArray, radius_m: float) -> FloatArray:
+        residents = np.zeros(len(lon))
+        for cells, tree, reach_m in self._sizes:
+            at, near = tree.candidates(lon, lat, radius_m + reach_m)
+            cell = cells[near]
+            share = disc_fractions(self._cells, cell, lon[at], lat[at], radius_m=radius_m)
+            residents += np.bincount(at, share * self._cells.residents[cell], minlength=len(lon))
+        return residents
+
+    def _on_grid(self, lon: FloatArray, lat: FloatArray, radius_m: float) -> tuple[FloatArray, FloatArray]:
+        """Residents and m² of ground; a few circles look at their own window of the grid only."""
+        grid = self.block.grid
+        assert grid is not None  # noqa: S101 - the caller has asked
+        if len(lon) > _FEW:
+            return circles_on(grid, lon, lat, radius_m=radius_m)
+        found = [window_about(grid, float(x), float(y), radius_m) for x, y in zip(lon, lat, strict=True)]
+        held = [
+            circles_on(window, lon[i : i + 1], lat[i : i + 1], radius_m=radius_m) if window is not None else None
+            for i, window in enumerate(found)
+        ]
+        both = [(0.0, 0.0) if one is None else (float(one[0][0]), float(one[1][0])) for one in held]
+        return np.array([b[0] for b in both]), np.array([b[1] for b in both])
 
     def density(self, points: NDArray[np.object_]) -> dict[str, NDArray[Any]]:
         """Places that hold each point (n,) and densities over township and cell, as `measure_density` gives them.
@@ -118,6 +144,20 @@ class Ground:
         out["density_cell_per_km2"] = self._cell_densities(points)
         out["township_settings"] = np.append(self._levels["township"].words["settings"], "")[held["township"]]
         return out
+
+    def alone(self, point: shapely.Point, accuracy_m: float) -> bool:
+        """Whether no border of a place can lie within `accuracy_m` of a point (a quick look; False proves nothing)."""
+        (box,) = boxes_about(np.array([point.x]), np.array([point.y]), accuracy_m)
+        return not len(self._borders.query(box, predicate="intersects"))
+
+    @cached_property
+    def _borders(self) -> shapely.STRtree:
+        """Pieces of all outlines, short enough for a tree to tell them apart."""
+        lines = shapely.get_parts(shapely.boundary(np.asarray(self.places.geometry.array, dtype=object)))
+        xy, line = shapely.get_coordinates(lines, return_index=True)
+        follows = np.flatnonzero(line[1:] == line[:-1])
+        pieces = shapely.linestrings(np.stack([xy[follows], xy[follows + 1]], axis=1))
+        return shapely.STRtree(np.asarray(pieces, dtype=object))
 
     def _cell_densities(self, points: NDArray[np.object_]) -> FloatArray:
         placed = ~(shapely.is_missing(points) | shapely.is_empty(points))
@@ -159,3 +199,22 @@ class _Outlines:
         inside = shapely.intersects(self._geometries[place], points[point])
         np.minimum.at(first, point[inside], place[inside])
         return np.where(first < len(self._geometries), first, -1)
+
+
+def window_about(grid: GridCells, lon: float, lat: float, radius_m: float) -> GridCells | None:
+    """The part of a grid that a circle about a point in degrees may reach; None where it reaches none of it."""
+    lattice = Lattice(grid.transform, grid.system)
+    (box,) = boxes_about(np.array([lon]), np.array([lat]), radius_m)
+    if shapely.is_empty(box):
+        return None
+    edge = shapely.get_coordinates(shapely.segmentize(box, shapely.length(box) / _BOX_PIECES))
+    column, row = lattice.grid_xy(edge[:, 0], edge[:, 1])
+    rows, columns = grid.values.shape
+    if not (np.isfinite(column).all() and np.isfinite(row).all()):
+        return grid
+    left, right = max(int(column.min()) - 1, 0), min(int(column.max()) + 2, columns)
+    top, low = max(int(row.min()) - 1, 0), min(int(row.max()) + 2, rows)
+    if left >= right or top >= low:
+        return None
+    moved = lattice.moved(top, left)
+    return GridCells(grid.values[top:low, left:right], moved.transform, grid.system)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from circle15.schema import Force, Level, Service, Setting
+from circle15.schema import Force, Level, Service
 
 # a list in TOML becomes a tuple here; what stands inside stays strict
 AS_TUPLE = Field(strict=False)
@@ -16,7 +16,8 @@ Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]*$", max_length=
 CatalogueId = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}-\d{2,3}$")]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Words = Annotated[tuple[Text, ...], AS_TUPLE]
-Settings = Annotated[tuple[Setting, ...], AS_TUPLE]
+Settings = Annotated[tuple[Id, ...], AS_TUPLE]
+"""Marks of places: schema.SETTINGS, or marks that the plan declares itself in `[[setting]]`."""
 Services = Annotated[tuple[Service, ...], Field(strict=False, min_length=1)]
 ForceWord = Annotated[Force, AS_TUPLE]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -88,22 +89,39 @@ class PlaceClass(Cited):
     min: Amount | None = None
     below: Amount | None = None
     settings: Settings = ()
-    place: Literal["township", "group"] | None = None
+    place: Literal["community", "township", "district", "group"] | None = None
+
+
+class PlaceMark(Cited):
+    """A mark of places that only this plan speaks of 规划自有的地区标识; the bureau gives it to places."""
+
+    id: Id
+    title: Text
 
 
 class Group(Cited):
-    """A named set of districts 片区."""
+    """A named set of districts, or of townships and subdistricts 片区."""
 
     id: Id
     title: Text
     areas: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
 
 
+class Counted(Record):
+    """What is counted: institutions of these services, or their beds, stations or physicians 计数对象."""
+
+    services: Services
+    tags: Words = ()
+    levels: Levels = ()
+    of: Thing = "institutions"
+
+
 class Indicator(Record):
     """A monitored figure that rules refer to 监测指标.
 
     `formula` reckons it from other indicators and from columns of the totals (`city_` before a name means the whole
-    city); `mean_of` makes it the mean of another indicator over the institutions of the area.
+    city); `mean_of` makes it the mean of another indicator over the institutions of the area; `count` counts in the
+    register; `rank_of` is the place from the bottom among the institutions told of, as a share of them (1 of 20: 0.05).
     """
 
     id: Id
@@ -112,6 +130,8 @@ class Indicator(Record):
     formula: str = ""
     mean_of: Id | None = None
     weight: Literal["equal", "beds"] = "equal"
+    count: Counted | None = None
+    rank_of: Id | None = None
     clause: str = ""
     quote: str = ""
 
@@ -168,13 +188,14 @@ class Window(Record):
     end: dt.date
 
 
-class Counted(Record):
-    """What stands below the line of a share 占比的分母."""
+DayOfYear = Annotated[str, StringConstraints(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
 
-    services: Services
-    tags: Words = ()
-    levels: Levels = ()
-    of: Thing = "institutions"
+
+class YearlyWindow(Record):
+    """A span of days in every year, both included (03-01 to 03-31); one that runs over New Year ends in the next."""
+
+    start: DayOfYear
+    end: DayOfYear
 
 
 class Trigger(Record):

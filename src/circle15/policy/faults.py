@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ValidationError
 
 from circle15.errors import Problem
-from circle15.policy.cards import Card, Document, Group, Indicator, PlaceClass, Step, Trigger
+from circle15.policy.cards import Card, Document, Group, Indicator, PlaceClass, PlaceMark, Step, Trigger
 from circle15.policy.formula import names_in
 from circle15.policy.rules import (
     KINDS,
@@ -27,6 +27,7 @@ from circle15.policy.rules import (
     Target,
     Validity,
 )
+from circle15.schema import SETTINGS
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -149,20 +150,23 @@ def quote_problems(tables: Iterable[tuple[Spot, Mapping[str, object]]], text: st
 def cross_problems(records: Sequence[tuple[Spot, BaseModel]]) -> Iterator[Problem]:
     """Faults between tables: ids given twice, ids that nothing bears, limits that contradict each other."""
     ids = {kind: {r.id for _, r in records if isinstance(r, kind)} for kind in (PlaceClass, Indicator)}
-    by_density = {r.id for _, r in records if isinstance(r, PlaceClass) and r.by is not None}
+    marks = {*SETTINGS, *(r.id for _, r in records if isinstance(r, PlaceMark))}
     yield from _twice(records)
     for spot, record in records:
         if isinstance(record, Document):
             yield from _reversed(spot, record)
         if isinstance(record, PlaceClass):
             yield from _class_bounds(spot, record)
+            yield from unknown_marks(spot, {"settings": record.settings}, marks)
         if isinstance(record, Indicator):
             yield from _indicator_faults(spot, record, ids[Indicator])
         if isinstance(record, Card):
             yield from _references(spot, record, ids[PlaceClass], ids[Indicator])
             yield from _card_faults(spot, record, records)
-        if isinstance(record, CircleLimit) and record.where.place_class in ids[PlaceClass] - by_density:
-            yield spot.problem("class_without_density", "where.place_class", record.where.place_class)
+            on = record.where
+            yield from unknown_marks(
+                spot, {"where.settings": on.settings, "where.not_settings": on.not_settings}, marks
+            )
         if isinstance(record, AreaLimit):
             yield from _area_limits(spot, record)
         if isinstance(record, Mix) and abs(sum(record.shares.values()) - 1) > MIX_TOLERANCE:
@@ -171,9 +175,19 @@ def cross_problems(records: Sequence[tuple[Spot, BaseModel]]) -> Iterator[Proble
             yield spot.problem("no_limit", "at_least")
 
 
+def unknown_marks(spot: Spot, named: Mapping[str, Sequence[str]], known: Iterable[str]) -> Iterator[Problem]:
+    """Marks of places that neither the program nor the plan knows."""
+    for field, marks in named.items():
+        for at, mark in enumerate(marks, start=1):
+            if mark not in known:
+                yield spot.problem("not_one_of", f"{field}.{at}", mark, expected=", ".join(sorted(known)))
+
+
 def _indicator_faults(spot: Spot, record: Indicator, indicators: set[str]) -> Iterator[Problem]:
-    if record.mean_of is not None and record.mean_of not in indicators - {record.id}:
-        yield _unknown(spot, "mean_of", record.mean_of, indicators - {record.id})
+    for key in ("mean_of", "rank_of"):
+        name = getattr(record, key)
+        if name is not None and name not in indicators - {record.id}:
+            yield _unknown(spot, key, name, indicators - {record.id})
     if record.formula:
         try:
             names = names_in(record.formula)
@@ -194,6 +208,14 @@ def _card_faults(spot: Spot, card: Card, records: Sequence[tuple[Spot, BaseModel
     for name in card.against:
         if name not in rules - {card.id}:
             yield _unknown(spot, "against", name, rules - {card.id})
+    yield from _spans(spot, card)
+    if isinstance(card, (AreaLimit, CircleLimit)):
+        yield from _steps(spot, card.max_steps)
+    if isinstance(card, CircleLimit):
+        yield from _circle_limits(spot, card)
+
+
+def _spans(spot: Spot, card: Card) -> Iterator[Problem]:
     spans = [("valid_to", card.valid_from, card.valid_to)]
     if isinstance(card, Validity):
         spans.append(("end", card.start, card.end))
@@ -202,8 +224,14 @@ def _card_faults(spot: Spot, card: Card, records: Sequence[tuple[Spot, BaseModel
     for field, start, end in spans:
         if start is not None and end is not None and start > end:
             yield spot.problem("dates_reversed", field, end, start=start)
-    if isinstance(card, (AreaLimit, CircleLimit)):
-        yield from _steps(spot, card.max_steps)
+
+
+def _circle_limits(spot: Spot, card: CircleLimit) -> Iterator[Problem]:
+    given = [k for k in ("max", "max_rate") if getattr(card, k) is not None] + (["max_steps"] if card.max_steps else [])
+    for extra in given[1:]:
+        yield spot.problem("two_limits", extra, first=given[0])
+    if (card.max_rate is None) != (card.rate_per is None):
+        yield spot.problem("missing_key", "rate_per" if card.rate_per is None else "max_rate")
 
 
 def _steps(spot: Spot, steps: Sequence[Step]) -> Iterator[Problem]:
@@ -308,16 +336,18 @@ def _area_limits(spot: Spot, rule: AreaLimit) -> Iterator[Problem]:
             yield spot.problem("empty", field)
 
 
-def area_problems(records: Sequence[tuple[Spot, BaseModel]], districts: Iterable[str]) -> Iterator[Problem]:
-    """Areas that a plan names and the city does not have (by name or id)."""
-    known = set(districts)
+def area_problems(
+    records: Sequence[tuple[Spot, BaseModel]], districts: Iterable[str], members: Iterable[str]
+) -> Iterator[Problem]:
+    """Areas that a plan names and the city does not have (by name or id): districts, and members of groups."""
     for spot, record in records:
-        named: dict[str, Iterable[str]] = {}
         if isinstance(record, AreaLimit) and record.max_by_area and record.per == "district":
-            named["max_by_area"] = record.max_by_area
+            yield from _unknown_areas(spot, "max_by_area", record.max_by_area, set(districts), set(districts))
         if isinstance(record, Group):
-            named["areas"] = record.areas
-        for field, names in named.items():
-            for name in names:
-                if name not in known:
-                    yield spot.problem("unknown_area", field, name, known=", ".join(sorted(known)) or "—")
+            yield from _unknown_areas(spot, "areas", record.areas, set(members), set(districts))
+
+
+def _unknown_areas(spot: Spot, field: str, names: Iterable[str], known: set[str], shown: set[str]) -> Iterator[Problem]:
+    for name in names:
+        if name not in known:
+            yield spot.problem("unknown_area", field, name, known=", ".join(sorted(shown)) or "—")

@@ -1,6 +1,6 @@
 """Arithmetic that plans print 公式: sums of named figures, agglomeration, fundable beds, three values compared.
 
-Formulas are read as data: + - * / and brackets over names and numbers, nothing else.
+Formulas are read as data: + - * /, brackets, min, max, floor, ceil and round over names and numbers, nothing else.
 """
 
 from __future__ import annotations
@@ -17,6 +17,14 @@ _OPERATIONS: Mapping[type[ast.operator], Callable[[float, float], float]] = {
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
 }
+_FUNCTIONS: Mapping[str, Callable[..., float]] = {
+    "min": min,
+    "max": max,
+    "floor": lambda x: math.floor(x + 1e-9),
+    "ceil": lambda x: math.ceil(x - 1e-9),
+    "round": lambda x: math.floor(x + 0.5),
+}
+_OF_ONE = frozenset({"floor", "ceil", "round"})
 LONGEST_FORMULA = 500
 _THOUSAND = 1000.0
 
@@ -31,7 +39,9 @@ class Stand(StrEnum):
 
 def names_in(formula: str) -> tuple[str, ...]:
     """Names that a formula uses, sorted. Raises ValueError where it is not plain arithmetic."""
-    return tuple(sorted({node.id for node in ast.walk(_tree(formula)) if isinstance(node, ast.Name)}))
+    tree = _tree(formula)
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    return tuple(sorted({n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in called}))
 
 
 def reckon(formula: str, values: Mapping[str, float]) -> float:
@@ -56,6 +66,8 @@ def _tree(formula: str) -> ast.expr:
             plain = type(node.op) in _OPERATIONS
         elif isinstance(node, ast.UnaryOp):
             plain = isinstance(node.op, ast.USub)
+        elif isinstance(node, ast.Call):
+            plain = _plain_call(node)
         else:
             plain = isinstance(node, (ast.Name, ast.operator, ast.unaryop, ast.expr_context))
         if not plain:
@@ -63,20 +75,37 @@ def _tree(formula: str) -> ast.expr:
     return tree
 
 
+def _plain_call(node: ast.Call) -> bool:
+    named = node.func.id if isinstance(node.func, ast.Name) else ""
+    given = len(node.args)
+    return named in _FUNCTIONS and not node.keywords and (given == 1 if named in _OF_ONE else given > 1)
+
+
 def _value(node: ast.expr, values: Mapping[str, float]) -> float:
     if isinstance(node, ast.Name):
         return float(values.get(node.id, math.nan))
     if isinstance(node, ast.UnaryOp):
         return -_value(node.operand, values)
+    if isinstance(node, ast.Call):
+        return _called(node, [_value(arg, values) for arg in node.args])
     if isinstance(node, ast.BinOp):
-        left, right = _value(node.left, values), _value(node.right, values)
-        if isinstance(node.op, ast.Div) and right == 0:
-            return math.nan
-        try:
-            return _OPERATIONS[type(node.op)](left, right)
-        except OverflowError:
-            return math.nan
+        return _joined(node, _value(node.left, values), _value(node.right, values))
     return float(node.value) if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) else math.nan
+
+
+def _called(node: ast.Call, given: list[float]) -> float:
+    name = node.func.id if isinstance(node.func, ast.Name) else ""
+    # min and max of NaN would depend on the order, and nothing rounds infinity
+    return float(_FUNCTIONS[name](*given)) if all(math.isfinite(v) for v in given) else math.nan
+
+
+def _joined(node: ast.BinOp, left: float, right: float) -> float:
+    if isinstance(node.op, ast.Div) and right == 0:
+        return math.nan
+    try:
+        return _OPERATIONS[type(node.op)](left, right)
+    except OverflowError:
+        return math.nan
 
 
 def agglomeration_gap(

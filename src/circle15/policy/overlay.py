@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from circle15.errors import Problem
 from circle15.policy.cards import Density, Id, Record, Settings, Text
-from circle15.policy.faults import Spot, line_of, shape_problems
+from circle15.policy.faults import Spot, line_of, shape_problems, unknown_marks
+from circle15.schema import SETTINGS
 
 PROTECTED = ("id", "kind", "clause", "quote", "catalogue", "title", "services")
 """Keys of a card that an overlay cannot change: what the plan says and whom it is about."""
@@ -76,10 +77,18 @@ def lay_over(
     marks = []
     for spot, table in _tables(overlay, "mark", file, source, problems):
         try:
-            marks.append(Mark.model_validate(table))
+            mark = Mark.model_validate(table)
+            marks.append(mark)
+            problems += unknown_marks(spot, {"settings": mark.settings}, _marks_of(tables))
         except ValidationError as error:
             problems += shape_problems(error, spot, tuple(Mark.model_fields))
     return tables, changes, marks, problems
+
+
+def _marks_of(plan: Mapping[str, Any]) -> set[str]:
+    own = plan.get("setting", [])
+    declared = own if isinstance(own, list) else []
+    return {*SETTINGS, *(str(m.get("id")) for m in declared if isinstance(m, dict))}
 
 
 def _tables(

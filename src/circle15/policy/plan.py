@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from circle15.errors import PlanError, Problem
-from circle15.policy.cards import Circle, Density, Document, Fact, Group, Indicator, PlaceClass, Record
+from circle15.policy.cards import Circle, Density, Document, Fact, Group, Indicator, PlaceClass, PlaceMark, Record
 from circle15.policy.faults import Spot, area_problems, cross_problems, line_of, quote_problems, shape_problems
 from circle15.policy.overlay import OverlayNote, lay_over
 from circle15.policy.rules import RULE_RECORDS, CircleLimit, Rule
@@ -32,7 +32,7 @@ SCHEMA = 1
 CATALOGUE = "catalogue"
 _TABLES: Mapping[str, type[BaseModel]] = {"document": Document, "circle": Circle, "density": Density}
 _LISTS: Mapping[str, type[BaseModel]] = {
-    "place_class": PlaceClass, "group": Group, "indicator": Indicator, "fact": Fact,
+    "place_class": PlaceClass, "setting": PlaceMark, "group": Group, "indicator": Indicator, "fact": Fact,
 }  # fmt: skip
 _REQUIRED = ("document", "circle")
 Places = TypeVar("Places", bound="pd.DataFrame")
@@ -63,6 +63,7 @@ class Plan(Record):
     circle: Circle
     density: Density
     place_classes: tuple[PlaceClass, ...] = ()
+    settings: tuple[PlaceMark, ...] = ()
     groups: tuple[Group, ...] = ()
     indicators: tuple[Indicator, ...] = ()
     facts: tuple[Fact, ...] = ()
@@ -81,7 +82,10 @@ class Plan(Record):
 
     def rule(self, rule_id: str) -> Rule:
         """The rule of an id; KeyError where there is none."""
-        return {r.id: r for r in self.rules}[rule_id]
+        found = next((r for r in self.rules if r.id == rule_id), None)
+        if found is None:
+            raise KeyError(rule_id)
+        return found
 
     def circle_rules(self) -> tuple[CircleLimit, ...]:
         """Rules over the circle, in the order of the plan."""
@@ -105,7 +109,7 @@ class Plan(Record):
         }
 
     def groups_of(self, *names: str) -> tuple[str, ...]:
-        """Ids of the groups of districts that hold a district, named by any of `names` (name or id)."""
+        """Ids of the groups that hold a district or township, named by any of `names` (name or id)."""
         return tuple(g.id for g in self.groups if not set(names).isdisjoint(g.areas))
 
     def catalogue_ids(self) -> dict[str, tuple[str, ...]]:
@@ -238,13 +242,12 @@ def check_places(plan: Plan, places: pd.DataFrame) -> None:
 
     `places` needs id, name and level (schema.PLACE_COLUMNS). Raises PlanError with every unknown name.
     """
-    known: set[str] = set()
     districts = places[places["level"] == "district"]
-    for column in ("name", "id"):
-        known |= set(districts[column].astype(str))
+    below = places[places["level"].isin(["district", "township"])]
+    known, members = ({str(n) for column in ("name", "id") for n in table[column]} for table in (districts, below))
     records = [(Spot(f"{plan.id}.toml", "rule", r.id), cast("BaseModel", r)) for r in plan.rules]
     records += [(Spot(f"{plan.id}.toml", "group", g.id), g) for g in plan.groups]
-    problems = list(area_problems(records, known))
+    problems = list(area_problems(records, known, members))
     if problems:
         raise PlanError(problems)
 
@@ -377,6 +380,7 @@ def _plan(reading: _Reading, plan_id: str, content: bytes, text: str) -> Plan:
         circle=reading.of("circle")[0],
         density=density[0] if density else Density(),
         place_classes=reading.of("place_class"),
+        settings=reading.of("setting"),
         groups=reading.of("group"),
         indicators=reading.of("indicator"),
         facts=reading.of("fact"),

@@ -29,6 +29,7 @@ from circle15.policy.cards import (
     Triggers,
     Window,
     Words,
+    YearlyWindow,
 )
 from circle15.schema import Level, Service
 
@@ -41,12 +42,16 @@ class CircleLimit(Card):
     bear one of `tags`; `counts_services`: those of these services), without those tagged with one of `excludes`, and
     equal to the site in every column of `same`. `reach = "overlap"` counts those whose own circle meets the site's.
     With `at_radius = "outside"` a distance equal to the radius is far enough (a minimum spacing 间距).
+    `max_rate` for every `rate_per` residents within the plan's circle, rounded down unless `rounding` says otherwise.
     Walking distances are handed in as `walking_m` (against radius_m) or `walking_minutes` (against `minutes`).
     """
 
     kind: Literal["circle_limit"]
     max: Count | None = None
     max_steps: Annotated[tuple[Step, ...], AS_TUPLE] = ()
+    max_rate: Positive | None = None
+    rate_per: Positive | None = None
+    rounding: Literal["floor", "ceil", "nearest"] = "floor"
     counts_site: bool = True
     like: Literal["service", "tag"] = "service"
     counts_services: Annotated[tuple[Service, ...], AS_TUPLE] = ()
@@ -64,16 +69,22 @@ class AreaLimit(Card):
 
     The limit is a number, a rate (`max_rate` for every `rate_per` of `rate_base`), a number a named area, a number a
     class of place, steps by `steps_by`, a share of another total, the stock of today, or an indicator. Institutions
-    that bear a tag of `excludes` do not count; `counts = "new"` counts entries of the events since the plan began.
-    Before the date `by` a limit is a goal and refuses nobody.
+    that bear a tag of `excludes` do not count, nor those without all of `with_tags`, nor those that differ from the
+    site in a column of `same` (a chain, a legal entity). `counts = "new"` counts entries of the events since the plan
+    began, `"new_this_year"` those of the calendar year. With `transfers` quota moved in or out by events (quota_in,
+    quota_out, in `beds` or one institution each) is added to the limit. Before the date `by` a limit is a goal and
+    refuses nobody.
     """
 
     kind: Literal["area_limit"]
     per: Ground
     of: Thing = "institutions"
-    counts: Literal["all", "new"] = "all"
+    counts: Literal["all", "new", "new_this_year"] = "all"
     levels: Levels = ()
     excludes: Words = ()
+    with_tags: Words = ()
+    same: Words = ()
+    transfers: bool = False
     min: Amount | None = None
     max: Amount | None = None
     max_rate: Positive | None = None
@@ -101,7 +112,10 @@ class Mix(Card):
 
 
 class Suspend(Card):
-    """New designation pauses while indicators stand so 暂停新增; `radius` counts around each such institution."""
+    """New designation pauses while indicators stand so 暂停新增; `radius` counts around each such institution.
+
+    With the scope `radius` the readings are tried on all institutions within the radius about the applicant.
+    """
 
     kind: Literal["suspend"]
     any_of: Triggers = ()
@@ -130,19 +144,21 @@ class Replace(Card):
 
 
 class Exit(Card):
-    """An agreement ends, is reviewed or reduced 退出机制."""
+    """An agreement ends, is reviewed, reduced or put right 退出机制; not for those that bear a tag of `excludes`."""
 
     kind: Literal["exit"]
     any_of: Triggers = ()
     all_of: Triggers = ()
-    action: Literal["terminate", "review", "reduce"] = "terminate"
+    action: Literal["terminate", "review", "reduce", "rectify"] = "terminate"
+    excludes: Words = ()
 
 
 class Exempt(Card):
     """Cases that other rules do not bind 特殊情形.
 
     `lifts` names the kinds of rules lifted; `counted` tells whether they still use up totals; `result` what follows.
-    With `none_within` it holds only where no institution of the service stands within the circle.
+    With `none_within` it holds only where no institution of the service stands within the circle, with `none_in` only
+    where none stands in the place of that level.
     """
 
     kind: Literal["exempt"]
@@ -155,23 +171,36 @@ class Exempt(Card):
     counted: bool = True
     match: Literal["all", "any"] = "all"
     none_within: bool = False
+    none_in: Literal["community", "township", "district"] | None = None
     result: Literal["admit", "priority", "admit_all", "case_by_case"] = "admit"
 
 
 class Prefer(Card):
-    """Cases that go first 优先纳入; with `ordered` the order of `tags` is the rank."""
+    """Cases that go first 优先纳入; with `ordered` the order of `tags` is the rank.
+
+    With `near` only sites within `radius_m` of an institution so counted (no radius printed: for people to
+    check), with `none_in` only where no institution of the service stands in the place of that level.
+    """
 
     kind: Literal["prefer"]
     match: Literal["all", "any"] = "all"
     ordered: bool = False
+    near: Counted | None = None
+    radius_m: Positive | None = None
+    none_in: Literal["community", "township", "district"] | None = None
 
 
 class Require(Card):
-    """What an application must show, in `needs`, and when it may come in, in `windows` 申请条件、受理时间."""
+    """What an application must show, in `needs`, and when it may come in, in `windows` 申请条件、受理时间.
+
+    `yearly` are windows of every year. `grants` names what an institution of these tags is given without applying.
+    """
 
     kind: Literal["require"]
     needs: Attributes = ()
     windows: Annotated[tuple[Window, ...], AS_TUPLE] = ()
+    yearly: Annotated[tuple[YearlyWindow, ...], AS_TUPLE] = ()
+    grants: Words = ()
 
 
 class Ban(Card):

@@ -79,12 +79,13 @@ class PlaceNames:
         self._names = [_joined(unicodedata.normalize("NFKC", n)) for n in places["name"]]
         self._parents = [str(p) for p in places["parent"]]
         self._by_name: dict[str, list[int]] = defaultdict(list)
-        self._by_start: dict[str, list[str]] = defaultdict(list)
+        lengths: dict[str, set[int]] = defaultdict(set)
         for i, name in enumerate(self._names):
             if len(name) >= _LEAST_NAME and self._levels[i] > 0:
                 self._by_name[name].append(i)
         for name in self._by_name:
-            self._by_start[name[:_LEAST_NAME]].append(name)
+            lengths[name[:_LEAST_NAME]].add(len(name))
+        self._lengths = {start: sorted(found) for start, found in lengths.items()}
         self._district_of_code = {
             i[:_DIVISION_DIGITS]: n for n, i in enumerate(self._ids) if places["level"].iloc[n] == "district"
         }
@@ -117,9 +118,8 @@ class PlaceNames:
         text = _joined(unicodedata.normalize("NFKC", address))
         named: set[int] = set()
         for at in range(len(text) - 1):
-            for name in self._by_start.get(text[at : at + _LEAST_NAME], ()):
-                if text.startswith(name, at):
-                    named.update(self._by_name[name])
+            for length in self._lengths.get(text[at : at + _LEAST_NAME], ()):
+                named.update(self._by_name.get(text[at : at + length], ()))
         if not named:
             return -1
         deepest = max(self._levels[n] for n in named)

@@ -10,7 +10,7 @@ import geopandas as gpd
 import pandas as pd
 
 from circle15.read.faults import Faults
-from circle15.read.values import Column, texts
+from circle15.read.values import Column, all_text, texts
 from circle15.read.words_in import plain, text_list, without_brackets
 
 _EXACT_DIGITS = 15
@@ -18,18 +18,19 @@ _EXACT_DIGITS = 15
 _POWER = re.compile(r"[0-9](\.[0-9]+)?[eE]\+?[0-9]{1,3}")
 _ID_BLANKS = re.compile(r"[\s'\"\u2018\u2019`]+")
 _STEM = 4
+_PLAIN_CODES = re.compile("[A-Z0-9]*")
 
 
 def codes(column: Column, faults: Faults) -> list[str]:
     """Codes as text in half-width capitals without blanks; those that lost digits to Excel are warned of."""
     plain_texts = texts(column)
+    if all_text(column.cells) and _PLAIN_CODES.fullmatch("".join(plain_texts)):
+        return plain_texts
     noted: dict[str, str] = {}
-    found = []
-    for cell, text in zip(column.cells, plain_texts, strict=True):
-        code = text if text.isalnum() and text.isascii() and text.upper() == text else _cleaned(text)
+    found = [_cleaned(text) for text in plain_texts]
+    for cell, text, code in zip(column.cells, plain_texts, found, strict=True):
         if code != text and isinstance(cell, str):
             noted.setdefault(text, code)
-        found.append(code)
     if noted:
         before = next(iter(noted))
         count = sum(t in noted for t in plain_texts)

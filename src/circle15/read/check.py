@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,13 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from circle15.errors import Problem
+from circle15.errors import InputError, Problem
 from circle15.read.city import CityFiles, CityReading, gather
+from circle15.read.database import query_of
 from circle15.read.datum_evidence import better_datum, datum_evidence
+from circle15.read.denominators import read_denominators
 from circle15.read.faults import listed
 from circle15.read.people import PeopleCheck, check_people
 from circle15.read.positions import Examination, examine
-from circle15.schema import Assumption, City, Correction, Datum, SheetCount, Streets
+from circle15.schema import Assumption, City, Correction, Datum, SheetCount
 
 _ROWS = ("outside", "division", "unit", "address", "strayed")
 _GROUPS = ("duplicate", "same_name", "pair", "road", "stack")
@@ -41,6 +44,8 @@ class DataCheck:
         Findings on positions (positions.COLUMNS); `at` counts in `city.institutions`.
     people
         Residents against official totals; None where they could not be read.
+    denominators
+        Denominators by place (read/denominators.py); empty where none were given.
     """
 
     problems: tuple[Problem, ...]
@@ -51,20 +56,24 @@ class DataCheck:
     evidence: pd.DataFrame = field(default_factory=pd.DataFrame)
     suspects: pd.DataFrame = field(default_factory=pd.DataFrame)
     people: PeopleCheck | None = None
+    denominators: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
-def check_data(config: CityFiles, *, streets: Streets | None = None) -> DataCheck:
+def check_data(config: CityFiles, *, denominators: str | os.PathLike[str] | None = None) -> DataCheck:
     """Check a city's files and how they fit each other; never raises for faults of the input.
 
     Rows of the register with errors are named and left out of the cross-checks, which need every part to be readable.
+    `denominators` is a table of further numbers of people by place (see read/denominators.py).
     """
     reading, problems = gather(config, skip_faulty_rows=True)
     if reading is None:
         return DataCheck(_errors_first(problems))
-    file = Path(config.institutions.file).name
-    found = cross_checks(reading.city, datum=config.institutions.datum, file=file, reading=reading, streets=streets)
+    query = query_of(config.institutions.file)
+    file = Path(config.institutions.file).name if query is None else query.shown
+    found = cross_checks(reading.city, datum=config.institutions.datum, file=file, reading=reading)
+    beside, told = _denominators(reading.city, denominators)
     return DataCheck(
-        _errors_first([*problems, *found.problems]),
+        _errors_first([*problems, *found.problems, *told]),
         city=reading.city,
         assumptions=reading.assumptions,
         counts=reading.counts,
@@ -72,7 +81,18 @@ def check_data(config: CityFiles, *, streets: Streets | None = None) -> DataChec
         evidence=found.evidence,
         suspects=found.suspects,
         people=found.people,
+        denominators=beside,
     )
+
+
+def _denominators(city: City, path: str | os.PathLike[str] | None) -> tuple[pd.DataFrame, tuple[Problem, ...]]:
+    if path is None:
+        return pd.DataFrame(), ()
+    try:
+        reading = read_denominators(path, city.places)
+    except InputError as fault:
+        return pd.DataFrame(), fault.problems
+    return reading.table, reading.warnings
 
 
 def check_city(config: CityFiles) -> tuple[Problem, ...]:
@@ -80,12 +100,10 @@ def check_city(config: CityFiles) -> tuple[Problem, ...]:
     return check_data(config).problems
 
 
-def cross_checks(
-    city: City, *, datum: Datum, file: str, reading: CityReading | None = None, streets: Streets | None = None
-) -> DataCheck:
+def cross_checks(city: City, *, datum: Datum, file: str, reading: CityReading | None = None) -> DataCheck:
     """How institutions, places and residents of a city fit each other; all of it warnings."""
     examined = examine(city.institutions, city.places) if reading is None else reading.examination
-    evidence = datum_evidence(city.institutions, city.places, datum, streets=streets)
+    evidence = datum_evidence(city.institutions, city.places, datum, streets=city.streets)
     people = check_people(city, None if reading is None else reading.scaling)
     found: list[Problem] = []
     found += _datum(evidence, datum, file)

@@ -4,6 +4,7 @@
     [institutions]  file, datum, and the options of read_institutions
     [[places]]      file, level, datum or crs, and the options of read_places; one table a file
     [population]    file, scale_to ("district", "township" …), and the options of read_population
+    [database]      url; a file may then be "table:name" or "sql:SELECT …"
     [streets]       file (or "live"), and how it is walked: speed_m_per_s, slope, max_snap_m, margin_m; may be left out
 
 Paths are relative to the city file.
@@ -26,7 +27,9 @@ import shapely
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from circle15.errors import Circle15Error, InputError, Problem
+from circle15.read.city_database import DatabasePart, gather_queries, queries_of
 from circle15.read.city_streets import StreetsPart, other_streets, read_city_streets
+from circle15.read.database import name_of, stood
 from circle15.read.faults import fail, raise_errors
 from circle15.read.files import Reading, checked_path
 from circle15.read.institutions import read_institutions
@@ -115,6 +118,7 @@ class CityFiles(_Part):
     institutions: InstitutionsPart
     places: tuple[PlacesPart, ...] = Field(min_length=1)
     population: PopulationPart
+    database: DatabasePart | None = None
     streets: StreetsPart | None = None
     folder: Path = Path()
     file: str = "city.toml"
@@ -132,7 +136,7 @@ class CityFiles(_Part):
         return str(beside) if self.city.plan.endswith(".toml") and beside.is_file() else self.city.plan
 
 
-_SECTIONS = ("city", "institutions", "places", "population", "streets")
+_SECTIONS = ("city", "institutions", "places", "population", "streets", "database")
 _OWN = ("folder", "file", "assume_wgs84")
 
 
@@ -173,6 +177,7 @@ def load_city(
     plan: str | None = None,
     scale_to: PlaceLevel | None = None,
     streets: str | os.PathLike[str] | None = None,
+    database: str | None = None,
 ) -> CityFiles:
     """Read a city file; unknown keys, missing keys and wrong values are all named in one InputError.
 
@@ -202,6 +207,8 @@ def load_city(
         config, institutions=institutions, places=places, population=population, datum=register_datum, plan=plan
     )
     config = config if scale_to is None else _scaled_to(config, scale_to)
+    if database is not None:
+        config = config.model_copy(update={"database": DatabasePart(url=database)})
     return config.model_copy(update={"streets": other_streets(config.streets, streets)})
 
 
@@ -214,6 +221,7 @@ def city_files(
     plan: str = "",
     scale_to: PlaceLevel | None = None,
     streets: str | os.PathLike[str] | None = None,
+    database: str | None = None,
 ) -> CityFiles:
     """Make a city of single files, without a city file.
 
@@ -221,10 +229,11 @@ def city_files(
     """
     register = Path(institutions).absolute()
     config = CityFiles(
-        city=CityPart(name=register.parent.name or register.stem, plan=plan),
-        institutions=InstitutionsPart(file=str(register), datum=register_datum),
-        places=tuple(PlacesPart(file=str(Path(p).absolute())) for p in places),
-        population=PopulationPart(file=str(Path(population).absolute()), scale_to=scale_to),
+        city=CityPart(name=name_of(database) if database else register.parent.name or register.stem, plan=plan),
+        institutions=InstitutionsPart(file=stood(institutions), datum=register_datum),
+        places=tuple(PlacesPart(file=stood(p)) for p in places),
+        population=PopulationPart(file=stood(population), scale_to=scale_to),
+        database=None if database is None else DatabasePart(url=database),
         assume_wgs84=True,
     )
     return config.model_copy(update={"streets": other_streets(None, streets)})
@@ -245,16 +254,14 @@ def _overruled(
 ) -> CityFiles:
     register: dict[str, object] = {}
     if institutions is not None:
-        register["file"] = str(Path(institutions).absolute())
+        register["file"] = stood(institutions)
     if datum is not None:
         register["datum"] = datum
     changed: dict[str, object] = {"institutions": config.institutions.model_copy(update=register)}
     if places:
-        changed["places"] = tuple(PlacesPart(file=str(Path(p).absolute())) for p in places)
+        changed["places"] = tuple(PlacesPart(file=stood(p)) for p in places)
     if population is not None:
-        changed["population"] = PopulationPart(
-            file=str(Path(population).absolute()), scale_to=config.population.scale_to
-        )
+        changed["population"] = PopulationPart(file=stood(population), scale_to=config.population.scale_to)
     if plan is not None:
         changed["city"] = config.city.model_copy(update={"plan": plan})
     if places or population is not None:
@@ -302,6 +309,8 @@ def gather(config: CityFiles, *, skip_faulty_rows: bool = False) -> tuple[CityRe
 
     With `skip_faulty_rows` a register loses its faulty rows instead of failing as a whole.
     """
+    if queries := queries_of(config):
+        return gather_queries(config, queries, lambda files: gather(files, skip_faulty_rows=skip_faulty_rows))
     held = _Gathered()
     held.places = _tried(held, lambda: read_place_files([_place_file(config, p) for p in config.places]))
     of_places, held.problems = held.problems, []

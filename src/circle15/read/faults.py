@@ -130,4 +130,4 @@ def listed(values: Iterable[object], *, limit: int = EXAMPLES) -> str:
 
 def positions_of(mask: npt.ArrayLike) -> list[int]:
     """Positions at which a mask (n,) holds, as plain integers."""
-    return [int(i) for i in np.flatnonzero(np.asarray(mask, dtype=bool))]
+    return np.flatnonzero(np.asarray(mask, dtype=bool)).tolist()

@@ -20,9 +20,9 @@ import shapely
 from circle15.errors import Problem, UsageError
 from circle15.read.branches import codes, settle_sites
 from circle15.read.faults import Faults, fail, listed
-from circle15.read.files import CSV, EXCEL, VECTOR, Reading, checked_path, source_of
+from circle15.read.files import CSV, EXCEL, VECTOR, Reading, checked_path, collection_paused, source_of
 from circle15.read.joined import join_tables
-from circle15.read.personal import is_personal, masked
+from circle15.read.personal import all_masked, is_personal
 from circle15.read.points import Positions, accuracy_of, layer_positions, read_positions
 from circle15.read.tables import RawTable, read_tables, without_personal
 from circle15.read.validity import valid_on, validity_of
@@ -39,6 +39,7 @@ _FREE_TEXT = ("name", "address", "place_told")
 Columns = Mapping[str, str] | None
 
 
+@collection_paused()
 def read_institutions(
     path: str | os.PathLike[str],
     *,
@@ -285,8 +286,8 @@ def _free_text(raw: RawTable, matched: Mapping[str, str], name: str, faults: Fau
     if name not in matched:
         return [""] * len(raw.rows)
     given = texts(column_of(raw, matched[name]), faults)
-    found = [masked(text) for text in given]
-    changed = sum(a is not b and a != b for a, b in zip(given, found, strict=True))
+    found = all_masked(given)
+    changed = sum(a != b for a, b in zip(given, found, strict=True)) if found is not given else 0
     faults.assume("personal_masked", count=changed, sheet=raw.sheet, column=matched[name])
     return found
 

@@ -6,6 +6,7 @@ Reading.table   GeoDataFrame, EPSG:4326, columns schema.PLACE_COLUMNS and (multi
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ from circle15.read.words_in import accepted, match_columns, meaning, spellings, 
 from circle15.schema import CRS, PLACE_COLUMNS, SETTINGS, Datum, PlaceLevel, Source
 
 _POLYGON, _MULTIPOLYGON = 3, 6
+_OWN_MARK = re.compile(r"^[a-z][a-z0-9_.]*$")
+"""A mark that a plan declares itself is given by its id; the plan file says which there are."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +194,7 @@ def _settings(column: Column, held: Sequence[str], faults: Faults) -> list[str]:
         for word in text.replace("\uff1b", ";").replace("\u3001", ";").replace(",", ";").split(";"):
             if not word.strip():
                 continue
-            known = meaning("setting", word)
+            known = meaning("setting", word) or (word.strip() if _OWN_MARK.match(word.strip()) else None)
             if known is None:
                 faults.error("setting_unknown", row=i + 1, column=column.name, value=word, known=", ".join(SETTINGS))
             else:

@@ -88,7 +88,7 @@ def read_positions(
     rounding = Rounding(
         np.where(metres, of_metres.metres, rounding.metres), np.where(metres, of_metres.reason, rounding.reason)
     )
-    told = _Told((x, y), axes, faults, lon, lat)
+    told = _Told((x, y), axes, faults, lon, lat, datum)
     told.swapped((swapped | exchanged) & good)
     told.written_in_degrees(good & ((axes[0].form == DMS) | (axes[1].form == DMS)))
     for zone, at in zones.each():
@@ -105,6 +105,7 @@ class _Told:
     faults: Faults
     lon: FloatArray
     lat: FloatArray
+    datum: Datum
 
     def swapped(self, mask: BoolArray) -> None:
         self._tell("swapped_axes", mask, exchanged=True)
@@ -150,9 +151,10 @@ class _Told:
                     )
 
     def _used(self, i: int, what: str, *, exchanged: bool) -> tuple[str, str]:
-        """What should stand in the two cells: degrees in the datum of the file, or WGS 84 for a zone's metres."""
+        """What should stand in the two cells: degrees in the datum of the file."""
         if what.startswith("zone"):
-            return f"{self.lon[i]:.8f}", f"{self.lat[i]:.8f}"
+            lon, lat = from_wgs84([self.lon[i]], [self.lat[i]], self.datum)
+            return f"{lon[0]:.8f}", f"{lat[0]:.8f}"
         first, second = (axis.values[i] for axis in (self.axes if not exchanged else self.axes[::-1]))
         return f"{first:.10g}", f"{second:.10g}"
 

@@ -24,6 +24,7 @@ from shapely.geometry.base import BaseGeometry
 
 from circle15.project.metric import areas_m2
 from circle15.read.faults import Faults, fail
+from circle15.read.files import library_name
 from circle15.schema import CRS, GridCells, Population, PopulationBlocks
 
 MAX_CELLS = 5_000_000
@@ -68,7 +69,7 @@ class _Blocks:
     plan: RasterPlan
 
     def __iter__(self) -> Iterator[Population]:
-        with rasterio.open(self.plan.path) as raster:
+        with rasterio.open(library_name(self.plan.path)) as raster:
             for window in self.plan.blocks():
                 values, valid = _values(raster, window, self.plan.nodata)
                 if valid.any():
@@ -87,7 +88,7 @@ def plan_raster(
 ) -> RasterPlan:
     """Open a raster and settle its CRS and window; InputError where it has no CRS or does not touch `within`."""
     try:
-        with rasterio.open(path) as raster:
+        with rasterio.open(library_name(path)) as raster:
             if raster.crs is None and crs is None:
                 raise fail(path, "no_crs")
             system = _system(path, crs or raster.crs.to_wkt())
@@ -165,7 +166,7 @@ def read_raster(plan: RasterPlan, faults: Faults, *, max_cells: int = MAX_CELLS)
     Negative and infinite residents that are not nodata are errors with their number and an example.
     """
     try:
-        with rasterio.open(plan.path) as raster:
+        with rasterio.open(library_name(plan.path)) as raster:
             populated = _survey(plan, raster, faults)
             faults.raise_errors()
             if populated == 0:

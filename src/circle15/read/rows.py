@@ -29,12 +29,14 @@ class Record(NamedTuple):
     """One record: row number as Excel shows it, cells, heading of its group."""
 
     row: int
-    cells: Sequence[Any]
+    cells: list[Any]
     section: str
 
 
-def records_of(sheet: Sheet, header: Header, faults: Faults, *, kind: Kind, matched: Mapping[str, str]) -> list[Record]:
-    """Records below a header, in order; every row passed over (blank ones aside) is noted."""
+def records_of(
+    sheet: Sheet, header: Header, faults: Faults, *, kind: Kind, matched: Mapping[str, str]
+) -> tuple[list[Record], int]:
+    """Records below a header, in order, and the number of rows passed over (each is noted, blank ones aside)."""
     reader = _Rows(sheet, header, kind, matched)
     rows = sheet.rows
     last = reader.last_record()
@@ -50,7 +52,7 @@ def records_of(sheet: Sheet, header: Header, faults: Faults, *, kind: Kind, matc
             passed.setdefault(what, []).append(at)
             section = _text(row) if what == "section_rows" else section
     _tell(passed, rows, faults, sheet=sheet.name or None)
-    return found
+    return found, sum(map(len, passed.values()))
 
 
 class _Rows:
@@ -72,6 +74,8 @@ class _Rows:
         for i in self.sure:
             if i < len(row):
                 cell = row[i]
+                if type(cell) is float:
+                    return True
                 if isinstance(cell, str):
                     if cell and not cell.isspace():
                         return cell.lstrip(_BEFORE_DIGITS)[:1].isdigit()

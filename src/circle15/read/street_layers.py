@@ -16,6 +16,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 
 from circle15.project.datum import to_wgs84
 from circle15.read.faults import fail
+from circle15.read.files import library_name
 from circle15.read.street_graph import Lines
 from circle15.read.vectors import known_crs, transform_points
 
@@ -84,14 +85,14 @@ def _take(graph: _Graph, tag: str, element: ET.Element, data: dict[str, str]) ->
 def read_street_geopackage(path: Path, *, crs: str | None, datum: Datum) -> Lines:
     """Read the layers `nodes` and `edges` of a GeoPackage that osmnx wrote."""
     try:
-        held = {str(name) for name, _ in pyogrio.list_layers(path)}
+        held = {str(name) for name, _ in pyogrio.list_layers(library_name(path))}
         missing = sorted({"nodes", "edges"} - held)
         if missing:
             raise fail(path, "streets.layers_missing", params={"missing": ", ".join(missing)})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a layer's odd columns, which are not read
-            nodes = pyogrio.read_dataframe(path, layer="nodes")
-            edges = pyogrio.read_dataframe(path, layer="edges")
+            nodes = pyogrio.read_dataframe(library_name(path), layer="nodes")
+            edges = pyogrio.read_dataframe(library_name(path), layer="edges")
     except (DataSourceError, DataLayerError, ValueError, OSError, RuntimeError) as fault:
         raise fail(path, "streets.broken", params={"reason": str(fault)}) from fault
     lacking = [c for c, table in (("osmid", nodes), ("u", edges), ("v", edges)) if c not in table.columns]

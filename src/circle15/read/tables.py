@@ -163,7 +163,8 @@ def _table(sheet: Sheet, faults: Faults, *, kind: Kind, columns: Mapping[str, st
     _note_doubled(header, faults, sheet=name, kind=kind)
     title = _title(sheet, header, faults, name)
     matched = match_columns(header.names, kind, columns)
-    records = records_of(sheet, header, faults, kind=kind, matched=matched)
+    records, passed = records_of(sheet, header, faults, kind=kind, matched=matched)
+    above = sum(1 for row in sheet.rows[: header.last + 1] if not all(map(is_blank_cell, row)))
     width = len(header.names)
     data = [_fitted(r.cells, width) for r in records]
     counted = [header.names.index(matched[c]) for c in _NOT_FILLED if c in matched]
@@ -178,7 +179,7 @@ def _table(sheet: Sheet, faults: Faults, *, kind: Kind, columns: Mapping[str, st
     return RawTable(
         name, without_personal(frame, faults, kind=kind, columns=columns, sheet=name), tuple(r.row for r in records),
         title, sections if any(sections) else (),
-        sum(1 for row in sheet.rows if not all(map(is_blank_cell, row))),
+        above + len(records) + passed,
     )  # fmt: skip
 
 
@@ -229,5 +230,5 @@ def _note_doubled(header: Header, faults: Faults, *, sheet: str | None, kind: Ki
         faults.error("column_twice", sheet=sheet, row=header.first + 1, column=name)
 
 
-def _fitted(row: Sequence[Any], width: int) -> list[Any]:
-    return list(row) if len(row) == width else [*row[:width], *([""] * (width - len(row)))]
+def _fitted(row: list[Any], width: int) -> list[Any]:
+    return row if len(row) == width else [*row[:width], *([""] * (width - len(row)))]

@@ -84,6 +84,8 @@ def texts(column: Column, faults: Faults | None = None) -> list[str]:
     With `faults`, full-width digits and letters become half-width, spaces between Chinese characters go, and each
     is noted.
     """
+    if all_text(column.cells) and not _SUSPECT.search("".join(column.cells)):
+        return list(column.cells)
     known, at = distinct(column.cells)
     if faults is None:
         words = [_text(c) for c in known]
@@ -91,25 +93,37 @@ def texts(column: Column, faults: Faults | None = None) -> list[str]:
         noted: Noted = {}
         words = [_folded(c, noted) if isinstance(c, str) else _text(c) for c in known]
         tell_changes(column, faults, noted)
-    return [words[i] for i in at.tolist()]
+    return words if len(words) == len(at) else [words[i] for i in at.tolist()]
+
+
+def all_text(cells: Sequence[Any]) -> bool:
+    """Whether every cell is a text."""
+    return set(map(type, cells)) <= {str}
 
 
 def tell_changes(column: Column, faults: Faults, noted: Noted) -> None:
-    """Note what was read as something else, with the number of cells and the first row."""
+    """Note what was read as something else: how many cells, the first of them, and each for a corrected copy."""
+    if not noted:
+        return
+    known, at = distinct(column.cells)
     for what, changed in noted.items():
-        places = [i for i, c in enumerate(column.cells) if isinstance(c, (str, float, int)) and c in changed]
-        if places:
-            before = column.cells[places[0]]
-            faults.assume(
-                what, count=len(places), sheet=column.sheet, row=column.rows[places[0]], column=column.name,
-                before=masked(_text(before)), after=masked(changed[before]),
-            )  # fmt: skip
+        is_changed = np.array([_is_key(c) and c in changed for c in known], dtype=bool)
+        places = positions_of(is_changed[at])
+        if not places:
+            continue
+        shown = {c: (masked(_text(c)), masked(after)) for c, after in changed.items()}
+        before, after = shown[column.cells[places[0]]]
+        faults.assume(
+            what, count=len(places), sheet=column.sheet, row=column.rows[places[0]], column=column.name,
+            before=before, after=after,
+        )  # fmt: skip
         for i in places:
-            cell = column.cells[i]
-            faults.correct(
-                what, sheet=column.sheet, row=column.rows[i], column=column.name, before=masked(_text(cell)),
-                after=masked(changed[cell]),
-            )  # fmt: skip
+            before, after = shown[column.cells[i]]
+            faults.correct(what, sheet=column.sheet, row=column.rows[i], column=column.name, before=before, after=after)
+
+
+def _is_key(cell: object) -> bool:
+    return isinstance(cell, (str, float, int))
 
 
 def _folded(cell: str, noted: Noted) -> str:
@@ -147,6 +161,8 @@ def numbers(column: Column, faults: Faults, *, minimum: float | None = None) -> 
     found = np.array([c if type(c) is float else np.nan for c in cells], dtype=np.float64)
     noted: Noted = {}
     for i in positions_of(np.isnan(found)):
+        if cells[i] == "" or cells[i] is None:
+            continue
         found[i] = _number(cells[i], noted)
         if np.isnan(found[i]) and not means_nothing(cells[i]):
             word = "number_not_finite" if _is_nan_word(cells[i]) else "number_text"

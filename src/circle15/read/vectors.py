@@ -21,7 +21,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from circle15.errors import InputError, Problem
 from circle15.project.datum import geometry_to_wgs84
 from circle15.read.faults import Faults, fail, listed
-from circle15.read.files import companion
+from circle15.read.files import companion, library_name
 from circle15.schema import CRS, Datum
 
 _DBF_HEADER, _DBF_NAME = 32, 10
@@ -97,7 +97,7 @@ def _read_raw(path: Path, faults: Faults, *, encoding: str | None, layer: str | 
         _one_layer(path, layer)
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")
-            frame = pyogrio.read_dataframe(path, encoding=encoding, layer=layer, on_invalid="ignore")
+            frame = pyogrio.read_dataframe(library_name(path), encoding=encoding, layer=layer, on_invalid="ignore")
     except (UnicodeDecodeError, LookupError) as fault:
         told = {"encoding": encoding or _told_encoding(path)}
         cut = path.suffix.lower() == ".shp" and _names_cut(path, told["encoding"])
@@ -133,7 +133,7 @@ def _names_cut(path: Path, encoding: str) -> bool:
 
 
 def _one_layer(path: Path, layer: str | None) -> None:
-    layers = [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
+    layers = [str(name) for name, kind in pyogrio.list_layers(library_name(path)) if kind is not None]
     if layer is None and len(layers) > 1:
         raise fail(path, "layer_unstated", params={"found": listed(layers)})
     if layer is not None and layer not in layers:

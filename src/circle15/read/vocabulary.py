@@ -140,16 +140,19 @@ def _tell_level(said: str, rows: Sequence[int], column: Column, faults: Faults) 
 
 def tags_of(raw: RawTable, matched: Mapping[str, str], faults: Faults) -> list[str]:
     """Tags of each row, sorted, joined by ";"."""
-    count = len(raw.rows)
-    held: list[set[str]] = [set() for _ in range(count)]
+    held: dict[int, set[str]] = {}
     if "tags" in matched:
-        for own, text in zip(held, texts(column_of(raw, matched["tags"])), strict=True):
-            own.update(meaning("tag", w) or w.strip() for w in _COMMAS.split(text) if w.strip())
+        for i, text in enumerate(texts(column_of(raw, matched["tags"]))):
+            if text:
+                held[i] = {meaning("tag", w) or w.strip() for w in _COMMAS.split(text) if w.strip()}
     for tag in FLAGS:
         if tag in matched:
             for i in np.flatnonzero(flags_of(raw, matched, tag, faults, default=False)).tolist():
-                held[i].add(tag)
-    return [";".join(sorted(own)) if own else "" for own in held]
+                held.setdefault(i, set()).add(tag)
+    found = [""] * len(raw.rows)
+    for i, own in held.items():
+        found[i] = ";".join(sorted(own))
+    return found
 
 
 def flags_of(

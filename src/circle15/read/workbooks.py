@@ -201,7 +201,7 @@ def _column_number(letters: bytes) -> int:
 def _exact_extent(path: Path, data: bytes) -> tuple[int, int, int]:
     """Rows, columns and cells that hold something, by a strict parse (formatted empty cells are passed over)."""
     meter = _Meter()
-    parser = expat.ParserCreate()
+    parser = expat.ParserCreate("utf-8")  # as the reader takes it, whatever the file declares
     parser.StartElementHandler = meter.start
     parser.StartDoctypeDeclHandler = meter.refuse
     try:
@@ -209,7 +209,7 @@ def _exact_extent(path: Path, data: bytes) -> tuple[int, int, int]:
             parser.Parse(data[at : at + _COPY_BYTES], at + _COPY_BYTES >= len(data))
             if meter.rows * meter.columns > MAX_CELLS:
                 break  # too large whatever follows
-    except (expat.ExpatError, ValueError) as fault:
+    except (expat.ExpatError, ValueError, LookupError) as fault:
         raise fail(path, "file_unreadable", params={"reason": str(fault)}) from fault
     return meter.rows, meter.columns, meter.count
 

@@ -19,7 +19,7 @@ from circle15.judge.city import holds_at
 from circle15.judge.conditions import valid_on
 from circle15.judge.inputs import inside, places
 from circle15.judge.ledger import swap
-from circle15.judge.limits import circle_caps, circle_computable
+from circle15.judge.limits import circle_caps, plain_circle
 from circle15.judge.series import series_of
 from circle15.policy.rules import AreaLimit, CircleLimit, Replace
 from circle15.schema import Finding, Force
@@ -100,7 +100,7 @@ def caps_of(
             areas += _area(rule, counting, unsettled)
         elif isinstance(rule, Replace):
             areas += _swaps(rule, counting, unsettled)
-        elif isinstance(rule, CircleLimit) and (rule.max is None or not circle_computable(rule)):
+        elif isinstance(rule, CircleLimit) and (rule.max is None or not plain_circle(plan, rule)):
             unsettled.append(rule.id)
     circles = plan.model_copy(update={"rules": tuple(r for r in binding if isinstance(r, CircleLimit))})
     found = circle_caps(circles, sites)

@@ -79,7 +79,7 @@ def page_names(stem: str, places: pd.DataFrame) -> dict[str, str]:
         for r in places[["id", "name"]].itertuples(index=False)
     }
     folded = [n.casefold() for n in plain.values()]
-    taken = {n for n in folded if folded.count(n) > 1} | {"index"}
+    taken = {n for n in folded if folded.count(n) > 1} | {"index", "city"}
     return {
         i: f"{stem}_{n}{'_' + safe_file_name(i, fallback='x') if n.casefold() in taken else ''}.html"
         for i, n in plain.items()

@@ -9,14 +9,14 @@ import pyogrio
 
 from circle15.write.files import write_whole
 
-_FIXED_DATE = "2026-01-01T00:00:00Z"  # GeoPackage stores when it was written; fixed, so that bytes repeat
+FIXED_DATE = "2026-01-01T00:00:00Z"  # GeoPackage stores when it was written; fixed, so that bytes repeat
 
 
 def write_layer(path: Path, table: gpd.GeoDataFrame, *, layer: str) -> Path:
     """Write one layer by the suffix of `path`: .gpkg (EPSG:4326) or .geojson (RFC 7946). Raises OutputError."""
 
     def fill(temporary: Path) -> None:
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _FIXED_DATE})
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": FIXED_DATE})
         try:
             if path.suffix == ".geojson":
                 pyogrio.write_dataframe(

@@ -238,7 +238,7 @@ def _collisions(verdict: Verdict, say: _Words) -> list[Grid]:
     return [Grid(rows, (5, 4, 12, 5), say.headings("collision", "clause", "quote", "remark"))]
 
 
-def _neighbours(tests: Sequence[Finding], say: _Words) -> list[Grid]:
+def _neighbours(tests: Sequence[Finding], say: _Words) -> list[Block]:
     held: dict[str, tuple[Neighbour, set[str]]] = {}
     for f in tests:
         for key, group in (
@@ -250,22 +250,25 @@ def _neighbours(tests: Sequence[Finding], say: _Words) -> list[Grid]:
                 marks = held.setdefault(n.id, (n, set()))[1]
                 marks.add(key)
                 marks |= {"would_exceed"} if n.would_exceed else set()
+    every = sorted(held.values(), key=lambda h: (h[0].distance_m, h[0].id))
+    own = [h for h in every if h[1] != {"apart"}]
+    foreign = [h for h in every if h[1] == {"apart"}]
+    blocks: list[Block] = [_listed(own, say)] if own else []
+    if foreign:
+        blocks += [Words(say("apart_title"), "note"), _listed(foreign, say)]
+    return blocks
+
+
+def _listed(held: Sequence[tuple[Neighbour, set[str]]], say: _Words) -> Grid:
+    """Neighbours with code, name, distance, accuracy and what is to be said of each, nearest first."""
     rows = []
-    for at, (n, marks) in enumerate(sorted(held.values(), key=lambda h: (h[0].distance_m, h[0].id)), start=1):
+    for at, (n, marks) in enumerate(held, start=1):
         said = [say(f"neighbour.{k}") for k in ("inside", "edge", "apart", "would_exceed") if k in marks]
         said += [way] if (way := way_words(n, lang=say.lang)) else []
-        rows.append(
-            (
-                str(at),
-                clean(n.id),
-                clean(n.name),
-                f"{n.distance_m:,.1f}",
-                figure(n.position_accuracy_m),
-                say("join").join(said),
-            )
-        )
+        distance, accuracy = f"{n.distance_m:,.1f}", figure(n.position_accuracy_m)
+        rows.append((str(at), clean(n.id), clean(n.name), distance, accuracy, say("join").join(said)))
     heads = say.headings("no", "code", "name", "distance", "accuracy", "remark")
-    return [Grid(tuple(rows), (9, 34, 60, 20, 20, 47), heads)] if rows else []
+    return Grid(tuple(rows), (9, 34, 60, 20, 20, 47), heads)
 
 
 def _density(verdict: Verdict, tests: Sequence[Finding], provenance: Mapping[str, object], say: _Words) -> list[Grid]:

@@ -28,6 +28,18 @@ class Column:
         return word(f"columns.{self.name}", lang)
 
 
+@dataclass(frozen=True)
+class Titled(Column):
+    """A column headed as it is in somebody's own table."""
+
+    title: str = ""
+
+    def heading(self, lang: Lang) -> str:
+        """The heading as given."""
+        del lang
+        return self.title
+
+
 GAPS: tuple[Column, ...] = (
     Column("rank", "count", 6),
     Column("gap_id", "text", 8),

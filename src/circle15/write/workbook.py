@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import io
 import math
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ _NUMBER_FORMAT: Mapping[str, str] = {
     "date": "yyyy-mm-dd",
 }
 _EXCEL_ROWS = 1_048_576
+_WRAPPED, _LINE_POINTS, _MOST_LINES = 40, 14.5, 25
 _EXCEL_TEXT = 32_767
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -113,7 +115,10 @@ def _fill_sheet(book: xlsxwriter.Workbook, sheet: Sheet, formats: Mapping[str, A
             page.write_string(1, 0, word("workbook.cut", lang, shown=line - 3, total=len(body)), formats["note"])
             break
         for at, (value, column) in enumerate(zip(row, present, strict=True)):
-            _write_cell(page, line, at, value, formats["wrap" if column.width > 40 else column.form])  # noqa: PLR2004
+            _write_cell(page, line, at, value, formats["wrap" if column.width > _WRAPPED else column.form])
+        lines = max(_lines(v, c.width) for v, c in zip(row, present, strict=True))
+        if lines > 1:  # not every program fits the height of a row to its text by itself
+            page.set_row(line, _LINE_POINTS * min(lines, _MOST_LINES))
     page.freeze_panes(3, min(2, len(present)))
     if len(body):
         page.autofilter(2, 0, min(len(body) + 2, _EXCEL_ROWS - 1), len(present) - 1)
@@ -122,6 +127,16 @@ def _fill_sheet(book: xlsxwriter.Workbook, sheet: Sheet, formats: Mapping[str, A
     page.fit_to_pages(1, 0)
     page.repeat_rows(2)
     page.set_footer(f"&L{marks.replace('&', '&&')}&R&P / &N")
+
+
+def _lines(value: object, width: int) -> int:
+    """Lines that a cell of a wrapped column needs; a Chinese character is two wide."""
+    if width <= _WRAPPED or not isinstance(value, str):
+        return 1
+    return sum(
+        max(1, math.ceil(sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in part) / (width - 1)))
+        for part in value.split("\n")
+    )
 
 
 def _write_cell(page: Any, line: int, at: int, value: object, form: Any) -> None:  # noqa: ANN401 - xlsxwriter is untyped

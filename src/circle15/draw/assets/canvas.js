@@ -1,9 +1,11 @@
-/* One canvas a layer, drawn anew when the view has moved; Leaflet moves and scales it in between. */
+/* One canvas a layer, drawn wider than the view: while a move stays on it Leaflet shifts the picture and nothing is drawn. */
 (function () {
   "use strict";
 
+  const printing = () => document.body.classList.contains("printing");
+
   C15.Bulk = L.Renderer.extend({
-    options: { padding: 0.2, sharp: true },
+    options: { padding: 0.3, sharp: true },
     initialize: function (draw, options) {
       L.Renderer.prototype.initialize.call(this, options);
       this._draw = draw;
@@ -20,15 +22,24 @@
     _updatePaths: function () {},
     _update: function () {
       if (this._map._animatingZoom && this._bounds) return;
+      if (!printing() && this._holds()) return;
       L.Renderer.prototype._update.call(this);
       const min = this._bounds.min, size = this._bounds.getSize();
-      const ratio = this.options.sharp ? Math.max(1, Math.min(2, window.devicePixelRatio || 1)) : 1;
+      const ratio = !this.options.sharp ? 1 : printing() ? 2 : Math.max(1, Math.min(2, window.devicePixelRatio || 1));
       L.DomUtil.setPosition(this._container, min);
       this._container.width = Math.round(size.x * ratio);
       this._container.height = Math.round(size.y * ratio);
       this._container.style.width = size.x + "px";
       this._container.style.height = size.y + "px";
       this.redraw();
+    },
+    /* Whether the view still lies on what was drawn, at the same scale. */
+    _holds: function () {
+      const map = this._map, size = map.getSize();
+      if (!this._drawn || this._drawn.zoom !== map.getZoom() || !this._drawn.size.equals(size)) return false;
+      if (!this._drawn.origin.equals(map.getPixelOrigin())) return false;
+      const corner = map.containerPointToLayerPoint([0, 0]);
+      return this._bounds.contains(L.bounds(corner, corner.add(size)));
     },
     redraw: function () {
       if (!this._map || !this._bounds) return;
@@ -46,7 +57,18 @@
       this._ctx.globalAlpha = 1;
       this._ctx.clearRect(0, 0, this._container.width, this._container.height);
       this._ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
-      this._draw(this._ctx, view);
+      this._drawn = { zoom, size: this._map.getSize(), origin };
+      if (printing()) this._drawAside(view, ratio); else this._draw(this._ctx, view);
+    },
+    /* Chromium keeps of a canvas drawn just before printing only what was drawn last: so it is drawn aside and laid on in one. */
+    _drawAside: function (view, ratio) {
+      const aside = document.createElement("canvas"), pen = aside.getContext("2d");
+      aside.width = this._container.width;
+      aside.height = this._container.height;
+      pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+      this._draw(pen, view);
+      this._ctx.setTransform(1, 0, 0, 1, 0, 0);
+      this._ctx.drawImage(aside, 0, 0);
     },
   });
 

@@ -1,42 +1,12 @@
-/* What stands on the map, from the ground up: cells, coverage, veil, borders, over-cap circles, gaps, institutions, names. */
+/* What stands on the map, from the ground up: cells or themes, coverage, veil, borders, over-cap circles, gaps, institutions. */
 (function () {
   "use strict";
   const CIRCLE_POINTS = 128;
-
-  C15.prepare = function (data) {
-    data.site = data.sites.id.map((id, n) => {
-      const one = { n };
-      for (const name of Object.keys(data.sites)) one[name] = data.sites[name][n];
-      one.service = data.services[one.service];
-      one.u = C15.u(one.lon);
-      one.v = C15.v(one.lat);
-      one.findings = data.site_findings[n];
-      return one;
-    });
-    for (const shaped of [...data.places, ...data.gaps]) {
-      shaped.lonlat = shaped.rings.map(C15.ring);
-      shaped.flat = shaped.lonlat.map(C15.flat);
-      delete shaped.rings;
-    }
-    for (const place of data.places) place.box = boundsOf(place.lonlat);
-    data.placeById = new Map(data.places.map((p) => [p.id, p]));
-    data.districtPlace = data.placeById.get(data.district.id);
-    data.townships = data.places.filter((p) => p.own && p.level === "township");
-  };
-
-  function boundsOf(rings) {
-    const all = rings.flat();
-    const xs = all.map((p) => p[0]), ys = all.map((p) => p[1]);
-    const least = (v) => v.reduce((a, b) => Math.min(a, b), Infinity), most = (v) => v.reduce((a, b) => Math.max(a, b), -Infinity);
-    return [least(xs), least(ys), most(xs), most(ys)];
-  }
 
   C15.circleOf = function (site) {
     if (!site.circle) site.circle = C15.flat(C15.circle(site.lon, site.lat, C15.data.radius_m, CIRCLE_POINTS));
     return site.circle;
   };
-
-  C15.classOf = (density) => C15.data.breaks.filter((b) => density >= b * (1 - 1e-6)).length;
 
   C15.buildLayers = function (map, cells) {
     C15.ground = C15.addBulk(map, "ground", 300, (ctx, view) => drawGround(ctx, view, cells), { sharp: false });
@@ -48,25 +18,37 @@
   };
 
   function drawGround(ctx, view, cells) {
-    const { base } = C15.state, dense = C15.data.breaks.indexOf(C15.data.dense) + 1;
-    if (base === "density") C15.drawCells(ctx, view, cells, C15.RAMP, (k) => k);
-    if (base === "dense") C15.drawCells(ctx, view, cells, C15.TWO, (k) => (k >= dense ? 1 : 0));
-    if (base !== "township") return;
-    for (const place of C15.data.townships) {
-      if (place.density === null) continue;
+    const { base, service } = C15.state, { data } = C15, dense = data.breaks.indexOf(data.dense) + 1;
+    const draw = cells.lattice ? C15.drawLattice : C15.drawCells;
+    if (base === "density") draw(ctx, view, cells, C15.RAMP, (k) => k);
+    if (base === "dense") draw(ctx, view, cells, C15.TWO, (k) => (k >= dense ? 1 : 0));
+    if (base === "township") theme(ctx, view, data.townships, (p) => (p.density === null ? null : C15.RAMP[C15.classOf(p.density)]));
+    if (base === "quota") theme(ctx, view, C15.themePlaces(data.left[service]), (p) => C15.LEFT[C15.leftClass(data.left[service].get(p.id))][0]);
+    if (base === "share") {
+      const target = data.targets[service].share;
+      theme(ctx, view, C15.themePlaces(data.share[service]), (p) => C15.SHARE[C15.shareClass(data.share[service].get(p.id), target)]);
+    }
+  }
+
+  function theme(ctx, view, places, colourOf) {
+    for (const place of places) {
+      const colour = colourOf(place);
+      if (!colour) continue;
       ctx.beginPath();
       place.flat.forEach((ring) => C15.trace(ctx, view, ring));
-      ctx.fillStyle = C15.RAMP[C15.classOf(place.density)];
+      ctx.fillStyle = colour;
       ctx.fill("evenodd");
     }
   }
 
   function drawMiddle(ctx, view) {
     const { show, service } = C15.state;
-    if (show.coverage) drawCoverage(ctx, view, service);
+    const sites = C15.data.site.filter((s) => s.service === service && near(view, s));
+    if (show.depth) drawDepth(ctx, view, service, sites);
+    if (show.coverage) drawCoverage(ctx, view, service, sites, !show.depth);
     drawVeil(ctx, view);
     drawBorders(ctx, view);
-    if (show.over) drawOver(ctx, view, service);
+    if (show.over) drawOver(ctx, view, sites);
     if (show.gaps) drawGaps(ctx, view, service);
   }
 
@@ -74,6 +56,7 @@
   function traceCircle(ctx, view, site, grow) {
     const flat = C15.circleOf(site), x0 = view.x(site.u), y0 = view.y(site.v);
     const radius = Math.abs(view.y(flat[1]) - y0) || 1, factor = ((radius + grow) / radius) * view.scale;
+    if (radius < 12) { ctx.moveTo(x0 + radius + grow, y0); ctx.arc(x0, y0, radius + grow, 0, 2 * Math.PI); return; } // the ellipse is round here to 0.01 px
     const needed = Math.PI * Math.sqrt(radius / 0.2);
     let step = 1;
     while (step < 8 && CIRCLE_POINTS / (2 * step) >= needed) step *= 2;
@@ -84,7 +67,20 @@
     ctx.closePath();
   }
 
-  let mask = null;
+  const spare = {};
+  function scratch(name, ctx, options) {
+    const canvas = (spare[name] = spare[name] || document.createElement("canvas"));
+    if (canvas.width !== ctx.canvas.width || canvas.height !== ctx.canvas.height) {
+      canvas.width = ctx.canvas.width;
+      canvas.height = ctx.canvas.height;
+    }
+    const pen = canvas.getContext("2d", options);
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.globalCompositeOperation = "source-over";
+    pen.clearRect(0, 0, canvas.width, canvas.height);
+    return pen;
+  }
+
   function fillCircles(ctx, view, sites, grow) {
     for (const site of sites) {
       ctx.beginPath();
@@ -95,32 +91,58 @@
 
   /* One shape: wide circles, their inside rubbed out (a rim is left), then the inside once and translucent, so that
      overlaps do not darken. Circle by circle: a single path of hundreds is many times slower. */
-  function drawCoverage(ctx, view, service) {
-    const sites = C15.data.site.filter((s) => s.service === service && near(view, s));
+  function drawCoverage(ctx, view, service, sites, filled) {
     if (!sites.length) return;
-    mask = mask || document.createElement("canvas");
-    mask.width = ctx.canvas.width;
-    mask.height = ctx.canvas.height;
-    const pen = mask.getContext("2d");
-    pen.setTransform(view.ratio, 0, 0, view.ratio, 0, 0);
-    pen.fillStyle = ctx.fillStyle = C15.MARKS[service].colour;
-    fillCircles(pen, view, sites, 0);
-    fillCircles(ctx, view, sites, 1.6);
+    const pen = scratch("mask", ctx), rim = scratch("rim", ctx);
+    for (const [one, grow] of [[pen, 0], [rim, 1.6]]) {
+      one.setTransform(view.ratio, 0, 0, view.ratio, 0, 0);
+      one.fillStyle = C15.MARKS[service].colour;
+      fillCircles(one, view, sites, grow);
+      one.setTransform(1, 0, 0, 1, 0, 0);
+    }
+    rim.globalCompositeOperation = "destination-out";
+    rim.drawImage(pen.canvas, 0, 0);
     ctx.save();
     ctx.setTransform(1, 0, 0, 1, 0, 0);
-    ctx.globalCompositeOperation = "destination-out";
-    ctx.drawImage(mask, 0, 0);
-    ctx.globalCompositeOperation = "destination-over";
+    ctx.drawImage(rim.canvas, 0, 0);
     ctx.globalAlpha = 0.15;
-    ctx.drawImage(mask, 0, 0);
+    if (filled) ctx.drawImage(pen.canvas, 0, 0);
     ctx.restore();
   }
+
+  /* How many circles reach each pixel: added up in the red channel, then coloured by 1, 2, 3 and more. */
+  function drawDepth(ctx, view, service, sites) {
+    if (!sites.length) return;
+    const pen = scratch("depth", ctx, { willReadFrequently: true });
+    pen.globalCompositeOperation = "lighter";
+    pen.setTransform(view.ratio, 0, 0, view.ratio, 0, 0);
+    pen.fillStyle = "rgb(40, 0, 0)";
+    fillCircles(pen, view, sites, 0);
+    const image = pen.getImageData(0, 0, pen.canvas.width, pen.canvas.height), bytes = image.data;
+    const mark = parseInt(C15.MARKS[service].colour.slice(1), 16), alpha = C15.DEPTH_ALPHA;
+    for (let n = 0; n < bytes.length; n += 4) {
+      if (!bytes[n + 3]) continue;
+      const depth = Math.min(3, Math.max(1, Math.round(bytes[n] / 40)));
+      bytes[n] = mark >> 16;
+      bytes[n + 1] = (mark >> 8) & 255;
+      bytes[n + 2] = mark & 255;
+      bytes[n + 3] = alpha[depth];
+    }
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.putImageData(image, 0, 0);
+    ctx.save();
+    ctx.setTransform(1, 0, 0, 1, 0, 0);
+    ctx.drawImage(pen.canvas, 0, 0);
+    ctx.restore();
+  }
+  C15.DEPTH_ALPHA = [0, 50, 110, 190];
 
   function near(view, site) {
     const x = view.x(site.u), y = view.y(site.v);
     const reach = (C15.data.radius_m / 20000000) * view.scale;
     return x > -reach && y > -reach && x < view.width + reach && y < view.height + reach;
   }
+  C15.near = near;
 
   function drawVeil(ctx, view) {
     ctx.beginPath();
@@ -145,24 +167,24 @@
     const { show, service } = C15.state, data = C15.data;
     if (show.townships) line(ctx, view, data.townships, 0.9, "rgba(43, 51, 64, 0.5)");
     if (show.without && data.summary[service]) {
-      const lacking = data.summary[service].without.map((id) => data.placeById.get(id)).filter(Boolean);
       ctx.save();
-      for (const place of lacking) {
+      ctx.globalAlpha = 0.24;
+      ctx.fillStyle = C15.hatch(ctx, "#4a4a4a");
+      for (const place of data.summary[service].without.map((id) => data.placeById.get(id)).filter(Boolean)) {
         ctx.beginPath();
         place.flat.forEach((ring) => C15.trace(ctx, view, ring));
-        ctx.globalAlpha = 0.22;
-        ctx.fillStyle = C15.hatch(ctx, "#4a4a4a");
         ctx.fill("evenodd");
       }
       ctx.restore();
     }
-    line(ctx, view, data.places.filter((p) => p.level === "district" && !p.own), 1.2, "rgba(43, 51, 64, 0.45)");
+    line(ctx, view, data.beside, 1.2, "rgba(43, 51, 64, 0.45)");
+    if (data.inner.length > 1) line(ctx, view, data.inner, 1.6, "rgba(43, 51, 64, 0.8)");
     line(ctx, view, [data.districtPlace], 4.5, "rgba(255, 255, 255, 0.85)");
     line(ctx, view, [data.districtPlace], 2.2, C15.LINE);
   }
 
-  function drawOver(ctx, view, service) {
-    const over = C15.data.site.filter((s) => s.service === service && s.over_cap && near(view, s));
+  function drawOver(ctx, view, sites) {
+    const over = sites.filter((s) => s.over_cap);
     const crowded = over.length > 60;
     ctx.lineWidth = crowded ? 0.9 : 1.1;
     ctx.setLineDash(crowded ? [] : [4, 3]); // dashes of hundreds of circles are slow to draw and not seen
@@ -177,36 +199,46 @@
     ctx.globalAlpha = 1;
   }
 
+  /* All patches as one path (they do not overlap); one too small to see its outline is a dot. */
   function drawGaps(ctx, view, service) {
+    const chosen = C15.state.selected && C15.state.selected.gap;
+    ctx.beginPath();
     for (const gap of C15.data.gaps) {
-      if (gap.service !== service) continue;
-      ctx.beginPath();
-      gap.flat.forEach((ring) => C15.trace(ctx, view, ring));
-      const chosen = C15.state.selected && C15.state.selected.gap === gap;
-      ctx.globalAlpha = 0.5;
-      ctx.fillStyle = C15.hatch(ctx, C15.GAP);
-      ctx.fill("evenodd");
-      ctx.globalAlpha = 1;
-      ctx.lineWidth = chosen ? 3.2 : 1.5;
-      ctx.strokeStyle = C15.GAP;
-      ctx.stroke();
+      if (gap.service !== service || !gap.uv) continue;
+      const x0 = view.x(gap.uv[0]), y0 = view.y(gap.uv[1]), x1 = view.x(gap.uv[2]), y1 = view.y(gap.uv[3]);
+      if (x1 < 0 || y1 < 0 || x0 > view.width || y0 > view.height) continue;
+      if (x1 - x0 < 2 && y1 - y0 < 2) ctx.rect(x0, y0, 1.2, 1.2);
+      else gap.flat.forEach((ring) => C15.trace(ctx, view, ring));
     }
+    ctx.globalAlpha = 0.5;
+    ctx.fillStyle = C15.hatch(ctx, C15.GAP);
+    ctx.fill("evenodd");
+    ctx.globalAlpha = 1;
+    ctx.lineWidth = view.zoom < 11 ? 1 : 1.5;
+    ctx.strokeStyle = C15.GAP;
+    ctx.stroke();
+    if (!chosen || chosen.service !== service) return;
+    ctx.beginPath();
+    chosen.flat.forEach((ring) => C15.trace(ctx, view, ring));
+    ctx.lineWidth = 3.2;
+    ctx.stroke();
   }
 
   function drawFront(ctx, view) {
     const place = C15.Labels();
     drawSites(ctx, view);
     C15.drawSelected(ctx, view);
-    if (C15.state.show.gaps) drawGapLabels(ctx, view, place);
-    if (C15.state.show.names) drawNames(ctx, view, place);
+    C15.drawRuler(ctx, view);
+    if (C15.state.show.gaps) C15.drawGapLabels(ctx, view, place);
+    if (C15.state.show.names) C15.drawNames(ctx, view, place);
   }
 
   C15.markSize = (zoom) => Math.max(2.6, Math.min(7.5, 2.6 + (zoom - 10) * 0.95));
 
   function drawSites(ctx, view) {
-    const { service, shown } = C15.state, r = C15.markSize(view.zoom);
+    const { service } = C15.state, r = C15.markSize(view.zoom);
     const rank = (s) => (s.service === service ? 2 : 0) + (s.inside ? 1 : 0);
-    const sites = C15.data.site.filter((s) => shown[s.service] && near(view, s)).sort((a, b) => rank(a) - rank(b));
+    const sites = C15.data.site.filter((s) => C15.visible(s) && near(view, s)).sort((a, b) => rank(a) - rank(b));
     for (const site of sites) {
       const x = view.x(site.u), y = view.y(site.v), mark = C15.MARKS[site.service];
       const size = site.service === service ? r : r * 0.8;
@@ -217,83 +249,21 @@
         ctx.fillStyle = C15.OVER;
         ctx.fill();
       }
-      ctx.beginPath();
-      C15.shapePath(ctx, mark.shape, x, y, size);
-      ctx.lineWidth = size > 4 ? 2.4 : 1.6;
-      ctx.strokeStyle = "#ffffff";
-      ctx.stroke();
-      ctx.fillStyle = mark.colour;
-      ctx.fill();
+      C15.stamp(ctx, mark, x, y, size);
     }
     ctx.globalAlpha = 1;
   }
 
   C15.siteAt = function (map, point) {
-    const { shown, service } = C15.state, reach = C15.markSize(map.getZoom()) + 5;
+    const { service } = C15.state, reach = C15.markSize(map.getZoom()) + 5;
+    const scale = 256 * Math.pow(2, map.getZoom()), origin = map.getPixelOrigin(), moved = L.DomUtil.getPosition(map.getPane("mapPane"));
     let best = null, least = Infinity;
     for (const site of C15.data.site) {
-      if (!shown[site.service]) continue;
-      const at = map.latLngToContainerPoint([site.lat, site.lon]);
-      const away = Math.hypot(at.x - point.x, at.y - point.y) - (site.service === service ? 1.5 : 0);
+      const dx = site.u * scale - origin.x + moved.x - point.x, dy = site.v * scale - origin.y + moved.y - point.y;
+      if (Math.abs(dx) > reach + 2 || Math.abs(dy) > reach + 2 || !C15.visible(site)) continue;
+      const away = Math.hypot(dx, dy) - (site.service === service ? 1.5 : 0);
       if (away <= reach && away < least) { best = site; least = away; }
     }
     return best;
   };
-
-  function drawGapLabels(ctx, view, place) {
-    const r = C15.markSize(view.zoom);
-    ctx.font = "600 11px " + C15.FONT;
-    ctx.textAlign = "center";
-    ctx.textBaseline = "middle";
-    const gaps = C15.data.gaps.filter((g) => g.service === C15.state.service && g.candidate && g.own);
-    const most = view.zoom < 10.5 ? 8 : view.zoom < 11.5 ? 16 : view.zoom < 12.5 ? 40 : gaps.length; // in rank order
-    for (const gap of gaps.slice(0, most)) {
-      const x = view.x(C15.u(gap.candidate[0] / 1e6)), y = view.y(C15.v(gap.candidate[1] / 1e6));
-      const text = String(gap.rank), w = Math.max(17, ctx.measureText(text).width + 9);
-      const detailed = view.zoom >= 12.5;
-      if (detailed) {
-        ctx.beginPath();
-        C15.shapePath(ctx, "star", x, y, r);
-        ctx.lineWidth = 2.4;
-        ctx.strokeStyle = "#ffffff";
-        ctx.stroke();
-        ctx.fillStyle = C15.GAP;
-        ctx.fill();
-        place(x - r, y - r, 2 * r, 2 * r);
-      }
-      const top = detailed ? y - r - 21 : y - 9;
-      if (!place(x - w / 2, top, w, 17)) continue;
-      ctx.beginPath();
-      ctx.roundRect(x - w / 2, top, w, 17, 8.5);
-      ctx.lineWidth = 2;
-      ctx.strokeStyle = "#ffffff";
-      ctx.stroke();
-      ctx.fillStyle = C15.GAP;
-      ctx.fill();
-      ctx.fillStyle = "#ffffff";
-      ctx.fillText(text, x, top + 9);
-    }
-  }
-
-  function drawNames(ctx, view, place) {
-    ctx.textAlign = "center";
-    ctx.textBaseline = "middle";
-    ctx.lineJoin = "round";
-    const write = (one, size, weight, colour) => {
-      ctx.font = weight + " " + size + "px " + C15.FONT;
-      const x = view.x(C15.u(one.spot[0] / 1e6)), y = view.y(C15.v(one.spot[1] / 1e6));
-      const w = ctx.measureText(one.name).width + 6;
-      if (x < -w || y < -20 || x > view.width + w || y > view.height + 20) return;
-      if (!place(x - w / 2, y - size / 2 - 3, w, size + 6)) return;
-      ctx.lineWidth = 3.6;
-      ctx.strokeStyle = "rgba(255, 255, 255, 0.92)";
-      ctx.strokeText(one.name, x, y);
-      ctx.fillStyle = colour;
-      ctx.fillText(one.name, x, y);
-    };
-    const { data } = C15;
-    data.places.filter((p) => p.level === "district" && !p.own).forEach((p) => write(p, 13, 600, "#6b7280"));
-    if (!data.townships.length || view.zoom < 8.5) write(data.districtPlace, 15, 700, C15.LINE);
-    if (view.zoom >= 8.5) data.townships.forEach((p) => write(p, 12, 600, C15.LINE));
-  }
 })();

@@ -33,6 +33,28 @@
     ctx.closePath();
   };
 
+  /* A mark with its white rim, drawn once a size and then copied. */
+  const stamps = new Map();
+  C15.stamp = function (ctx, mark, x, y, size) {
+    const key = mark.shape + size.toFixed(2) + mark.colour, side = Math.ceil(2 * (1.35 * size + 3));
+    if (!stamps.has(key)) {
+      if (stamps.size > 60) stamps.clear();
+      const tile = document.createElement("canvas"), ratio = 2;
+      tile.width = tile.height = side * ratio;
+      const pen = tile.getContext("2d");
+      pen.scale(ratio, ratio);
+      pen.beginPath();
+      C15.shapePath(pen, mark.shape, side / 2, side / 2, size);
+      pen.lineWidth = size > 4 ? 2.4 : 1.6;
+      pen.strokeStyle = "#ffffff";
+      pen.stroke();
+      pen.fillStyle = mark.colour;
+      pen.fill();
+      stamps.set(key, tile);
+    }
+    ctx.drawImage(stamps.get(key), x - side / 2, y - side / 2, side, side);
+  };
+
   const SVG = "http://www.w3.org/2000/svg";
   C15.svg = function (tag, attributes, children) {
     const node = document.createElementNS(SVG, tag);

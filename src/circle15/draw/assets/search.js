@@ -5,10 +5,10 @@
 
   function entries() {
     const { data } = C15, list = [];
-    for (const p of data.townships) list.push({ title: p.name, sub: word("search.township"), text: [p.name, p.id], act: (map) => C15.selectPlace(map, p) });
+    for (const p of [...data.inner, ...data.townships]) list.push({ title: p.name, sub: () => word("search." + p.level), text: [p.name, p.id], act: (map) => C15.selectPlace(map, p) });
     for (const s of data.site) {
       list.push({
-        title: s.name || s.id, sub: [s.id, s.township_name, s.address].filter(Boolean).join(" · "), service: s.service,
+        title: s.name || s.id, sub: () => [s.id, s.township_name, s.address].filter(Boolean).join(" · "), service: s.service,
         text: [s.name, s.id, s.address, s.township_name], act: (map) => C15.selectSite(map, s, true),
       });
     }
@@ -30,11 +30,18 @@
 
   C15.buildSearch = function (map, box) {
     const all = entries();
-    const list = el("ul", { id: "found", role: "listbox", hidden: true, "aria-label": word("search.found") });
+    const relabel = () => {
+      input.placeholder = word("search.hint");
+      input.setAttribute("aria-label", word("search.hint"));
+      list.setAttribute("aria-label", word("search.found"));
+    };
+    const list = el("ul", { id: "found", role: "listbox", hidden: true });
     const input = el("input", {
       type: "search", id: "query", autocomplete: "off", spellcheck: "false", role: "combobox", "aria-expanded": "false",
-      "aria-controls": "found", "aria-autocomplete": "list", placeholder: word("search.hint"), "aria-label": word("search.hint"),
+      "aria-controls": "found", "aria-autocomplete": "list",
     });
+    relabel();
+    C15.on("lang", relabel);
     let found = [], at = -1;
     const close = () => { list.hidden = true; at = -1; input.setAttribute("aria-expanded", "false"); input.removeAttribute("aria-activedescendant"); };
     const choose = (entry) => { close(); entry.act(map); };
@@ -52,10 +59,10 @@
       at = found.length ? 0 : -1;
       list.replaceChildren(...found.map((entry, n) => el("li", { id: "found-" + n, role: "option", on: { pointerdown: (event) => { event.preventDefault(); choose(entry); } } }, [
         entry.service ? C15.glyph(entry.service, 14) : C15.shapeSvg("square", "#8a929e", 12),
-        el("span", {}, [el("span", { text: entry.title }), el("small", { text: entry.sub })]),
+        el("span", {}, [el("span", { text: entry.title }), el("small", { text: entry.sub() })]),
       ])));
-      if (!found.length) list.append(el("li", { cls: "quiet", text: word("search.nothing") }));
-      else if (ranked.length > SHOWN) list.append(el("li", { cls: "quiet", text: word("search.more", { count: ranked.length - SHOWN }) }));
+      if (!found.length) list.append(el("li", { cls: "quiet", role: "option", "aria-disabled": "true", "aria-selected": "false", text: word("search.nothing") }));
+      else if (ranked.length > SHOWN) list.append(el("li", { cls: "quiet", role: "option", "aria-disabled": "true", "aria-selected": "false", text: word("search.more", { count: ranked.length - SHOWN }) }));
       list.hidden = false;
       input.setAttribute("aria-expanded", "true");
       point();

@@ -42,6 +42,8 @@
   function open(map, lat, lon, content, offset) {
     L.popup({ maxWidth: 340, minWidth: 300, maxHeight: Math.max(220, map.getSize().y - 150), autoPanPadding: [16, 16], offset: [0, offset || 0] })
       .setLatLng([lat, lon]).setContent(content).openOn(map);
+    const close = document.querySelector(".leaflet-popup-close-button");
+    if (close) { close.setAttribute("aria-label", word("close")); close.title = word("close"); }
   }
 
   C15.closeSelected = function () {
@@ -49,35 +51,41 @@
     C15.state.selected = null;
     C15.middle.redraw();
     C15.front.redraw();
+    C15.tell("select");
   };
 
   C15.selectSite = function (map, site, zoom) {
     if (zoom && site.service !== C15.state.service && C15.data.assessed.includes(site.service)) C15.setService(site.service);
     if (!C15.state.shown[site.service]) C15.setShown(site.service, true);
+    if (C15.state.hiddenLevels.has(site.level)) C15.setLevel(site.level, true);
     if (zoom) map.setView([site.lat, site.lon], Math.max(map.getZoom(), 14.5), { animate: false });
     const neighbours = C15.neighbours(site);
     open(map, site.lat, site.lon, siteCard(site, neighbours), -4);
     C15.state.selected = { site, neighbours };
     C15.front.redraw();
+    C15.tell("select");
   };
 
   C15.selectGap = function (map, gap) {
     if (gap.service !== C15.state.service) C15.setService(gap.service);
     if (!C15.state.show.gaps) C15.setShow("gaps", true);
-    if (gap.bounds) {
-      const [w, s, e, n] = gap.bounds;
-      map.fitBounds([[s, w], [n, e]], { maxZoom: 14.5, padding: [70, 70], animate: false });
-    }
-    const [x, y] = gap.candidate || [1e6 * (gap.bounds[0] + gap.bounds[2]) / 2, 1e6 * (gap.bounds[1] + gap.bounds[3]) / 2];
-    open(map, y / 1e6, x / 1e6, gapCard(gap), -22);
+    if (!gap.box) return;
+    const [w, s, e, n] = gap.box;
+    map.fitBounds([[s, w], [n, e]], { maxZoom: 14.5, padding: [70, 70], animate: false });
+    const [lon, lat] = gap.candidate || [(w + e) / 2, (s + n) / 2];
+    open(map, lat, lon, gapCard(gap), -22);
     C15.state.selected = { gap };
     C15.middle.redraw();
     C15.front.redraw();
+    C15.tell("select");
   };
 
   C15.selectPlace = function (map, place) {
     const [w, s, e, n] = place.box;
+    map.closePopup();
     map.fitBounds([[s, w], [n, e]], { padding: [24, 24], animate: false });
+    C15.state.selected = { place };
+    C15.tell("select");
   };
 
   C15.rows = (pairs) => el("dl", { cls: "rows" }, pairs.filter(Boolean).flatMap(([name, value]) => [
@@ -141,7 +149,7 @@
         el("span", { cls: "rule", text: (finding.ground === "township" ? finding.ground_name + " · " : "") + rule.title }),
       ]),
       figures.length ? el("p", { cls: "figures", text: figures.join(word("finding.join")) }) : null,
-      ...finding.notes.map((note) => el("p", { cls: "note", text: note })),
+      ...finding.notes.map((note) => C15.maybeWord("note." + note, "")).filter(Boolean).map((note) => el("p", { cls: "note", text: note })),
       finding.borderline.length ? el("p", { cls: "note", text: word("finding.borderline", {
         list: finding.borderline.map((b) => b.name + " " + num(b.distance_m, 1) + " m").join(word("list_join")),
       }) }) : null,
@@ -151,7 +159,7 @@
   };
 
   function gapCard(gap) {
-    const candidate = gap.candidate ? (gap.candidate[0] / 1e6).toFixed(6) + ", " + (gap.candidate[1] / 1e6).toFixed(6) : word("none");
+    const candidate = gap.candidate ? gap.candidate[0].toFixed(6) + ", " + gap.candidate[1].toFixed(6) : word("none");
     return el("div", { cls: "card" }, [
       el("h3", {}, [el("span", { cls: "badge", text: String(gap.rank) }), el("span", { text: word("gap.title", { place: gap.township_name || C15.data.district.name }) })]),
       el("p", { cls: "kinds", text: word("gap.kind", { service: word("service." + gap.service), id: gap.gap_id }) }),
@@ -167,18 +175,19 @@
     ]);
   }
 
-  C15.selectGround = function (map, latlng, cells) {
+  C15.selectGround = function (map, latlng) {
     const { lat, lng: lon } = latlng;
-    const place = C15.data.townships.find((p) => C15.inRings(lon, lat, p.lonlat));
-    if (!place && !C15.inRings(lon, lat, C15.data.districtPlace.lonlat)) return;
-    const cell = C15.cellAt(cells, lon, lat);
+    const place = C15.data.townships.find((p) => C15.holds(p, lon, lat));
+    if (!place && !C15.holds(C15.data.districtPlace, lon, lat)) return;
+    const cell = C15.populationAt(lon, lat);
+    const about = (text) => (cell.exact ? text : word("ground.about", { value: text }));
     const within = (service) => C15.data.site.filter((s) => s.service === service && C15.distance(lon, lat, s.lon, s.lat) <= C15.data.radius_m + 1e-6).length;
     open(map, lat, lon, el("div", { cls: "card" }, [
       el("h3", {}, [el("span", { text: place ? place.name : C15.data.district.name })]),
       C15.rows([
         [word("ground.point"), lon.toFixed(6) + ", " + lat.toFixed(6)],
-        [word("ground.residents"), cell < 0 ? word("ground.empty") : word("people", { count: num(cells.residents[cell] / 10, 1) })],
-        cell < 0 || cells.density[cell] < 0 ? null : [word("card.d_cell"), per(cells.density[cell])],
+        [word("ground.residents"), cell ? about(word("people", { count: num(cell.residents, 1) })) : word("ground.empty")],
+        cell && cell.density !== null ? [word("card.d_cell"), about(per(Math.round(cell.density)))] : null,
         place ? [word("card.d_place"), per(place.density)] : null,
         ...C15.data.services.map((s) => [word("ground.within", { service: word("service." + s), radius: num(C15.data.radius_m) }), word("count", { count: within(s) })]),
       ]),

@@ -1,0 +1,443 @@
+/* Findings on a proposed site as judge/ makes them: conditions, circles, areas. Unknown is never a pass. */
+(function () {
+  "use strict";
+  const J = (C15.judge = {});
+  const YES = "yes", NO = "no", UNKNOWN = "unknown", TOL = 1e-6;
+  const MET = "met", BREACHED = "breached", REVIEW = "review", NO_DATA = "no_data";
+  Object.assign(J, { YES, NO, UNKNOWN, MET, BREACHED, REVIEW, NO_DATA, CHECKLIST: "checklist" });
+
+  const text = (v) => (typeof v === "string" ? v : "");
+  const list = (v) => v || [];
+  const words = (v) => text(v).split(";");
+  const disjoint = (a, b) => !list(a).some((x) => b.includes(x));
+  const state = (holds) => (holds ? YES : NO);
+  const num = (v) => (v === null || v === undefined || v === "" ? NaN : typeof v === "boolean" ? Number(v) : Number(v));
+  const or = (v, otherwise) => (Number.isNaN(num(v)) ? otherwise : num(v));
+  const unique = (all) => [...new Set(all)];
+  Object.assign(J, { text, list, disjoint, num, or, unique, words });
+
+  J.exceeds = (observed, limit) => observed > limit + 1e-9 * Math.max(1, Math.abs(limit));
+  J.join = function (states, every = true) {
+    const deciding = every ? NO : YES;
+    if (states.includes(deciding)) return deciding;
+    if (states.includes(UNKNOWN)) return UNKNOWN;
+    return every ? YES : NO;
+  };
+
+  J.finding = (rule, outcome, more) => ({
+    rule_id: rule.id, rule, outcome, force: rule.force, kind: rule.kind, ground: "", ground_name: "", observed: null,
+    limit: null, unit: "institutions", bound: "max", neighbours: [], borderline: [], apart: [], figures: {}, notes: [],
+    effect: "", lifted_by: [], ...more,
+  });
+  J.checklist = (rule, site, notes) => J.finding(rule, REVIEW, {
+    ground: J.CHECKLIST, ground_name: text(site.row.township_name), unit: "", bound: "", notes,
+  });
+  J.card = function (rule, site, ...notes) {
+    const told = notes.filter(Boolean), settings = list((rule.where || {}).settings);
+    if (settings.length) told.push(J.whereState({ settings }, site) === YES ? "place_marked" : "place_not_marked");
+    return J.checklist(rule, site, ["people_check", ...told]);
+  };
+
+  /* ── conditions ── */
+
+  const BOUNDS = ["one_of", "none_of", "at_least", "at_most", "above", "below", "is_true", "on_or_after", "on_or_before"];
+  J.hasBound = (a) => BOUNDS.some((b) => a[b] !== undefined && a[b] !== null && !(Array.isArray(a[b]) && !a[b].length));
+  const wordsOf = (v) => (Array.isArray(v) ? v.map(String) : String(v).split(";").map((w) => w.trim()));
+  J.wordsOf = (v) => (v === null || v === undefined ? [] : wordsOf(v).filter(Boolean));
+
+  J.asDate = function (v) {
+    const found = /^(\d{4}-\d{2}-\d{2})/.exec(text(v).trim());
+    return found && !Number.isNaN(Date.parse(found[1])) ? found[1] : null;
+  };
+  function truth(v) {
+    if (typeof v === "boolean") return v;
+    const said = String(v).trim().toLowerCase().replace(/\.0$/, "");
+    return ["true", "yes", "1", "y"].includes(said) ? true : ["false", "no", "0", "n"].includes(said) ? false : null;
+  }
+
+  J.attributeState = function (a, value) {
+    if (value === null || value === undefined) return UNKNOWN;
+    const states = [YES];
+    if (list(a.one_of).length) states.push(state(!disjoint(wordsOf(value), a.one_of)));
+    if (list(a.none_of).length) states.push(state(disjoint(wordsOf(value), a.none_of)));
+    if (a.is_true !== undefined) states.push(truth(value) === null ? UNKNOWN : state(truth(value) === a.is_true));
+    const fits = { at_least: (x, b) => x >= b, at_most: (x, b) => x <= b, above: (x, b) => x > b, below: (x, b) => x < b };
+    for (const [key, test] of Object.entries(fits)) {
+      if (a[key] === undefined) continue;
+      states.push(Number.isNaN(num(value)) ? UNKNOWN : state(test(num(value), a[key])));
+    }
+    if (a.on_or_after !== undefined || a.on_or_before !== undefined) {
+      const day = J.asDate(value);
+      states.push(day === null ? UNKNOWN : state((a.on_or_after === undefined || day >= a.on_or_after) && (a.on_or_before === undefined || day <= a.on_or_before)));
+    }
+    return J.join(states);
+  };
+
+  J.get = function (site, name) {
+    for (const held of [site.attributes, site.row]) {
+      const value = held[name];
+      if (value !== null && value !== undefined && value !== "" && !Number.isNaN(value)) return value;
+    }
+    return null;
+  };
+
+  const above = (site, column) => site.city.places
+    .filter((p) => ["community", "township", "district"].some((level) => text(site.row[level + "_id"]) === p.place_id && p.place_id !== ""))
+    .map((p) => text(p[column]));
+  const groupsOf = (plan, ...names) => plan.groups.filter((g) => g.areas.some((a) => names.includes(a))).map((g) => g.id);
+  J.groupsOf = groupsOf;
+
+  J.whereState = function (where, site) {
+    const { row } = site, states = [];
+    if (list(where.settings).length || list(where.not_settings).length) {
+      const marks = [...words(row.township_settings), ...above(site, "settings").flatMap(words)];
+      const fits = (!list(where.settings).length || !disjoint(where.settings, marks)) && disjoint(where.not_settings, marks);
+      states.push(text(row.township_id) ? state(fits) : UNKNOWN);
+    }
+    if (list(where.zones).length) {
+      const held = groupsOf(site.plan, text(row.district_name), text(row.district_id));
+      states.push(text(row.district_id) ? state(!disjoint(held, where.zones)) : UNKNOWN);
+    }
+    if (list(where.areas).length) {
+      const names = ["community", "township", "district", "city"].flatMap((l) => [text(row[l + "_id"]), text(row[l + "_name"])]).filter(Boolean);
+      states.push(names.length ? state(!disjoint(names, where.areas)) : UNKNOWN);
+    }
+    if (where.place_class) {
+      if (site.plan.classes.some((c) => c.by && c.id === where.place_class)) {
+        states.push(["", "unknown"].includes(site.row.density_class) ? UNKNOWN : state(site.row.density_class === where.place_class));
+      } else {
+        const classes = above(site, "class").filter(Boolean);
+        states.push(classes.length ? state(classes.includes(where.place_class)) : UNKNOWN);
+      }
+    }
+    return J.join(states);
+  };
+
+  const isBare = (where) => !where || !Object.values(where).some((v) => (Array.isArray(v) ? v.length : v));
+
+  /* null where the card names no condition */
+  J.conditions = function (rule, site, anyKind = false) {
+    const kinds = [];
+    if (list(rule.tags).length) kinds.push(state(!disjoint(rule.tags, site.tags)));
+    if (!isBare(rule.where)) kinds.push(J.whereState(rule.where, site));
+    const states = kinds.length ? [J.join(kinds, !anyKind)] : [];
+    const applicant = list(rule.applicant);
+    for (const a of applicant) if (J.hasBound(a)) states.push(J.attributeState(a, J.get(site, a.attribute)));
+    const open = applicant.some((a) => !J.hasBound(a));
+    if (!states.length && !open) return null;
+    if (open && J.join(states) !== NO) return UNKNOWN;
+    return J.join(states);
+  };
+  J.validOn = (rule, day) => !day || ((!rule.valid_from || day >= rule.valid_from) && (!rule.valid_to || day <= rule.valid_to));
+
+  /* ── density classes and caps (judge/limits.py) ── */
+
+  const bears = (settings, wanted) => !list(wanted).length || !disjoint(wanted, words(settings));
+  J.classify = function (plan, density, settings, nowhere) {
+    const classes = plan.classes.filter((c) => c.by);
+    if (classes.length && (nowhere || Number.isNaN(density))) return "unknown";
+    const fit = classes.find((c) => bears(settings, c.settings) && (c.min === null || density >= c.min) && (c.below === null || density < c.below));
+    return fit ? fit.id : "";
+  };
+
+  const plain = (r) => (r.like || "service") === "service" && (r.reach || "radius") === "radius" && (r.distance || "straight") === "straight";
+  J.computable = function (r) {
+    const where = r.where || {};
+    const more = [r.tags, r.same, r.counts_services, r.max_steps, r.applicant, where.zones, where.areas];
+    return plain(r) && !more.some((m) => list(m).length) && r.radius_m === undefined && (r.at_radius || "inside") === "inside";
+  };
+  J.circleHolds = function (rule, row, deciding, withTags = true) {
+    const where = rule.where || {}, settings = row.township_settings;
+    const served = rule.services.includes(row.service) && (!withTags || bears(row.tags, rule.tags));
+    let holds = served && bears(settings, where.settings), unknown = false;
+    if (list(where.not_settings).length) holds = holds && disjoint(where.not_settings, words(settings));
+    if (list(where.settings).length || list(where.not_settings).length) unknown = text(row.township_id) === "";
+    if (where.place_class) {
+      holds = holds && deciding === where.place_class;
+      unknown = unknown || deciding === "unknown";
+    }
+    return [holds && !unknown, unknown && served];
+  };
+
+  /* Classes by each density and the strictest printed cap that holds. */
+  J.withCaps = function (plan, row) {
+    const nowhere = text(row.township_id) === "", found = { circle_limit: NaN, circle_rule: "" };
+    for (const unit of ["place", "circle", "cell"]) {
+      found["density_class_" + unit] = J.classify(plan, num(row["density_" + unit + "_per_km2"]), row.township_settings, nowhere);
+    }
+    found.density_class = found["density_class_" + plan.density_unit];
+    for (const rule of plan.rules) {
+      if (rule.kind !== "circle_limit" || rule.max === undefined || !J.computable(rule)) continue;
+      const cap = rule.max + (rule.counts_site ? 0 : 1);
+      if (J.circleHolds(rule, row, found.density_class)[0] && !(found.circle_limit <= cap)) { found.circle_limit = cap; found.circle_rule = rule.id; }
+    }
+    found.over_cap = row.others_within + 1 > found.circle_limit;
+    return { ...row, ...found };
+  };
+
+  /* ── circle (judge/circles.py) ── */
+
+  const met = (count, limit) => (J.exceeds(count, limit) ? BREACHED : MET);
+
+  function judgeCircle(rule, { neighbours, radius, accuracy, figures, notes, doubtful, apart, limit }) {
+    const most = limit === null || limit === undefined ? rule.max : limit, within = (n) => n.distance_m <= radius + TOL;
+    const inside = neighbours.filter(within);
+    const edge = neighbours.filter((n) => Math.abs(n.distance_m - radius) <= n.accuracy_m + accuracy + TOL);
+    const own = rule.counts_site ? 1 : 0, told = [...notes];
+    const unsure = doubtful.filter((n) => within(n) && !edge.includes(n));
+    let outcome = REVIEW;
+    if (most === undefined) told.push("limit_not_printed");
+    else {
+      const sure = inside.length - edge.filter(within).length;
+      outcome = met(inside.length + own, most);
+      if (met(sure + own, most) !== met(sure + edge.length + own, most)) { outcome = REVIEW; told.push("check_on_site"); }
+      if (outcome !== BREACHED && met(sure + edge.length + unsure.length + own, most) === BREACHED) {
+        outcome = REVIEW;
+        if (unsure.length) told.push("type_unknown");
+      }
+    }
+    if (inside.some((n) => n.would_exceed)) told.push("neighbours_exceed");
+    return J.finding(rule, outcome, {
+      ground: "circle", observed: inside.length + own, limit: most === undefined ? null : most, neighbours: inside,
+      borderline: [...edge, ...unsure], apart, figures: figures || {}, notes: told,
+    });
+  }
+
+  function counted(rule, site) {
+    const wanted = list(rule.counts_services).length ? rule.counts_services : (rule.like || "service") === "service" ? [site.row.service] : [];
+    const byTag = (rule.like || "service") !== "service";
+    const near = site.near.filter((n) => (!wanted.length || wanted.includes(n.service))
+      && disjoint(rule.excludes, words(n.tags)) && (!byTag || !disjoint(rule.tags, words(n.tags))));
+    const sorted = [...near].sort((a, b) => a.distance_m - b.distance_m || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+    const foreign = (n) => text(n.pooling_area) !== "" && n.pooling_area !== String(J.get(site, "pooling_area") || site.plan.city);
+    const same = (n) => {
+      let found = YES;
+      for (const column of list(rule.same)) {
+        const own = J.get(site, column), theirs = text(n[column]);
+        if (own === null || !theirs) found = UNKNOWN;
+        else if (String(own) !== theirs) return NO;
+      }
+      return found;
+    };
+    return {
+      counted: sorted.filter((n) => !foreign(n) && same(n) === YES), apart: sorted.filter(foreign),
+      doubtful: sorted.filter((n) => !foreign(n) && same(n) === UNKNOWN),
+    };
+  }
+
+  J.circle = function (rule, site) {
+    const { row, plan } = site, accuracy = Math.max(0, or(row.position_accuracy_m, 10));
+    if (J.computable(rule)) {
+      const [holds, unknown] = J.circleHolds(rule, row, row.density_class);
+      if (!holds && !unknown) return [];
+      const figures = {}, notes = [];
+      if ((rule.where || {}).place_class) {
+        const classes = ["place", "circle", "cell"].map((u) => row["density_class_" + u]);
+        for (const u of ["place", "circle", "cell"]) figures["density_" + u + "_per_km2"] = num(row["density_" + u + "_per_km2"]);
+        for (const u of ["place", "circle", "cell"]) figures["density_class_" + u] = row["density_class_" + u];
+        if (row.density_class === "unknown") notes.push("density_unknown");
+        if (unique(classes).filter((c) => c !== "unknown").length > 1) notes.push("density_disagrees");
+      }
+      const found = counted(rule, site);
+      const one = judgeCircle(rule, { ...found, neighbours: found.counted, doubtful: [], radius: plan.radius_m, accuracy, figures, notes });
+      return [unknown ? { ...one, outcome: NO_DATA } : one];
+    }
+    const [holds, unknown] = J.circleHolds(rule, row, row.density_class, false), where = rule.where || {};
+    const fits = J.conditions({ ...rule, where: { zones: where.zones, areas: where.areas } }, site);
+    if (fits === NO) return [J.card(rule, site, "does_not_apply")];
+    if (!holds && !unknown) return [];
+    const one = otherCircle(rule, site, accuracy);
+    return [fits === UNKNOWN || unknown ? { ...one, outcome: NO_DATA, notes: [...one.notes, "attribute_missing"] } : one];
+  };
+
+  function otherCircle(rule, site, accuracy) {
+    let { counted: sure, apart, doubtful } = counted(rule, site), radius = rule.radius_m || site.plan.radius_m, limit, notes = [];
+    if (list(rule.max_steps).length) {
+      limit = J.stepLimit(rule.max_steps, num(site.row.residents_within));
+      if (Number.isNaN(limit)) { limit = undefined; notes.push("count_missing"); }
+    }
+    if (rule.reach === "overlap") {
+      notes.push(rule.radius_m !== undefined ? "circles_overlap" : "radius_not_printed");
+      radius *= 2;
+    }
+    if (rule.at_radius === "outside") radius -= 2 * TOL;
+    const walking = rule.distance === "walking";
+    // no walking ways in a page: only where nobody is near enough in a straight line is nothing to be walked
+    const near = [...sure, ...doubtful].filter((n) => rule.minutes !== undefined || n.distance_m <= rule.radius_m + TOL);
+    const walked = !walking || (rule.minutes === undefined ? rule.radius_m !== undefined && !near.length : false);
+    if (!walked) notes.push("walking_missing");
+    else if (walking) { sure = []; doubtful = []; radius = Infinity; }
+    const one = judgeCircle(rule, {
+      neighbours: sure, doubtful, apart, radius, accuracy, notes, limit, figures: radius === Infinity ? {} : { radius_m: radius },
+    });
+    return !walked || notes.includes("radius_not_printed") ? { ...one, outcome: REVIEW } : one;
+  }
+
+  J.stepLimit = function (steps, base) {
+    if (Number.isNaN(base)) return NaN;
+    const fit = steps.find((s) => s.up_to === undefined || s.up_to === null || base <= s.up_to);
+    return fit ? fit.max : NaN;
+  };
+
+  /* ── areas (judge/areas.py, judge/inputs.py) ── */
+
+  function summed(districts, id, name, level) {
+    const out = { place_id: id, name, level, settings: "", class: "", members: districts.map((d) => d.place_id) };
+    for (const key of Object.keys(districts[0])) {
+      if (key in out || ["parent"].includes(key)) continue;
+      out[key] = districts.reduce((a, d) => a + num(d[key]), 0);
+    }
+    return out;
+  }
+  J.places = function (city, plan, level) {
+    if (level === "group") {
+      const districts = city.places.filter((p) => p.level === "district");
+      return plan.groups.map((g) => [g, districts.filter((d) => g.areas.includes(d.name) || g.areas.includes(d.place_id))])
+        .filter(([, named]) => named.length).map(([g, named]) => summed(named, g.id, g.title, "group"));
+    }
+    const rows = city.places.filter((p) => p.level === level);
+    if (rows.length || level !== "city") return rows;
+    const districts = city.places.filter((p) => p.level === "district");
+    return districts.length ? [summed(districts, text(districts[0].parent), "", "city")] : [];
+  };
+  J.placeOf = function (site, level) {
+    const known = J.places(site.city, site.plan, level), { row } = site;
+    if (level === "group") {
+      const held = groupsOf(site.plan, text(row.district_name), text(row.district_id));
+      return known.find((p) => held.includes(p.place_id)) || null;
+    }
+    const id = text(row[level + "_id"]);
+    if (level === "city" && !id && text(row.district_id) && known.length === 1) return known[0];
+    return (id && known.find((p) => p.place_id === id)) || null;
+  };
+
+  const isIn = (place, one) => (place.members ? place.members.includes(one.district_id) : one[place.level + "_id"] === place.place_id);
+
+  function amount(held, of) {
+    if (of === "institutions") return held.length;
+    if (!held.length) return 0;
+    const told = held.map((h) => num(h[of])).filter((v) => !Number.isNaN(v));
+    return told.length ? told.reduce((a, b) => a + b, 0) : NaN;
+  }
+  /* [count, most it can be, notes] in a place; kept until the register changes. */
+  J.count = function (city, place, of, { services, tags, levels, excludes }) {
+    const key = JSON.stringify([place.place_id, place.level, of, services, tags, levels, excludes]);
+    if (city.counts.has(key)) return city.counts.get(key);
+    let held = city.standing().filter((o) => services.includes(o.service) && isIn(place, o)
+      && (!list(tags).length || !disjoint(tags, words(o.tags))) && disjoint(excludes, words(o.tags)));
+    let notes = [], sure = held;
+    if (list(levels).length) {
+      sure = held.filter((o) => levels.includes(text(o.level)));
+      held = held.filter((o) => levels.includes(text(o.level)) || text(o.level) === "");
+      if (held.length > sure.length) notes = ["levels_missing"];
+    }
+    const found = [amount(sure, of), amount(held, of), notes];
+    city.counts.set(key, found);
+    return found;
+  };
+
+  function known(rule, place, site) {
+    const of = rule.of || "institutions";
+    let [today, most, notes] = J.count(site.city, place, of, rule);
+    if (rule.counts === "new") today = most = NaN; // the page has no ledger of entries
+    const below = rule.share_of ? J.count(site.city, place, rule.share_of.of || "institutions", { ...rule.share_of, excludes: [] })[0] : NaN;
+    const wanted = rule.max_rate !== undefined ? rule.rate_base || "residents" : rule.steps_by || "residents";
+    return { today, most, base: num(place[wanted]), below, notes };
+  }
+
+  const has = (v) => v !== undefined && v !== null;
+
+  function areaLimit(rule, place, k) {
+    if (rule.max_by_area) {
+      const key = [place.name, place.place_id].find((n) => n in rule.max_by_area);
+      return key === undefined ? [NaN, "area_not_in_plan"] : [rule.max_by_area[key], ""];
+    }
+    if (rule.max_by_class) {
+      if (!text(place.class)) return [NaN, "class_missing"];
+      return [has(rule.max_by_class[place.class]) ? rule.max_by_class[place.class] : NaN, "class_unknown"];
+    }
+    if (list(rule.max_steps).length) return [J.stepLimit(rule.max_steps, k.base), "denominator_missing"];
+    if (rule.max_current) return [k.today, "count_missing"];
+    if (has(rule.max_indicator)) return [NaN, "indicator_missing"];
+    if (has(rule.max_rate) && has(rule.rounding)) {
+      if (Number.isNaN(k.base) || !has(rule.rate_per)) return [NaN, "denominator_missing"];
+      const quota = (rule.max_rate * k.base) / rule.rate_per;
+      const rounded = { nearest: Math.floor(quota + 0.5), ceil: Math.ceil(quota - 1e-9), floor: Math.floor(quota + 1e-9) };
+      return [rounded[rule.rounding], "denominator_missing"];
+    }
+    const limit = [rule.max_share, rule.max, rule.max_rate].find(has);
+    return [has(limit) ? limit : NaN, "limit_not_printed"];
+  }
+
+  function added(rule, bid) {
+    const tags = words(bid.tags);
+    if (list(rule.tags).length && disjoint(rule.tags, tags)) return [0, ["site_not_tagged"]];
+    if (list(rule.levels).length && bid.level && !rule.levels.includes(bid.level)) return [0, ["site_not_tagged"]];
+    if (!disjoint(rule.excludes, tags)) return [0, ["site_not_counted"]];
+    const of = rule.of || "institutions";
+    if (of === "institutions") return [1, []];
+    return [num(bid[of]), Number.isNaN(num(bid[of])) ? [of === "beds" ? "beds_not_given" : "amount_not_given"] : []];
+  }
+
+  function areaOutcome({ observed, limit, bound, why, plus }) {
+    if (Number.isNaN(limit)) return [["limit_not_printed", "class_missing", "class_unknown"].includes(why) ? REVIEW : NO_DATA, [why]];
+    if (Number.isNaN(observed)) return [NO_DATA, ["count_missing"]];
+    if (bound === "min") return [J.exceeds(limit, observed) ? BREACHED : MET, []];
+    if (Number.isNaN(plus)) return [J.exceeds(limit, observed) ? NO_DATA : BREACHED, []];
+    return [J.exceeds(observed, limit) ? BREACHED : MET, []];
+  }
+
+  function areaFinding(rule, place, k, site, bound, limit, why) {
+    const { bid } = site, of = rule.of || "institutions", [plus, addedNotes] = added(rule, bid);
+    let notes = addedNotes, unit = of, scale = 1;
+    const figures = Number.isNaN(k.today) ? {} : { today: k.today };
+    const share = bound === "max" ? rule.max_share : rule.min_share;
+    if (has(share)) {
+      const inShare = rule.share_of && rule.share_of.services.includes(bid.service) && (!list(rule.share_of.tags).length || !disjoint(rule.share_of.tags, words(bid.tags)));
+      const below = k.below + (inShare ? plus : 0);
+      figures.total = below;
+      scale = below > 0 ? 1 / below : NaN;
+      unit = "share";
+    } else if (has(rule.max_rate) && has(rule.rate_per) && bound === "max" && !has(rule.rounding)) {
+      const name = rule.rate_base || "residents";
+      figures[name] = k.base;
+      figures.rate_per = rule.rate_per;
+      scale = k.base > 0 ? rule.rate_per / k.base : NaN;
+      unit = of + (name === "residents" ? "_per_residents" : "_per_base");
+    }
+    const more1 = Number.isNaN(plus) ? 0 : plus, observed = (k.today + more1) * scale, most = (k.most + more1) * scale;
+    if (Number.isNaN(scale) && !Number.isNaN(k.today) && (rule.rate_base || "residents") !== "residents") notes = [...notes, "denominator_missing"];
+    let [outcome, more] = areaOutcome({ observed, limit, bound, why, plus });
+    if (outcome === MET && bound === "max" && !Number.isNaN(most) && J.exceeds(most, limit)) { outcome = REVIEW; more = ["levels_missing"]; }
+    if (notes.length && plus === 0 && bound === "max") { outcome = MET; more = []; }
+    if (bound === "min" && k.today === 0 && plus > 0 && outcome === MET) more = [...more, rule.per === "township" ? "fills_empty_township" : "fills_empty_area"];
+    return J.finding(rule, outcome, {
+      ground: rule.per, ground_name: place.name, observed: Number.isNaN(observed) ? null : observed, limit: Number.isNaN(limit) ? null : limit,
+      unit, bound, figures, notes: [...notes, ...more],
+    });
+  }
+
+  J.area = function (rule, site) {
+    const where = rule.where || {};
+    const fits = J.conditions({ ...rule, tags: [], where: { zones: where.zones, areas: where.areas } }, site);
+    if (fits === NO) return [J.card(rule, site, "does_not_apply")];
+    const place = J.placeOf(site, rule.per);
+    if (!place) {
+      return [J.finding(rule, NO_DATA, {
+        ground: rule.per, unit: has(rule.max_rate) ? (rule.of || "institutions") + "_per_residents" : rule.of || "institutions",
+        bound: has(rule.min) && !has(rule.max) ? "min" : "max", notes: ["place_unknown"],
+      })];
+    }
+    const marks = words(place.settings);
+    if (list(where.settings).length && disjoint(where.settings, marks)) return [];
+    if (!disjoint(where.not_settings, marks)) return [];
+    if (where.place_class && text(place.class) !== where.place_class) return [];
+    const k = known(rule, place, site);
+    let found = [];
+    if (has(rule.min) || has(rule.min_share)) found.push(areaFinding(rule, place, k, site, "min", has(rule.min) ? rule.min : rule.min_share, ""));
+    if ((!has(rule.min) && !has(rule.min_share)) || has(rule.max) || has(rule.max_share)) found.push(areaFinding(rule, place, k, site, "max", ...areaLimit(rule, place, k)));
+    if (fits === UNKNOWN) found = found.map((f) => ({ ...f, outcome: NO_DATA, notes: unique([...f.notes, "attribute_missing"]) }));
+    const goal = has(rule.by) && (!site.asOf || site.asOf < rule.by);
+    return goal ? found.map((f) => ({ ...f, effect: "target" })) : found;
+  };
+})();

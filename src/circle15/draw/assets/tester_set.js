@@ -1,0 +1,70 @@
+/* What if: several sites placed, institutions retired; verdicts, coverage and gaps of the set at once. */
+(function () {
+  "use strict";
+  const el = C15.el;
+
+  C15.setView = function (T) {
+    const { word, num, city } = T, items = city.added, retired = [...city.retired].map((id) => T.byId.get(id)).filter(Boolean);
+    const file = el("input", { type: "file", accept: ".csv,.json", hidden: true, "aria-label": word("set.import"), on: { change: () => T.importFile(file) } });
+    const button = (text, click, off) => el("button", { type: "button", cls: "t-small", text: word(text), disabled: Boolean(off), on: { click } });
+    const empty = !items.length && !retired.length;
+    const verdicts = items.map((o) => city.judge(o));
+    const line = (o, n) => {
+      const verdict = verdicts[n];
+      return el("li", {}, [
+        el("span", { cls: "badge t-badge", text: String(n + 1) }), C15.glyph(o.service, 13),
+        el("span", { cls: "t-what" }, [el("span", { text: o.name || word("set.site", { n: n + 1 }) }), el("small", { text: o.lon.toFixed(6) + ", " + o.lat.toFixed(6) })]),
+        el("span", { cls: "t-chip t-" + C15.verdictLook(verdict.conclusion)[0] }, [C15.verdictIcon(verdict.conclusion, 12), el("span", { text: word("verdict." + verdict.conclusion) })]),
+        button("set.show", () => T.showItem(o)), button("set.remove", () => T.removeItem(o)),
+      ]);
+    };
+    const gone = (o) => el("li", {}, [
+      C15.glyph(o.service, 13), el("span", { cls: "t-what" }, [el("s", { text: o.name || o.id }), el("small", { text: word("set.retired") + " · " + o.id })]),
+      button("set.restore", () => T.restore(o)),
+    ]);
+    return [
+      el("h3", { text: word("set.title") }),
+      el("p", { cls: "t-quiet", text: empty ? word("set.lead") : "" }),
+      el("label", { cls: "t-check" }, [T.retireBox, el("span", { text: word("set.retire_mode") })]),
+      el("ol", { cls: "t-set" }, [...items.map(line), ...retired.map(gone)]),
+      empty ? null : impact(T),
+      el("div", { cls: "t-buttons" }, [
+        button("set.undo", () => T.undo(), !T.history.length), button("set.clear", () => T.clear(), empty),
+        button("set.csv", () => T.exportCsv(verdicts), empty), button("set.json", () => T.exportJson(verdicts), empty), button("set.import", () => file.click()), file,
+      ]),
+    ].filter(Boolean);
+  };
+
+  /* Coverage before and after, and what becomes of the gaps, for each service that the set touches. */
+  function impact(T) {
+    const { word, num, city } = T, touched = [...new Set([...city.added, ...[...city.retired].map((id) => T.byId.get(id)).filter(Boolean)].map((o) => o.service))];
+    const rows = [], gaps = [];
+    for (const service of touched) {
+      const base = T.coverage(service), gained = new Map();
+      let fresh = 0;
+      const change = city.change(service, T.scope, (frame, people) => {
+        if (people < 0) { fresh -= people; return; }
+        const gap = T.gapAt(service, frame.lon, frame.lat);
+        if (gap) gained.set(gap, (gained.get(gap) || 0) + people);
+      });
+      const net = change.gained - change.lost;
+      const share = (covered) => (base && base.residents > 0 ? num((100 * covered) / base.residents, 2) + "%" : word("none"));
+      rows.push(el("tr", {}, [
+        el("th", { scope: "row" }, [C15.glyph(service, 12), el("span", { text: word("service." + service) })]),
+        el("td", { cls: "t-number", text: base ? share(base.covered) + " → " + share(base.covered + net) : word("none") }),
+        el("td", { cls: "t-number" + (net < -0.5 ? " t-worse" : ""), text: word("set.change", { sign: net >= 0 ? "+" : "−", people: num(Math.abs(net), 0) }) }),
+      ]));
+      for (const [gap, people] of [...gained].sort((a, b) => a[0].rank - b[0].rank)) {
+        if (people < 0.5) continue;
+        const after = Math.max(gap.residents - people, 0), least = T.leastGap;
+        gaps.push(el("li", { text: word(after < least ? "set.gap_closed" : "set.gap", { rank: gap.rank, place: gap.township_name || gap.gap_id, before: num(gap.residents), after: num(after) }) }));
+      }
+      if (fresh >= 0.5) gaps.push(el("li", { cls: "t-worse", text: word("service." + service) + word("join") + word("set.gap_new", { people: num(fresh) }) }));
+    }
+    return el("div", { cls: "t-impact", "aria-live": "polite" }, [
+      el("h4", { text: word("set.impact", { place: T.scopeName }) }),
+      el("table", {}, [el("caption", { cls: "t-hidden", text: word("set.cover", { radius: num(city.plan.radius_m) }) }), el("tbody", {}, rows)]),
+      el("ul", { cls: "t-gaps" }, gaps.length ? gaps : [el("li", { cls: "quiet", text: word("set.gap_none") })]),
+    ]);
+  }
+})();

@@ -1,0 +1,242 @@
+"""The site tester in the page says what the library says: same verdicts, counts, findings; distances to a millimetre.
+
+The suite drives a few hundred sites; CIRCLE15_PARITY_SITES=50000 drives that many (10,000 for each service).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyproj
+import pytest
+import shapely
+
+from circle15.measure.coverage import measure_coverage
+from circle15.measure.kernels import depth_areas
+from circle15.policy.cards import Density
+from circle15.policy.plan import load_plan
+from circle15.prepared import Prepared
+from circle15.project.datum import from_wgs84, to_wgs84
+from circle15.project.metric import moved_to
+from circle15.read.city import load_city, read_city
+
+pytestmark = pytest.mark.browser
+SITES = int(os.environ.get("CIRCLE15_PARITY_SITES", "0"))
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+tools = load("tester_page")
+
+
+def told(line):
+    """Figures of a long run, for the report."""
+    if SITES:
+        sys.__stdout__.write(f"\n{line}\n")
+
+
+@pytest.fixture(scope="module")
+def sample(sample_city):
+    files = load_city(sample_city)
+    city, _ = read_city(files)
+    plan = load_plan(files.plan)
+    return plan, tools.quick_assessment(plan, city)
+
+
+def opened(watched, assessment, plan, **options):
+    return watched.open(tools.page_with_tester(assessment, plan, **options))
+
+
+def with_unit(plan, unit):
+    return plan.model_copy(update={"density": Density(unit=unit)})
+
+
+def test_sites_all_over_the_sample_city(watched, sample):
+    plan, assessment = sample
+    page = opened(watched, assessment, plan)
+    sites = tools.sites_on(assessment.city, np.random.default_rng(5), SITES or 60)
+    wrong, counted, ms = tools.judge_both(page, Prepared(plan, assessment.city), sites)
+    told(f"{len(sites)} sites, {counted}, {ms:.2f} ms a site in the page, {len(wrong)} differ")
+    assert wrong == []
+    assert len(counted) >= 3
+    assert watched.complaints == []
+
+
+@pytest.mark.parametrize("unit", ["circle", "cell"])
+def test_other_readings_of_density(watched, sample, unit):
+    plan, assessment = sample
+    plan = with_unit(plan, unit)
+    page = opened(watched, assessment, plan)
+    sites = tools.sites_on(
+        assessment.city, np.random.default_rng(7), SITES // 10 or 12, services=("pharmacy", "outpatient")
+    )
+    wrong, _, _ = tools.judge_both(page, Prepared(plan, assessment.city), sites)
+    assert wrong == []
+
+
+def test_what_an_application_says(watched, sample):
+    plan, assessment = sample
+    page = opened(watched, assessment, plan)
+    sites = tools.sites_on(assessment.city, np.random.default_rng(11), 12)
+    said = [
+        {"tags": "dual_channel"}, {"level": "tertiary", "beds": 40.0}, {"tags": "dialysis"}, {"tags": "internal_clinic"},
+        {"tags": "medical_aid", "level": "secondary", "beds": 0.0}, {"tags": "rehabilitation"},
+    ]  # fmt: skip
+    for site, words in zip(sites, said * 2, strict=True):
+        site |= {**words, "attributes": words}
+    wrong, _, _ = tools.judge_both(page, Prepared(plan, assessment.city), sites)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", ["wuhu", "suihua", "liuzhou", "shenyang"])
+def test_rules_of_the_other_plans(watched, sample, name):
+    _, assessment = sample
+    other = load_plan(name)
+    districts = assessment.city.places[assessment.city.places["level"] == "district"]
+    named = sorted(
+        {a for g in other.groups for a in g.areas}
+        | {a for r in other.rules for a in (getattr(r, "max_by_area", None) or {})}
+    )
+    places = assessment.city.places.copy()
+    places.loc[districts.index, "name"] = [*named, *districts["name"]][: len(districts)]
+    fits = set(places["name"])
+    rules = []
+    for rule in other.rules:
+        table = getattr(rule, "max_by_area", None)
+        update = {"max_by_area": {k: v for k, v in table.items() if k in fits}} if table else {}
+        kept = tuple(a for a in rule.where.areas if a in fits)
+        update |= {"where": rule.where.model_copy(update={"areas": kept})} if rule.where.areas else {}
+        rules.append(rule.model_copy(update=update))
+    groups = tuple(
+        g.model_copy(update={"areas": tuple(a for a in g.areas if a in fits) or (places["name"][districts.index[0]],)})
+        for g in other.groups
+    )
+    other = other.model_copy(update={"rules": tuple(rules), "groups": groups})
+    moved = type(assessment.city)(assessment.city.institutions, assessment.city.population, places)
+    ready = Prepared(other, moved)
+    drawn = type(assessment)(**{**vars(assessment), "city": ready.city, "totals": ready.totals})
+    page = opened(watched, drawn, other)
+    services = sorted({s for r in other.rules for s in r.services})
+    sites = tools.sites_on(moved, np.random.default_rng(3), SITES // 10 or 10, services=services)
+    wrong, _, _ = tools.judge_both(page, ready, sites)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("people", ["points", "areas"])
+def test_sites_in_las_palmas(watched, shared_data, people):
+    plan = load_plan("zhongwei")
+    city = tools.las_palmas(shared_data / "las_palmas", plan)
+    if people == "areas":
+        city = tools.buildings_as_areas(city, shared_data / "las_palmas")
+    assessment = tools.quick_assessment(plan, city)
+    page = opened(watched, assessment, plan)
+    count = (SITES if people == "points" else SITES // 10) or (24 if people == "points" else 9)
+    sites = tools.sites_on(city, np.random.default_rng(8), count, services=tools.SERVICES[:3])
+    wrong, counted, ms = tools.judge_both(page, Prepared(plan, assessment.city), sites)
+    told(f"{len(sites)} sites, {counted}, {ms:.2f} ms a site in the page, {len(wrong)} differ")
+    assert wrong == []
+
+
+# ── numbers by themselves ─────────────────────────────────────
+
+
+@pytest.fixture
+def numbers(watched, sample):
+    plan, assessment = sample
+    return opened(watched, assessment, plan)
+
+
+def test_distances_are_geodesic(numbers):
+    rng = np.random.default_rng(1)
+    lon, lat = rng.uniform(-180, 180, 4000), rng.uniform(-70, 70, 4000)
+    azimuth, metres = rng.uniform(0, 360, 4000), 10.0 ** rng.uniform(-2, 4.2, 4000)
+    x, y = moved_to(lon, lat, azimuth, metres)
+    _, _, true = pyproj.Geod(ellps="WGS84").inv(lon, lat, x, y)
+    told = numbers.evaluate(
+        "(all) => all.map((p) => C15.geo.distance(...p))", np.column_stack([lon, lat, x, y]).tolist()
+    )
+    assert np.abs(np.array(told) - true).max() < 1e-6
+    moved = np.array(
+        numbers.evaluate(
+            "(all) => all.map((p) => C15.geo.move(...p))",
+            np.column_stack([lon, lat, azimuth, np.minimum(metres, 900)]).tolist(),
+        )
+    )
+    near = np.minimum(metres, 900)
+    _, _, away = pyproj.Geod(ellps="WGS84").inv(lon, lat, moved[:, 0], moved[:, 1])
+    assert np.abs(away - near).max() < 1e-4
+
+
+@pytest.mark.parametrize("datum", ["gcj02", "bd09", "cgcs2000", "wgs84"])
+def test_datums_there_and_back(numbers, datum):
+    rng = np.random.default_rng(2)
+    lon, lat = rng.uniform(73, 135, 500), rng.uniform(18, 53, 500)
+    x, y = from_wgs84(lon, lat, datum)
+    told = np.array(
+        numbers.evaluate(
+            "([all, d]) => all.map(([x, y]) => C15.geo.toWgs84(x, y, d))", [np.column_stack([x, y]).tolist(), datum]
+        )
+    )
+    mine = np.column_stack(to_wgs84(x, y, datum))
+    assert np.abs(told - mine).max() * 111_320 < 1e-6
+    back = np.array(
+        numbers.evaluate("([all, d]) => all.map(([x, y]) => C15.geo.fromWgs84(x, y, d))", [told.tolist(), datum])
+    )
+    assert np.abs(back - np.column_stack([x, y])).max() * 111_320 < 1e-6
+
+
+def test_ground_under_several_circles(numbers):
+    rng = np.random.default_rng(4)
+    square = [[-60.0, -50.0, 55.0, -48.0, 60.0, 52.0, -58.0, 49.0]]
+    cell = np.array(square[0]).reshape(-1, 2)
+    packed = (cell, np.array([0, 4]), np.array([0, 1]))
+    for count in (1, 2, 3, 6):
+        for _ in range(30):
+            angle, away = rng.uniform(0, 2 * np.pi, count), 800.0 + rng.uniform(-70, 70, count)
+            dx, dy = away * np.cos(angle), away * np.sin(angle)
+            true = depth_areas(packed, np.array([0]), np.array([0, count]), dx, dy, radius_m=800.0, depths=1)[0, 0]
+            told = numbers.evaluate(
+                "([r, c]) => C15.geo.unionArea(r, c, 800)", [square, np.column_stack([dx, dy]).tolist()]
+            )
+            assert told == pytest.approx(true, abs=1e-6)
+    assert shapely.Polygon(cell).area == pytest.approx(numbers.evaluate("(r) => C15.geo.ringsArea(r)", square))
+
+
+def test_coverage_of_a_set_is_that_of_the_library(watched, sample):
+    plan, assessment = sample
+    page = opened(watched, assessment, plan)
+    city, rng = assessment.city, np.random.default_rng(9)
+    own = city.institutions[city.institutions["service"] == "pharmacy"]
+    gone = own.iloc[rng.choice(len(own), 25, replace=False)]["id"].tolist()
+    some = [s for s in tools.sites_on(city, rng, 60, services=("pharmacy",)) if s["accuracy_m"] > 0]
+    moved = city.institutions[~city.institutions["id"].isin(gone)]
+    fresh = moved.iloc[: len(some)].assign(id=[f"N{k}" for k in range(len(some))], service="pharmacy")
+    fresh = fresh.set_geometry(shapely.points([s["lon"] for s in some], [s["lat"] for s in some]), crs=moved.crs)
+    after = gpd.GeoDataFrame(pd.concat([moved, fresh], ignore_index=True), crs=moved.crs)
+    true = measure_coverage(city.population, after, city.places, radius_m=800.0, services=["pharmacy"]).set_index(
+        "place_id"
+    )
+    base = assessment.coverage.query("service == 'pharmacy'").set_index("place_id")
+    told = page.evaluate(
+        """([sites, gone]) => {
+          const city = C15.testerCity;
+          city.retired = new Set(gone);
+          city.setAdded(sites.map((s, n) => ({ ...s, id: "N" + n })));
+          return city.places.map((p) => { const c = city.change("pharmacy", p); return [p.place_id, c.gained - c.lost]; });
+        }""",
+        [some, gone],
+    )
+    for place, change in told:
+        assert base.loc[place, "covered"] + change == pytest.approx(true.loc[place, "covered"], rel=1e-7, abs=1e-4)
+    assert max(abs(c) for _, c in told) > 1000
