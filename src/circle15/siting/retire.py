@@ -89,7 +89,8 @@ class ExitPlan:
 def plan_exits(
     field: Field, *, keep: Sequence[str] = (), aim: Aim = "coverage", least_share: float = LEAST_SHARE,
     steps: int = 1, additions: int = 0, release: float | None = None, displace: bool = False,
-    scores: Scores | None = None, aside: Sequence[str] = (), gap: float = 1e-3, seconds: float = 45.0, method: Method = "auto", plans: int = 0,
+    scores: Scores | None = None, aside: Sequence[str] = (), gap: float = 1e-3, seconds: float = 45.0,
+    method: Method = "auto", plans: int = 0,
     watch: Watch | None = None,
 ) -> ExitPlan:  # fmt: skip
     """Plan which institutions leave, and where new ones come in.
