@@ -85,3 +85,8 @@ def test_the_table_of_cards_holds_every_row():
         "LZ-22",
         "LZ-27",
     } <= computed
+
+
+@pytest.mark.parametrize("city", CITIES)
+def test_a_card_that_people_check_says_why(city):
+    assert [r.id for r in load_plan(city).rules if r.kind == "checklist" and not r.note] == []
