@@ -293,10 +293,14 @@ def merged(reach: Reach, residents: Floats) -> tuple[Reach, Floats]:
         row_sums(reach.start, reach.point, own, out)
         prints.append(out)
     reached = np.bincount(reach.point, minlength=reach.points) > 0
-    table = np.column_stack([p[reached] for p in prints])
-    _, first, group = np.unique(table, axis=0, return_index=True, return_inverse=True)
     at = np.flatnonzero(reached)
-    weight = np.bincount(group.ravel(), residents[at], minlength=len(first)).astype(np.float64)
+    one, two = (p[at] for p in prints)
+    order = np.lexsort((two, one))
+    begins = np.append(True, (np.diff(one[order]) != 0) | (np.diff(two[order]) != 0))[: len(order)]
+    first = order[begins]
+    group = np.empty(len(order), dtype=np.int64)
+    group[order] = np.cumsum(begins) - 1
+    weight = np.bincount(group, residents[at], minlength=len(first)).astype(np.float64)
     number = np.full(reach.points, -1, dtype=np.int32)
     number[at[first]] = np.arange(len(first), dtype=np.int32)
     keep = number[reach.point] >= 0
