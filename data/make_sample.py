@@ -25,9 +25,11 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from sample_city.ground import TO_DEGREES, Ground, lay_ground  # noqa: E402 - the folder is put on the path above
+from sample_city.mess import Page, messy_pages  # noqa: E402
 from sample_city.outlines import district_outlines  # noqa: E402
 from sample_city.people import settle, write_population  # noqa: E402
 from sample_city.register import HEADINGS, SHEETS, Institution, Register, as_row  # noqa: E402
+from sample_city.streets import write_streets  # noqa: E402
 
 SEED = 20_260_430
 FIXED = dt.datetime(2026, 4, 30)  # noqa: DTZ001 - Excel has no zone
@@ -50,6 +52,9 @@ datum = "cgcs2000"
 [population]
 file = "population.tif"
 datum = "cgcs2000"
+
+[streets]
+file = "streets.osm.pbf"
 """
 
 
@@ -64,6 +69,7 @@ def make(out: Path, *, outlines: Any = "auto") -> bool:  # noqa: ANN401 - a Lite
     rows = Register(ground, grid, facts, rng).draw()
     write_places(ground, facts, out / "places.gpkg")
     write_population(grid, out / "population.tif", mark=facts["mark"])
+    write_streets(ground, grid, out / "streets.osm.pbf", mark=facts["mark"])
     write_register(rows, out / "register.xlsx", mark=facts["mark"])
     write_register(rows[:60], out / "messy_register.xlsx", mark=facts["mark"], spoil=True)
     write_sites(ground, rows, out / "proposed_sites.csv")
@@ -108,7 +114,11 @@ def write_register(rows: list[Institution], path: Path, *, mark: str, spoil: boo
     book = xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "strings_to_urls": False})
     book.set_properties({"title": f"定点医药机构名册（{mark}）", "comments": mark, "created": FIXED})
     date, head = book.add_format({"num_format": "yyyy-mm-dd"}), book.add_format({"bold": True, "bg_color": "#DDE6F3"})
+    messy = {page.title: page for page in messy_pages(rows, mark)} if spoil else {}
     for title, services in SHEETS.items():
+        if title in messy:
+            write_page(book, messy.pop(title))
+            continue
         page = book.add_worksheet(title)
         page.write_row(0, 0, HEADINGS, head)
         page.set_column(1, 4, 22)
@@ -120,9 +130,25 @@ def write_register(rows: list[Institution], path: Path, *, mark: str, spoil: boo
                     page.write_datetime(line, at, dt.datetime.combine(value, dt.time()), date)
                 elif value not in (None, ""):
                     page.write(line, at, value)
+    for messy_page in messy.values():
+        write_page(book, messy_page)
     about = book.add_worksheet("说明")
     about.write_string(0, 0, f"{mark}：机构、编码、地址、电话均为虚构，仅供演示与测试。坐标系 GCJ-02。")
     book.close()
+
+
+def write_page(book: xlsxwriter.Workbook, page: Page) -> None:
+    """One sheet of the messy register, merged cells and all."""
+    sheet = book.add_worksheet(page.title)
+    for i, row in enumerate(page.rows):
+        for j, cell in enumerate(row):
+            if cell not in (None, ""):
+                sheet.write(i, j, cell)
+    for top, left, bottom, right in page.merged:
+        cells = page.rows[top]
+        sheet.merge_range(top, left, bottom, right, cells[left] if left < len(cells) else "")
+    if page.hidden:
+        sheet.hide()
 
 
 def spoiled(line: int, cells: list[Any]) -> list[Any]:

@@ -19,6 +19,7 @@ from shapely.geometry import Point
 
 from circle15.errors import Problem, UsageError
 from circle15.judge.circles import exceeding_ids
+from circle15.judge.effects import walked_column
 from circle15.judge.inputs import Inputs
 from circle15.judge.limits import circle_caps
 from circle15.judge.verdict import judge_site
@@ -29,13 +30,16 @@ from circle15.measure.ground import Ground
 from circle15.measure.position import circle_bounds, points_within_error
 from circle15.measure.totals import measure_totals, place_ids
 from circle15.measure.walking_circles import Both, OnFoot, walking_to
+from circle15.measure.walking_coverage import measure_walking_coverage
 from circle15.policy.plan import Plan, check_places, mark_places
 from circle15.policy.rules import Target
 from circle15.project.datum import to_wgs84
 from circle15.project.metric import PointTree
-from circle15.schema import CRS, DATUMS, POSITION_ACCURACY_M, SERVICES, City, Datum, Population, Verdict
+from circle15.schema import CRS, DATUMS, POSITION_ACCURACY_M, SERVICES, SPEEDS_M_PER_S, City, Datum, Population, Verdict
 
 PROPOSED_ID = "proposed"
+_ON_FOOT = {"coverage_share": "share_walking", "response_minutes": "response_minutes"}
+"""Measures of goals that the streets tell, and the column of measure/walking_coverage.py that holds each."""
 COVERAGE = "coverage_share"
 """Measure of a goal that is measured here: share of the residents within the circle of a service 服务人口覆盖率."""
 
@@ -91,7 +95,25 @@ class Prepared:
             for service in wanted:
                 shares = covered[covered["service"] == service].set_index("place_id")["share"]
                 table[f"{COVERAGE}_{service}"] = table["place_id"].map(shares).astype(float)
-        return table
+        return table.assign(**self._goals_on_foot()) if self.foot is not None else table
+
+    def _goals_on_foot(self) -> dict[str, NDArray[np.float64]]:
+        """Columns (one value a place) of what goals by walking distance measure, by rule and service."""
+        city, streets = self.city, self.city.streets
+        columns: dict[str, NDArray[np.float64]] = {}
+        for rule in self.plan.rules:
+            wanted = isinstance(rule, Target) and rule.distance == "walking" and rule.measure in _ON_FOOT
+            if not wanted or not isinstance(rule, Target) or streets is None:
+                continue
+            usual = city.pace.metres_per_s if rule.mode == "walk" else SPEEDS_M_PER_S[rule.mode]
+            foot = OnFoot(streets, pace=replace(city.pace, metres_per_s=rule.speed_m_per_s or usual))
+            found = measure_walking_coverage(
+                city.population, city.institutions, city.places, foot, radius_m=self.plan.circle.radius_m,
+                services=rule.services,
+            )  # fmt: skip
+            for service, rows in found.groupby("service"):
+                columns[walked_column(rule, str(service))] = rows[_ON_FOOT[rule.measure]].to_numpy(dtype=np.float64)
+        return columns
 
     @cached_property
     def inputs(self) -> Inputs:
@@ -327,10 +349,11 @@ class Prepared:
         self, lon: Floats, lat: Floats, accuracy_m: float, walking: pd.DataFrame | None
     ) -> list[Mapping[str, Any]]:
         """Institutions of every service as far as any rule of the plan looks, nearest first."""
-        reach_m = self.plan.reach_m() + accuracy_m + self.worst_accuracy_m
-        _, near, metres = self._everyone.within(lon, lat, reach_m)
+        _, near, metres = self._everyone.within(lon, lat, self.reach_m(accuracy_m))
         ways: dict[str, dict[Any, Any]] = {}
         nowhere: dict[Any, Any] = {}
+        if walking is None and self.foot is not None:
+            walking = self._walking((float(lon[0]), float(lat[0])), accuracy_m)
         if walking is not None:
             ways = {str(r["id"]): r for r in walking.to_dict("records")}
             nowhere = dict.fromkeys(walking.columns.drop("id"), np.nan)

@@ -205,4 +205,4 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path, outlines):
         subprocess.run(command, check=True, capture_output=True)
         hashes.append({p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted((tmp_path / name).iterdir())})
     assert hashes[0] == hashes[1]
-    assert len(hashes[0]) == 7
+    assert len(hashes[0]) == 8

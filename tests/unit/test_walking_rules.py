@@ -1,18 +1,20 @@
 """Circle rules by walking distance: caps, spacing, minutes; the other distance always stands beside."""
 
 import math
+from dataclasses import replace
 
 import geopandas as gpd
 import pandas as pd
 import pytest
-from shapely.geometry import Point
+from shapely.geometry import Point, box
 from streets_drawn import village
 
 from circle15.judge.circles import circle_findings, grouped, with_caps
 from circle15.judge.city import judge_city
 from circle15.measure.walking_circles import OnFoot, add_ways, measure_walking_circles, walking_to
 from circle15.policy.plan import load_plan
-from circle15.schema import Neighbour, Outcome, Pace, Population
+from circle15.prepared import Prepared
+from circle15.schema import City, Neighbour, Outcome, Pace, Population
 from circle15.words import LANGS
 from circle15.write.summary import finding_lines, note_words, way_words
 
@@ -174,3 +176,49 @@ def test_existing_institutions_are_judged_on_foot_too():
 
     assert on_foot(known) == {"F": 2, "G": 2, "A": 2}  # all within 1,080 m
     assert on_foot(pairs) == {"": None}  # one card to check
+
+
+# ── goals ─────────────────────────────────────────────────────
+
+
+def goal(**more):
+    base = PLAN.rule("ltc_home.response")  # 30 minutes
+    return base.model_copy(update={"services": ("pharmacy",), "distance": "walking", **more})
+
+
+def village_city():
+    _, table, at = town()
+    streets = OnFoot(village()[0][0]).metres.streets
+    lon, lat = at["A"]
+    outline = [box(lon - 0.02, lat - 0.01, lon + 0.03, lat + 0.01)] * 2
+    places = gpd.GeoDataFrame(
+        {"id": ["K", "D"], "name": ["市", "区"], "level": ["city", "district"], "parent": ["", "K"],
+         "residents": math.nan, "settings": "", "class": ""},
+        geometry=outline, crs="EPSG:4326",
+    )  # fmt: skip
+    cells = gpd.GeoDataFrame({"residents": [10.0, 90.0]}, geometry=[Point(at[n]) for n in "AE"], crs="EPSG:4326")
+    register = table.iloc[:1].assign(level="", tags="", address="", beds=math.nan, stations=math.nan, physicians=math.nan,
+                                     valid_from=pd.NaT, valid_to=pd.NaT, source_row=2)  # fmt: skip
+    return City(register, Population(cells, None, "point", math.nan), places, streets=streets)
+
+
+@pytest.mark.parametrize(
+    ("more", "outcome", "observed"),
+    [
+        # from F to E it is 200 + 300 + 100 + 1,000 m: 22 minutes on foot, 6.4 by e-bike
+        ({}, Outcome.MET, 1600 / 72),
+        ({"at_most": 20.0}, Outcome.BREACHED, 1600 / 72),
+        ({"at_most": 20.0, "mode": "ebike"}, Outcome.MET, 1.6 / 15 * 60),
+        ({"at_most": 20.0, "speed_m_per_s": 2.4}, Outcome.MET, 1600 / 144),
+        ({"measure": "coverage_share", "at_most": None, "at_least": 0.05}, Outcome.MET, 0.1),
+        ({"measure": "coverage_share", "at_most": None, "at_least": 0.95}, Outcome.BREACHED, 0.1),
+    ],
+)
+def test_goals_are_measured_on_the_streets(pick, more, outcome, observed):
+    plan = PLAN.model_copy(update={"rules": (goal(**more),)})
+    city = village_city()
+    where = {"lon": city.institutions.geometry.x[0], "lat": city.institutions.geometry.y[0], "datum": "wgs84"}
+    one = pick(Prepared(plan, city).judge(service="pharmacy", **where), "ltc_home.response")
+    assert (one.outcome, one.observed) == (outcome, NEAR(observed, rel=1e-5))
+    bare = pick(Prepared(plan, replace(city, streets=None)).judge(service="pharmacy", **where), "ltc_home.response")
+    assert "walking_missing" in bare.evidence.notes  # a card to check

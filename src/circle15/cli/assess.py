@@ -125,7 +125,7 @@ def list_gaps(*, lang: Lang, service: str, min_residents: float, out: str, **inp
 
 def _loaded(lang: Lang, inputs: dict[str, Any]) -> tuple[Plan, City, dict[str, Any]]:
     """Plan and city, and what is told beside them: indicators, events, the day."""
-    asked = {key: inputs.pop(key) for key in ("as_of", "indicators", "events")}
+    asked = {key: inputs.pop(key, None) for key in ("as_of", "indicators", "events")}
     asked["database"] = url_of(asked, inputs)
     plan, city = load(lang, inputs)
     city, told = beside(plan, city, asked, lang)

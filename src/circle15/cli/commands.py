@@ -125,8 +125,10 @@ def build_app(lang: Lang) -> click.Group:
             _add(make),
             _retire(make),
             _round(make),
+            _walk(make),
             _check_data(make),
             _check_plan(make),
+            _nation(make),
         ],
     )
 
@@ -165,6 +167,13 @@ def _map(make: Maker) -> LocalCommand:
 
 def _gaps(make: Maker) -> LocalCommand:
     return make.command("gaps", "assess:list_gaps", *make.city(), make.service(), make.least(), make.out())
+
+
+def _walk(make: Maker) -> LocalCommand:
+    time = click.FloatRange(min=0, min_open=True)
+    minutes = make.option("--minutes", key="minutes", type=time, default=15.0, show_default=True)
+    params = [*make.city(), make.streets(), make.services(), minutes, make.least(), make.out()]
+    return make.command("walk", "walk:walk", *params)
 
 
 def _site(make: Maker) -> LocalCommand:
@@ -263,6 +272,25 @@ def _round(make: Maker) -> LocalCommand:
         option("--replay", key="replay", metavar="run.json"),
         make.service(),
         *make.evidence(),
+        make.out(),
+    )
+
+
+def _nation(make: Maker) -> LocalCommand:
+    workers = click.IntRange(min=1)
+    return make.command(
+        "nation",
+        "nation:measure_nation",
+        make.option("--institutions", key="nation_institutions", metavar="FILE.parquet", required=True),
+        make.option("--places", key="nation_places", metavar="FILE.parquet", required=True),
+        make.option("--population", key="nation_population", metavar="FILE.tif|FILE.vrt", required=True),
+        make.option("--register-datum", key="register_datum", type=click.Choice(DATUMS), required=True),
+        make.option("--plan", key="plan", metavar="ID|FILE", required=True),
+        make.services(),
+        make.least(),
+        make.option("--block", key="block", type=click.IntRange(min=64, max=8192), default=2048, show_default=True),
+        make.option("--workers", key="workers", type=workers, default=1, show_default=True),
+        make.option("--scheduler", key="scheduler", metavar="tcp://HOST:PORT", default=""),
         make.out(),
     )
 

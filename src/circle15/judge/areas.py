@@ -168,10 +168,18 @@ def _count(
 
 def _amount(held: pd.DataFrame, of: str) -> float:
     if of == "institutions":
-        return float(len(held))
+        return float(len(held) - _further_sites(held))
     if held.empty:
         return 0.0
     return float(held[of].sum(min_count=1)) if of in held.columns else math.nan
+
+
+def _further_sites(held: pd.DataFrame) -> int:
+    """Branch sites beside the first of their institution 分院区: they count once a place."""
+    if "institution" not in held.columns:
+        return 0
+    told = held[held["institution"].fillna("").astype(str) != ""]
+    return int(told.duplicated(["service", "institution"]).sum())
 
 
 def _base(rule: AreaLimit, place: Mapping[str, Any], names: tuple[str, ...], series: Series | None) -> float:

@@ -427,21 +427,31 @@ def _target(rule: Target, site: Site) -> Finding:
     if place is None:
         return card(rule, site)
     scope = scope_of(site.plan, place, site.totals, site.inputs, services=rule.services, level="")
-    value = site.figures.value(rule.measure, scope)
-    if math.isnan(value):
-        value = site.figures.value(f"{rule.measure}_{site.bid.service}", scope)
-    if math.isnan(value) and site.series is None:
-        return card(rule, site)
+    told = site.figures.value(rule.measure, scope)
+    if math.isnan(told):
+        told = site.figures.value(f"{rule.measure}_{site.bid.service}", scope)
+    # shares and times do not add up: a city summed from its districts has none on foot
+    walked = math.nan if "members" in place else _float(place.get(walked_column(rule, site.bid.service)), math.nan)
+    on_foot = rule.distance == "walking"
+    value = walked if on_foot else told
+    if math.isnan(value) and (site.series is None or on_foot):
+        return card(rule, site, "walking_missing" if on_foot else "")
     bound = "min" if rule.at_least is not None else "max"
     limit = rule.at_least if rule.at_least is not None else rule.at_most
     if math.isnan(value) or limit is None:
         return _of(rule, site, Outcome.NO_DATA, ground="city", notes=("indicator_missing",), effect=TARGET)
     missed = exceeds(limit, value) if bound == "min" else exceeds(value, limit)
     outcome = Outcome.BREACHED if missed else Outcome.MET
+    notes = ("goal_on_foot",) if on_foot and math.isnan(told) else ("goal_on_foot_beside",) if on_foot else ()
     return _of(
         rule, site, outcome, ground="city", ground_name=str(place["name"]), observed=value, limit=limit, bound=bound,
-        unit="value", effect=TARGET,
+        unit="value", effect=TARGET, figures={"straight": told} if on_foot else {}, notes=notes,
     )  # fmt: skip
+
+
+def walked_column(rule: Target, service: str) -> str:
+    """Column of the totals that holds what a goal measures on the streets."""
+    return f"{rule.id}.{service}"
 
 
 _JUDGES: Mapping[type[Card], Callable[[Any, Site], Finding]] = {

@@ -6,7 +6,7 @@ area inside it; land is first cut down to the surroundings of the site.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,8 @@ import shapely
 
 from circle15.measure.cells import CellArrays, disc_fractions, pack_cells, pack_geometries
 from circle15.measure.grid import circles_on
-from circle15.project.metric import candidate_pairs, nearest, pairs_within
+from circle15.measure.near_kernels import count_near
+from circle15.project.metric import DISTANCE_TOLERANCE_M, candidate_pairs, distances_m, nearest, pairs_within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     IndexArray = NDArray[np.int64]
 
 _SITES_AT_ONCE = 10_000
+_NEAR_DATE_LINE = 179.0
 _M_PER_DEGREE = 110_500.0  # least length of a degree of latitude, and of longitude at the equator
 _M2_PER_KM2 = 1e6
 
@@ -238,3 +240,24 @@ def boxes_about(lon: FloatArray, lat: FloatArray, radius_m: float) -> NDArray[np
     boxes = np.asarray(shapely.box(lon - east, lat - north, lon + east, lat + north), dtype=object)
     boxes[~(np.isfinite(lon) & np.isfinite(lat))] = shapely.Polygon()
     return boxes
+
+
+def count_others(lon: FloatArray, lat: FloatArray, service: NDArray[Any], *, radius_m: float) -> IndexArray:
+    """Count the others of the same service within `radius_m` of every point (bound included) 圈内同类机构数.
+
+    `neighbours_within` names them; this only counts, a million in a second. Points without a position count nobody.
+    """
+    out = np.zeros(len(lon), dtype=np.int64)
+    placed = np.isfinite(lon) & np.isfinite(lat)
+    for kind in np.unique(service[placed]):
+        which = np.flatnonzero(placed & (service == kind))
+        x, y = lon[which], lat[which]
+        if np.abs(x).max() > _NEAR_DATE_LINE:  # kernels do not look across it
+            i, _, _ = pairs_within(x, y, x, y, radius_m)
+            out[which] = np.bincount(i, minlength=len(which)) - 1
+            continue
+        count, close = count_near(x, y, radius_m=radius_m)
+        a, b = close.T
+        within = distances_m(x[a], y[a], x[b], y[b]) <= radius_m + DISTANCE_TOLERANCE_M
+        out[which] = count + np.bincount(a[within], minlength=len(which))
+    return out

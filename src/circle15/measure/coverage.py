@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import geopandas as gpd
+    from numpy.typing import NDArray
 
     from circle15.measure.kernels import Floats, Ints
     from circle15.measure.pieces import Geometries
@@ -72,10 +73,22 @@ def measure_coverage(
 def count_standing(
     institutions: gpd.GeoDataFrame, places: gpd.GeoDataFrame, services: Sequence[str]
 ) -> dict[str, Ints]:
-    """Institutions of each service that stand in each place (n,); one on a border stands in one place of each level."""
+    """Institutions of each service that stand in each place (n,); one on a border stands in one place of each level.
+
+    Branch sites of one institution (column `institution`) count once a place.
+    """
     inside = meet_places(np.asarray(institutions.geometry.array, dtype=object), places)
     service = institutions["service"].to_numpy()[inside.cell]
-    return {s: np.bincount(inside.place[service == s], minlength=len(places)) for s in services}
+    once = _first_sites(institutions, inside.place, inside.cell)
+    return {s: np.bincount(inside.place[once & (service == s)], minlength=len(places)) for s in services}
+
+
+def _first_sites(institutions: gpd.GeoDataFrame, place: Ints, site: Ints) -> NDArray[np.bool_]:
+    """Sites that count: of several sites of one institution in a place (分院区) only the first does."""
+    if "institution" not in institutions.columns:
+        return np.ones(len(site), dtype=bool)
+    whose = institutions[["service", "institution"]].iloc[site].assign(place=place).reset_index(drop=True)
+    return np.asarray(~whose.duplicated() | (whose["institution"].fillna("") == ""), dtype=bool)
 
 
 def piece_residents(geometries: Geometries, pieces: Pieces, residents: Floats) -> Floats:

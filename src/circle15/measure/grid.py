@@ -23,7 +23,7 @@ from circle15.project.lattice import Lattice
 from circle15.schema import PLACE_LEVELS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     import geopandas as gpd
@@ -210,6 +210,18 @@ class Block:
         )
         return np.asarray(down @ (turn @ area @ turn.T) @ across.T)
 
+    @cached_property
+    def cell_areas_m2(self) -> Floats:
+        """Areas (rows, columns) as the kernels take them; of a straight grid one number a row."""
+        if not self.lattice.straight:
+            return _viewed(self.areas_m2)
+        lon, lat = (np.asarray(v) for v in self.corners)
+        x, y = lon[0, :2], lat[:, 0]
+        middle = (x.sum() / 2, (y[1:] + y[:-1]) / 2)
+        upper, lower = (frame_xy(x[1], at, *middle) for at in (y[:-1], y[1:]))
+        area = np.abs((upper[0] + lower[0]) * (upper[1] - lower[1]))
+        return np.broadcast_to(area[:, None], self.values.shape)
+
     def reached_by(self, centres: Centres, radius_m: float) -> Ints:
         """Circles (positions) that may reach the block; some that do not are among them."""
         rows, columns = self.values.shape
@@ -344,17 +356,30 @@ def residents_on(grid: GridCells, places: gpd.GeoDataFrame) -> Floats:
     return np.asarray(people[:, 0].sum(axis=1))
 
 
+def lay_levels(block: Block, outlines: Outlines) -> dict[int, Laid]:
+    """Places on the block, level by level (position in PLACE_LEVELS)."""
+    near = block.places(outlines)
+    return {
+        int(level): block.lay(outlines, near[outlines.level[near] == level])
+        for level in np.unique(outlines.level[near])
+    }
+
+
 def people_in(
-    block: Block, outlines: Outlines, covers: Sequence[Cover], centres: Sequence[Centres], *, radius_m: float
+    block: Block,
+    outlines: Outlines,
+    covers: Sequence[Cover],
+    centres: Sequence[Centres],
+    *,
+    radius_m: float,
+    levels: Mapping[int, Laid] | None = None,
 ) -> Floats:
     """Residents (places, services, DEPTHS + 1) of each place under exactly 0, 1, 2 and at least DEPTHS circles.
 
-    A cell astride a border is measured on each side by itself.
+    A cell astride a border is measured on each side by itself. `levels` is what `lay_levels` found, where it is known.
     """
     people = np.zeros((len(outlines), len(covers), DEPTHS + 1))
-    near = block.places(outlines)
-    for level in np.unique(outlines.level[near]):
-        laid = block.lay(outlines, near[outlines.level[near] == level])
+    for laid in (lay_levels(block, outlines) if levels is None else levels).values():
         for s, cover in enumerate(covers):
             mine = np.zeros((len(outlines), DEPTHS + 1))
             add_up(block.values, laid.label, cover.base, cover.slot, cover.shares, mine)
@@ -419,20 +444,19 @@ def _piece_shares(
     return np.where(rank < 0, 1.0, np.take_along_axis(shares, np.maximum(rank, 0), axis=1)).clip(max=1.0)
 
 
-def missing_m2(block: Block, outlines: Outlines) -> Floats:
+def missing_m2(block: Block, outlines: Outlines, *, levels: Mapping[int, Laid] | None = None) -> Floats:
     """Ground (places,) in m² of each place that lies in the block and has no data."""
     out = np.zeros(len(outlines))
-    near = block.places(outlines)
-    for level in np.unique(outlines.level[near]) if block.unknown else ():
-        laid = block.lay(outlines, near[outlines.level[near] == level])
-        missing(block.values, block.areas_m2, laid.label, (laid.cell, laid.owner, laid.part), out)
+    if not block.unknown:
+        return out
+    for laid in (lay_levels(block, outlines) if levels is None else levels).values():
+        missing(block.values, block.cell_areas_m2, laid.label, (laid.cell, laid.owner, laid.part), out)
     return out
 
 
-def inside_any(block: Block, outlines: Outlines, level: str) -> NDArray[np.int32]:
-    """Place of a level (rows, columns) that holds the centre of each populated cell; negative where none does."""
-    near = block.places(outlines)
-    laid = block.lay(outlines, near[outlines.level[near] == PLACE_LEVELS.index(level)])
+def holders(block: Block, outlines: Outlines, laid: Laid) -> NDArray[np.int32]:
+    """Place (rows, columns) of one level that holds the centre of each populated cell; negative where none does."""
+    label = laid.label.copy()
     cells = np.unique(laid.cell)
     cells = cells[block.values.ravel()[cells] > 0]
     if len(cells):
@@ -441,5 +465,5 @@ def inside_any(block: Block, outlines: Outlines, level: str) -> NDArray[np.int32
         corner = [(lon[at], lat[at]) for at in ((r, c), (r, c + 1), (r + 1, c), (r + 1, c + 1))]
         x, y = ((np.min(v, axis=0) + np.max(v, axis=0)) / 2 for v in zip(*corner, strict=True))
         among = np.unique(laid.owner)
-        laid.label.ravel()[cells] = np.append(among, -1)[locate(x, y, outlines.table.iloc[among])]
-    return laid.label
+        label.ravel()[cells] = np.append(among, -1)[locate(x, y, outlines.table.iloc[among])]
+    return label

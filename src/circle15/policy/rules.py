@@ -31,7 +31,7 @@ from circle15.policy.cards import (
     Words,
     YearlyWindow,
 )
-from circle15.schema import Level, Service
+from circle15.schema import Level, Mode, Service
 
 
 class CircleLimit(Card):
@@ -257,12 +257,20 @@ class Direction(Card):
 
 
 class Target(Card):
-    """A goal to be reached 目标值."""
+    """A goal to be reached 目标值.
+
+    With `distance = "walking"` the measures coverage_share (of residents within the plan's radius on foot) and
+    response_minutes (within which 95 % of residents are) are measured on the streets, by `mode` at `speed_m_per_s` or
+    the mode's usual speed; the straight figure stands beside where indicators tell it.
+    """
 
     kind: Literal["target"]
     measure: Id
     at_least: Amount | None = None
     at_most: Amount | None = None
+    distance: Literal["straight", "walking"] = "straight"
+    mode: Mode = "walk"
+    speed_m_per_s: Positive | None = None
     by: dt.date | None = None
 
 

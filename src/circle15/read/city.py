@@ -45,6 +45,7 @@ from circle15.schema import (
     City,
     Correction,
     Datum,
+    Level,
     Pace,
     PlaceLevel,
     Population,
@@ -80,6 +81,8 @@ class InstitutionsPart(_Part):
     layer: str | None = None
     service: Service | None = None
     services: dict[str, Service] = Field(default_factory=dict)
+    levels: dict[str, Level] = Field(default_factory=dict)
+    more: tuple[str, ...] = ()
     drop_services: tuple[str, ...] = ()
     default_accuracy_m: float = Field(default=POSITION_ACCURACY_M, ge=0)
 
@@ -362,6 +365,7 @@ def _read_institutions(
     return read_institutions(
         config.folder / part.file, datum=part.datum, crs=part.crs, columns=part.columns or None, sheet=part.sheet,
         encoding=part.encoding, layer=part.layer, service=part.service, services=services or None,
+        levels=part.levels or None, more=[config.folder / name for name in part.more],
         as_of=config.city.as_of, default_accuracy_m=part.default_accuracy_m, near=near,
         skip_faulty_rows=skip_faulty_rows,
     )  # fmt: skip

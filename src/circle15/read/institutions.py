@@ -194,6 +194,7 @@ def _vector(
     rows = tuple(range(1, len(read.frame) + 1))
     attributes = pd.DataFrame(read.frame.drop(columns="geometry")).astype(object)
     attributes.columns = pd.Index([str(c) for c in attributes.columns], dtype=object)
+    attributes = attributes.map(lambda cell: str(cell) if isinstance(cell, (list, dict, np.ndarray)) else cell)
     attributes = without_personal(attributes, faults, kind="institution", columns=columns, sheet=None)
     raw = RawTable(None, attributes, rows, filled=len(rows))
     return raw, layer_positions(read.frame.geometry.to_numpy(), rows, faults, datum=datum, crs=read.crs), read.crs

@@ -20,6 +20,7 @@ from circle15.read.vocabulary import column_of
 from circle15.read.words_in import match_columns, meaning
 
 _SUMMED = ("beds", "physicians")
+_COUNTED = (*_SUMMED, "stations")
 _NOT_JOINED = ("id", "lon", "lat", "department", "branch")
 
 Matched = Mapping[str, str]
@@ -104,6 +105,7 @@ def _joined(
     if "id" not in matched:
         return raw, set()
     keys = codes(column_of(raw, matched["id"]), Faults(faults.file))
+    first = {k: i for i, k in reversed(list(enumerate(keys)))}
     frame, names, met = raw.frame, [], set[str]()
     for target, (header, cells) in extra.items():
         here = {k for k in keys if k in cells}
@@ -112,7 +114,9 @@ def _joined(
             continue
         name = header if header not in frame.columns else f"{header}#{other.sheet}"
         frame = frame.copy()
-        frame[name] = pd.Series([cells.get(k) for k in keys], dtype=object)
+        # numbers are the institution's: they stand once, at the first of its sites
+        told = [cells.get(k) if target not in _COUNTED or first[k] == i else None for i, k in enumerate(keys)]
+        frame[name] = pd.Series(told, dtype=object)
         names.append(header)
     if names:
         what = "departments_summed" if summed else "tables_joined"

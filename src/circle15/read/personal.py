@@ -39,7 +39,8 @@ def is_personal(header: str) -> bool:
 
 def holds_personal(cells: Sequence[Any]) -> bool:
     """Whether half of the first filled cells are identity card, bank card or mobile telephone numbers."""
-    filled = [str(int(c)) if isinstance(c, float) and c.is_integer() else str(c) for c in cells[: 10 * _SAMPLE] if c]
+    told = [c for c in cells[: 10 * _SAMPLE] if isinstance(c, (str, float, int)) and c]
+    filled = [str(int(c)) if isinstance(c, float) and c.is_integer() else str(c) for c in told]
     sample = filled[:_SAMPLE]
     return bool(sample) and sum(masked(c) != c for c in sample) > _SHARE * len(sample)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,6 +159,45 @@ def _values(
     if nodata is not None:
         valid &= raw != nodata
     return values, valid
+
+
+def read_block(plan: RasterPlan, window: tuple[int, int, int, int]) -> tuple[npt.NDArray[np.float64], float]:
+    """Read one block of a planned raster (row, column, rows, columns).
+
+    Returns
+    -------
+    Residents (rows, columns), and the value that stands for no data beside NaN (NaN where there is none besides).
+    """
+    row, column, rows, columns = window
+    at = Window(column, row, columns, rows)
+    try:
+        raster = _opened(plan.path)
+        flags = set(raster.mask_flag_enums[0])
+        plain = (raster.scales[0], raster.offsets[0]) == (1.0, 0.0) and flags <= {MaskFlags.nodata, MaskFlags.all_valid}
+        if not plain:
+            values, valid = _values(raster, at, plan.nodata)
+            values[~valid] = np.nan
+            return values, np.nan
+        with rasterio.Env(GDAL_CACHEMAX=_CACHE_MIB):
+            values = raster.read(1, window=at, out_dtype="float64")
+    except RasterioError as fault:
+        raise fail(plan.path, "file_unreadable", params={"reason": str(fault)}) from fault
+    declared = np.nan if raster.nodata is None else float(raster.nodata)
+    if plan.nodata is None or np.isnan(plan.nodata):
+        return values, declared
+    values[values == plan.nodata] = np.nan
+    return values, declared
+
+
+_CACHE_MIB = 64  # of decoded tiles; each is read once, and GDAL would keep a twentieth of the memory
+_OPEN = threading.local()
+
+
+def _opened(path: Path) -> Any:  # noqa: ANN401 - rasterio is untyped
+    """The raster, kept open from block to block; each thread has its own."""
+    if getattr(_OPEN, "path", None) != path:
+        _OPEN.path, _OPEN.raster = path, rasterio.open(path)
+    return _OPEN.raster
 
 
 def read_raster(plan: RasterPlan, faults: Faults, *, max_cells: int = MAX_CELLS) -> Population | PopulationBlocks:

@@ -126,7 +126,7 @@ def _starts(text: str, words: str) -> bool:
 
 
 def _text(row: Sequence[Any]) -> str:
-    return " ".join(str(c).strip() for c in row if not is_blank_cell(c))
+    return " ".join(str(c).strip().removesuffix(".0") for c in row if not is_blank_cell(c))
 
 
 def _tell(passed: Mapping[str, list[int]], rows: Sequence[Sequence[Any]], faults: Faults, *, sheet: str | None) -> None:

@@ -161,7 +161,7 @@ def numbers(column: Column, faults: Faults, *, minimum: float | None = None) -> 
     found = np.array([c if type(c) is float else np.nan for c in cells], dtype=np.float64)
     noted: Noted = {}
     for i in positions_of(np.isnan(found)):
-        if cells[i] == "" or cells[i] is None:
+        if cells[i] is None or (isinstance(cells[i], str) and not cells[i]):
             continue
         found[i] = _number(cells[i], noted)
         if np.isnan(found[i]) and not means_nothing(cells[i]):

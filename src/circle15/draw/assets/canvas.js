@@ -4,6 +4,7 @@
 
   const printing = () => document.body.classList.contains("printing");
 
+  const layers = [];
   C15.Bulk = L.Renderer.extend({
     options: { padding: 0.3, sharp: true },
     initialize: function (draw, options) {
@@ -60,15 +61,17 @@
       this._drawn = { zoom, size: this._map.getSize(), origin };
       if (printing()) this._drawAside(view, ratio); else this._draw(this._ctx, view);
     },
-    /* Chromium keeps of a canvas drawn just before printing only what was drawn last: so it is drawn aside and laid on in one. */
+    /* Chromium prints only the last of several canvases drawn just before printing: each is drawn aside and the topmost
+       lays them all on. */
     _drawAside: function (view, ratio) {
-      const aside = document.createElement("canvas"), pen = aside.getContext("2d");
+      const aside = (this._aside = this._aside || document.createElement("canvas")), pen = aside.getContext("2d");
       aside.width = this._container.width;
       aside.height = this._container.height;
       pen.setTransform(ratio, 0, 0, ratio, 0, 0);
       this._draw(pen, view);
+      if (this !== layers[layers.length - 1]) return;
       this._ctx.setTransform(1, 0, 0, 1, 0, 0);
-      this._ctx.drawImage(aside, 0, 0);
+      for (const layer of layers) if (layer._aside) this._ctx.drawImage(layer._aside, 0, 0, aside.width, aside.height);
     },
   });
 
@@ -76,8 +79,13 @@
     const pane = map.createPane("c15-" + name);
     pane.style.zIndex = zIndex;
     pane.style.pointerEvents = "none";
-    return new C15.Bulk(draw, { pane: "c15-" + name, ...options }).addTo(map);
+    const layer = new C15.Bulk(draw, { pane: "c15-" + name, zIndex, ...options }).addTo(map);
+    layers.push(layer);
+    layers.sort((a, b) => a.options.zIndex - b.options.zIndex);
+    return layer;
   };
+
+  C15.redraw = () => { for (const layer of layers) layer.redraw(); };
 
   C15.trace = function (ctx, view, flat) {
     for (let n = 0; n < flat.length; n += 2) {

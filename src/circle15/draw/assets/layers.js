@@ -13,10 +13,6 @@
     C15.middle = C15.addBulk(map, "middle", 350, drawMiddle);
     C15.front = C15.addBulk(map, "front", 450, drawFront);
   };
-  C15.redraw = function () {
-    for (const layer of [C15.ground, C15.middle, C15.front]) layer.redraw();
-  };
-
   function drawGround(ctx, view, cells) {
     const { base, service } = C15.state, { data } = C15, dense = data.breaks.indexOf(data.dense) + 1;
     const draw = cells.lattice ? C15.drawLattice : C15.drawCells;
@@ -214,7 +210,7 @@
     ctx.fillStyle = C15.hatch(ctx, C15.GAP);
     ctx.fill("evenodd");
     ctx.globalAlpha = 1;
-    ctx.lineWidth = view.zoom < 11 ? 1 : 1.5;
+    ctx.lineWidth = view.zoom < 10 ? 0.6 : view.zoom < 11 ? 1 : 1.5;
     ctx.strokeStyle = C15.GAP;
     ctx.stroke();
     if (!chosen || chosen.service !== service) return;

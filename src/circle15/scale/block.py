@@ -1,0 +1,128 @@
+"""One block of the raster, from reading to the numbers that it leaves 单块测算.
+
+A result holds only what the block touches, as plain arrays; results add up to the whole in the order of the blocks,
+whoever measured them and when.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from circle15.measure.gap_kernels import patches
+from circle15.measure.grid import DEPTHS, Block, Cover, Laid, holders, lay_levels, missing_m2, people_in
+from circle15.measure.grid_kernels import clean
+from circle15.read.raster import read_block
+from circle15.schema import PLACE_LEVELS
+from circle15.write.files import write_whole
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from circle15.scale.task import Task
+
+Result = dict[str, "NDArray[np.float64] | NDArray[np.int64]"]
+_DISTRICT, _CITY = PLACE_LEVELS.index("district"), PLACE_LEVELS.index("city")
+
+
+def measure_block(task: Task, number: int, values: NDArray[np.float64], nodata: float) -> Result:
+    """Measure one block.
+
+    Parameters
+    ----------
+    values, nodata
+        As `read.raster.read_block` gives them; `values` is changed.
+
+    Returns
+    -------
+    told (4,): cells with residents, without data, negative, infinite; disc, residents, ground_m2 (d,): institutions
+    whose circles reach the block; place (p,), people (p, services, DEPTHS + 1), missing_m2 (p,): places that touch it;
+    and for each service s gap<s> (k, 4), seat<s> (k,), sides<s>: patches as from `gap_kernels.patches`.
+    """
+    row, column, _, _ = task.windows[number]
+    block = Block(values, task.lattice, row, column)
+    told = clean(block.values, nodata=nodata)
+    populated, without, _, _ = told
+    found: Result = {"told": np.array(told, dtype=np.int64)}
+    levels = lay_levels(block, task.outlines)
+    place = np.unique(np.concatenate([np.empty(0, np.int64), *(_named(laid) for laid in levels.values())]))
+    found["place"] = place
+    found["missing_m2"] = missing_m2(block, task.outlines, levels=levels)[place]
+    if without == values.size:
+        return found
+    covers = [block.cover(centres, radius_m=task.radius_m, depths=DEPTHS if n < len(task.services) else 0)
+              for n, (_, centres) in enumerate(task.centres)]  # fmt: skip
+    found["disc"] = np.concatenate([which[c.disc] for (which, _), c in zip(task.centres, covers, strict=True)])
+    found["residents"] = np.concatenate([c.residents for c in covers])
+    found["ground_m2"] = np.concatenate([c.ground_m2 for c in covers])
+    if populated == 0:
+        return found
+    centres = [c for _, c in task.centres[:-1]]
+    people = people_in(block, task.outlines, covers[:-1], centres, radius_m=task.radius_m, levels=levels)
+    found["people"] = people[place]
+    return found | _gaps(task, block, covers[:-1], levels)
+
+
+def _named(laid: Laid) -> NDArray[np.int64]:
+    """Places that a block's cells lie in."""
+    whole = np.bincount(laid.label.ravel() + 2)[2:] if laid.label.max(initial=-1) >= 0 else np.empty(0)
+    return np.union1d(np.flatnonzero(whole), laid.owner).astype(np.int64)
+
+
+def _gaps(task: Task, block: Block, covers: list[Cover], levels: dict[int, Laid]) -> Result:
+    looked_at = (task.outlines.level == _DISTRICT).any()
+    laid = levels.get(_DISTRICT if looked_at else _CITY)
+    if laid is None:
+        return {}
+    holder = holders(block, task.outlines, laid)
+    found: Result = {}
+    for s, cover in enumerate(covers):
+        sums, seat, sides = patches(
+            block.values, block.cell_areas_m2, holder, base=cover.base, slot=cover.slot, shares=cover.shares
+        )
+        # what neither reaches an edge nor holds enough people cannot be a gap
+        keep = sums[:, 0] >= task.min_residents
+        for side in sides:
+            keep[side[side >= 0]] = True
+        number = np.append(np.where(keep, np.cumsum(keep) - 1, -1), -1)
+        kept = np.flatnonzero(keep)
+        found[f"gap{s}"], found[f"seat{s}"] = sums[kept], seat[kept]
+        found[f"holder{s}"] = holder.ravel()[seat[kept]].astype(np.int64)
+        found[f"sides{s}"] = np.concatenate([number[side] for side in sides]).astype(np.int64)
+    return found
+
+
+def work(task: Task, number: int, folder: str) -> int:
+    """Read, measure and keep one block; the number of the block, where its result stands whole on disk."""
+    path = result_path(Path(folder), number)
+    if not is_whole(path):
+        keep_result(path, measure_block(task, number, *read_block(task.raster, task.windows[number])))
+    return number
+
+
+def result_path(folder: Path, number: int) -> Path:
+    """Where a block's result stands."""
+    return folder / f"{number // 1000:03d}" / f"{number:06d}.npz"
+
+
+def keep_result(path: Path, result: Result) -> None:
+    """Write a result whole."""
+    write_whole(path, lambda temporary: np.savez(temporary, **{k: result[k] for k in sorted(result)}))  # type: ignore[arg-type]
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a result stands there; a file that a full disk or a dying machine left broken is none."""
+    try:
+        with zipfile.ZipFile(path) as held:
+            return "told.npy" in held.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def load_result(path: Path) -> Result:
+    """A result as it was kept."""
+    with np.load(path) as held:
+        return {k: held[k] for k in held.files}

@@ -1,0 +1,136 @@
+"""The same blocks on many processors or machines 多机测算: dask.distributed, nothing home-made.
+
+Each worker reads its blocks from shared storage by the raster's own path; everything else is scattered to it once.
+Results come back to the process that asked, which alone writes. The block of a worker that dies
+is done by another.
+"""
+
+from __future__ import annotations
+
+import platform
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from circle15 import __version__
+from circle15.errors import Circle15Error, InputError, Problem, UsageError
+from circle15.read.raster import read_block
+from circle15.scale.block import measure_block
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from circle15.scale.block import Result
+    from circle15.scale.task import Task
+
+_CONNECT_S = 10
+_TRIES = 5
+_AHEAD = 4
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where to work: a scheduler's address ("tcp://…"), or so many workers on this machine."""
+
+    scheduler: str = ""
+    workers: int = 0
+
+
+def run_on(cluster: Cluster, task: Task, numbers: Sequence[int]) -> Iterator[tuple[int, Result]]:
+    """Measure blocks on a cluster and hand over each result as it comes.
+
+    Raises
+    ------
+    UsageError
+        dask.distributed is not installed, nobody answers at the address, or the other side has another version.
+    InputError
+        What a worker says of the raster.
+    """
+    with _client(cluster) as client:
+        there = client.scatter(task, broadcast=True, hash=False)
+        waiting = iter(numbers)
+        held = max(sum(client.nthreads().values()), 1) * _AHEAD
+
+        def submit(number: int) -> Any:  # noqa: ANN401 - a future of an untyped library
+            return client.submit(measure_there, there, number, pure=False, retries=_TRIES)
+
+        running = _distributed().as_completed([submit(n) for n in islice(waiting, held)])
+        for future in running:
+            number, result, problems = _result_of(future)
+            future.release()
+            if problems:
+                raise InputError(problems)
+            following = next(waiting, None)
+            if following is not None:
+                running.add(submit(following))
+            yield number, result
+
+
+def _result_of(future: Any) -> tuple[int, Result, tuple[Problem, ...]]:  # noqa: ANN401 - an untyped library
+    killed: type[Exception] = _distributed().scheduler.KilledWorker
+    try:
+        found: tuple[int, Result, tuple[Problem, ...]] = future.result()
+    except (killed, OSError) as fault:
+        raise UsageError(Problem("scale.cluster_lost", params={"reason": str(fault)})) from fault
+    return found
+
+
+def measure_there(task: Task, number: int) -> tuple[int, Result, tuple[Problem, ...]]:
+    """One block, on a worker; faults travel as records, because they are worded where they are shown."""
+    try:
+        return number, measure_block(task, number, *read_block(task.raster, task.windows[number])), ()
+    except Circle15Error as error:
+        return number, {}, error.problems
+
+
+def _distributed() -> Any:  # noqa: ANN401 - an untyped library, and an extra
+    try:
+        return import_module("distributed")
+    except ImportError as fault:
+        raise UsageError(Problem("scale.no_distributed")) from fault
+
+
+@contextmanager
+def _client(cluster: Cluster) -> Iterator[Any]:
+    distributed = _distributed()
+    if not cluster.scheduler:
+        with (
+            distributed.LocalCluster(
+                n_workers=cluster.workers, threads_per_worker=1, dashboard_address=None, memory_limit=0,
+                silence_logs=50,
+            ) as local,
+            distributed.Client(local) as client,
+        ):  # fmt: skip
+            yield client
+        return
+    try:
+        client = distributed.Client(cluster.scheduler, timeout=_CONNECT_S)
+    except (OSError, TimeoutError, ValueError) as fault:
+        raise UsageError(Problem("scale.no_cluster", value=cluster.scheduler, params={"reason": str(fault)})) from fault
+    with client:
+        _check_versions(client, cluster.scheduler)
+        yield client
+
+
+def own_versions() -> dict[str, str]:
+    """What must be equal on both sides, or numbers would not be."""
+    names = ("distributed", "numpy", "numba", "shapely", "pyproj", "rasterio")
+    python = ".".join(platform.python_version_tuple()[:2])
+    return {"circle15": __version__, "python": python, **{name: version(name) for name in names}}
+
+
+def _check_versions(client: Any, address: str) -> None:  # noqa: ANN401 - an untyped library
+    try:
+        told = client.run(own_versions)
+    except Exception as fault:
+        raise UsageError(Problem("scale.cluster_version", value=address, params={"reason": str(fault)})) from fault
+    if not told:
+        raise UsageError(Problem("scale.cluster_empty", value=address))
+    mine = own_versions()
+    other = {f"{k} {theirs.get(k)} ≠ {mine[k]}" for theirs in told.values() for k in mine if theirs.get(k) != mine[k]}
+    if other:
+        reason = ", ".join(sorted(other))
+        raise UsageError(Problem("scale.cluster_version", value=address, params={"reason": reason}))

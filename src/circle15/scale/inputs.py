@@ -1,0 +1,108 @@
+"""From files to a task 读入: institutions and places as GeoParquet, residents as a raster of any size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import rasterio
+
+from circle15.errors import Problem, UsageError
+from circle15.read.faults import Faults
+from circle15.read.files import RASTER, checked_path
+from circle15.read.geoparquet import fingerprint, read_outlines, read_points
+from circle15.read.raster import BLOCK, plan_raster
+from circle15.scale.task import Task
+from circle15.schema import SERVICES, Datum, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+_PARQUET = (".parquet",)
+_RASTERS = (*RASTER, ".vrt")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A task, with what the results name besides: institution codes, their services, warnings."""
+
+    task: Task
+    ids: pa.ChunkedArray
+    services: NDArray[np.object_]
+    warnings: tuple[Problem, ...]
+
+
+def read_inputs(
+    institutions: Path,
+    places: Path,
+    population: Path,
+    *,
+    radius_m: float,
+    services: Sequence[str] = (),
+    min_residents: float = 100.0,
+    datum: Datum = "wgs84",
+    block: int = BLOCK,
+) -> Inputs:
+    """Read the inputs of a run.
+
+    Parameters
+    ----------
+    institutions, places
+        GeoParquet in degrees: `id`, `service`, points; `id`, `name`, `level`, outlines.
+    population
+        GeoTIFF or a VRT over many (band 1: residents of each cell).
+    services
+        Services whose cover is measured; those that the institutions hold where not given.
+    datum
+        Of the institutions' degrees.
+    block
+        Cells along a block's side.
+
+    Raises
+    ------
+    InputError, UsageError
+        What is wrong with a file; a service that no institution has.
+    """
+    points = read_points(checked_path(institutions, kinds=_PARQUET), datum=datum)
+    table, of_places = read_outlines(checked_path(places, kinds=_PARQUET))
+    file = checked_path(population, kinds=_RASTERS)
+    faults = Faults(file.name)
+    plan = plan_raster(file, faults, crs=None, within=None, margin_m=0.0, nodata=None, block=block)
+    with rasterio.open(file) as raster:
+        t = raster.transform
+        parts = sorted(raster.files)
+    held = set(points.services)
+    chosen = tuple(dict.fromkeys(services)) or tuple(s for s in SERVICES if s in held)
+    problems = [Problem("use.service_without_institutions", value=s) for s in chosen if s not in held]
+    if problems:
+        raise UsageError(problems)
+    code = np.full(len(points.lon), -1, dtype=np.int8)
+    for s, service in enumerate(chosen):
+        code[points.services == service] = s
+    task = Task(
+        raster=plan,
+        transform=(t.a, t.b, t.c, t.d, t.e, t.f),
+        places=table,
+        lon=points.lon,
+        lat=points.lat,
+        service=code,
+        services=chosen,
+        radius_m=radius_m,
+        min_residents=min_residents,
+        sources=(points.source, of_places, _of_raster(file, parts)),
+    )
+    return Inputs(task, points.ids, points.services, tuple(faults.warnings))
+
+
+def _of_raster(file: Path, parts: list[str]) -> Source:
+    """The raster told apart by its files: sizes, beginnings and ends (hashing gigabytes would double the reading)."""
+    import hashlib  # noqa: PLC0415 - small
+    from pathlib import Path as At  # noqa: PLC0415 - annotations only above
+
+    told = hashlib.sha256("".join(f"{At(p).name}:{fingerprint(At(p))}\n" for p in parts).encode()).hexdigest()
+    return Source("population", file.name, told, "wgs84", {"files": len(parts), "hash": "size, first and last 64 KiB"})

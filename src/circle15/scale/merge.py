@@ -1,0 +1,166 @@
+"""The results of all blocks added together, always in the order of the blocks 汇总: the same bytes every time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from circle15.errors import InputError, Problem
+from circle15.measure.grid import DEPTHS
+from circle15.scale.block import Result, load_result, result_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from circle15.scale.task import Task
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+    Sides = tuple[Ints, Ints, Ints, Ints]
+
+_TOP, _BOTTOM, _LEFT, _RIGHT = range(4)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What a raster holds.
+
+    Parameters
+    ----------
+    people
+        (places, services, DEPTHS + 1) residents under exactly 0, 1, 2 and at least DEPTHS circles.
+    missing_m2
+        (places,) ground of the raster without data.
+    residents, ground_m2
+        (n,) of each institution's circle.
+    gaps
+        One row a patch and service: service (position), residents, area_m2, cells, holder (place of its fullest cell),
+        row and column of that cell; most residents first within a service.
+    populated
+        Cells with residents.
+    """
+
+    people: Floats
+    missing_m2: Floats
+    residents: Floats
+    ground_m2: Floats
+    gaps: pd.DataFrame
+    populated: int
+
+
+def add_together(task: Task, folder: Path) -> Sums:
+    """Add up the blocks; InputError where the raster holds negative or infinite residents."""
+    people = np.zeros((len(task.places), len(task.services), DEPTHS + 1))
+    missing = np.zeros(len(task.places))
+    residents, ground = np.zeros(len(task.lon)), np.zeros(len(task.lon))
+    told = np.zeros(4, dtype=np.int64)
+    patches = [_Patches(task, s) for s in range(len(task.services))]
+    for number in range(len(task.windows)):
+        found = load_result(result_path(folder, number))
+        told += found["told"].astype(np.int64)
+        place = found["place"]
+        missing[place] += found["missing_m2"]
+        if "people" in found:
+            people[place] += found["people"]
+        if "disc" in found:
+            residents[found["disc"]] += found["residents"]
+            ground[found["disc"]] += found["ground_m2"]
+        for each in patches:
+            each.add(number, found)
+    _check(task, told)
+    gaps = pd.concat([each.table() for each in patches], ignore_index=True) if patches else pd.DataFrame()
+    ground = np.minimum(ground, np.pi * task.radius_m**2)
+    return Sums(people, missing, residents, ground, gaps, int(told[0]))
+
+
+def _check(task: Task, told: Ints) -> None:
+    _, _, negative, infinite = (int(v) for v in told)
+    file = task.raster.path.name
+    problems = []
+    for count, message in ((negative, "scale.negative"), (infinite, "scale.infinite")):
+        if count:
+            problems.append(Problem(message, file=file, params={"count": count}))
+    if not problems and told[0] == 0:
+        problems.append(Problem("population_none", file=file))
+    if problems:
+        raise InputError(problems)
+
+
+class _Patches:
+    """Patches of one service, joined across the edges of blocks."""
+
+    def __init__(self, task: Task, service: int) -> None:
+        self._task, self._service = task, service
+        self._sums: list[Floats] = []
+        self._where: list[Ints] = []
+        self._pairs: list[Ints] = []
+        self._above: dict[int, Sides] = {}
+        self._row: dict[int, Sides] = {}
+        self._count = 0
+
+    def add(self, number: int, found: Result) -> None:
+        row, column = divmod(number, self._task.across)
+        if column == 0:
+            self._above, self._row = self._row, {}
+        if f"gap{self._service}" not in found:
+            return
+        r, c, rows, columns = self._task.windows[number]
+        seat = found[f"seat{self._service}"].astype(np.int64)
+        self._sums.append(found[f"gap{self._service}"].astype(np.float64))
+        self._where.append(
+            np.column_stack([seat // columns + r, seat % columns + c, found[f"holder{self._service}"]]).astype(np.int64)
+        )
+        every = found[f"sides{self._service}"].astype(np.int64)
+        every = np.where(every >= 0, every + self._count, -1)
+        sides = tuple(np.split(every, [columns, 2 * columns, 2 * columns + rows]))
+        self._join(row, column, sides)  # type: ignore[arg-type]
+        self._row[column] = sides  # type: ignore[assignment]
+        self._count += len(seat)
+
+    def _join(self, row: int, column: int, sides: Sides) -> None:
+        """Tie patches to those of the blocks to the left and above, corners included."""
+        del row
+        left, above = self._row.get(column - 1), self._above.get(column)
+        if left is not None:
+            self._touch(left[_RIGHT], sides[_LEFT])
+        if above is not None:
+            self._touch(above[_BOTTOM], sides[_TOP])
+        for beside, theirs, mine in ((column - 1, -1, 0), (column + 1, 0, -1)):
+            corner = self._above.get(beside)
+            if corner is not None:
+                self._touch(corner[_BOTTOM][[theirs]], sides[_TOP][[mine]])
+
+    def _touch(self, a: Ints, b: Ints) -> None:
+        n = len(a)
+        for step in (-1, 0, 1):
+            i = np.arange(max(0, -step), min(n, n - step))
+            both = np.column_stack([a[i], b[i + step]])
+            self._pairs.append(np.unique(both[(both >= 0).all(axis=1)], axis=0))
+
+    def table(self) -> pd.DataFrame:
+        sums = np.concatenate([np.empty((0, 4)), *self._sums])
+        where = np.concatenate([np.empty((0, 3), np.int64), *self._where])
+        a, b = np.concatenate([np.empty((0, 2), np.int64), *self._pairs]).T
+        n = len(sums)
+        _, label = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)
+        count = int(label.max(initial=-1)) + 1
+        residents, area, cells = (np.bincount(label, sums[:, k], minlength=count) for k in range(3))
+        fullest = np.lexsort((np.arange(n), -sums[:, 3], label))
+        _, first = np.unique(label[fullest], return_index=True)
+        seat = where[fullest[first]] if count else where
+        table = pd.DataFrame(
+            {
+                "service": self._service, "residents": residents, "area_m2": area, "cells": cells.astype(np.int64),
+                "holder": seat[:, 2], "row": seat[:, 0], "column": seat[:, 1],
+            }
+        )  # fmt: skip
+        table = table[table["residents"] >= self._task.min_residents]
+        order = np.lexsort((table["row"], table["column"], -np.round(table["residents"], 6)))
+        return table.iloc[order].reset_index(drop=True)

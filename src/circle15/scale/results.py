@@ -1,0 +1,174 @@
+"""Tables of a run 成果: places, institutions, gaps as GeoParquet, the page, and the record that replays it."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from circle15 import __version__
+from circle15.draw.nation import draw_nation
+from circle15.judge.limits import classify
+from circle15.measure.circles import count_others
+from circle15.project.metric import areas_m2
+from circle15.write.files import write_text
+from circle15.write.geoparquet import write_outlines, write_points
+from circle15.write.run_record import write_run_record
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from circle15.policy.plan import Plan
+    from circle15.scale.inputs import Inputs
+    from circle15.scale.merge import Sums
+    from circle15.words import Lang
+
+_M2_PER_KM2 = 1e6
+_PACKAGES = ("numpy", "numba", "geopandas", "shapely", "pyproj", "rasterio", "pyarrow", "scipy")
+
+
+def places_table(inputs: Inputs, sums: Sums) -> gpd.GeoDataFrame:
+    """One row a place: ground, residents, density, and for each service institutions, residents by depth of cover.
+
+    Columns `<service>_institutions`, `_covered`, `_share` (NaN without residents), `_depth_0` … `_depth_3` (people
+    under exactly 0, 1, 2 and at least 3 circles). `land_km2` leaves out ground
+    without data and beyond the raster.
+    """
+    task = inputs.task
+    table = task.places[["id", "name", "level", "parent"]].copy()
+    area_m2 = areas_m2(task.outlines.geometry)
+    residents = sums.people[:, 0].sum(axis=1) if task.services else np.zeros(len(table))
+    land_m2 = np.maximum(area_m2 - sums.missing_m2 - _beyond_m2(inputs), 0.0)
+    # rounding of cells against outlines must leave no sliver of ground
+    land_m2[land_m2 < 1e-6 * area_m2] = 0.0
+    table["residents"] = residents
+    table["area_km2"], table["land_km2"] = area_m2 / _M2_PER_KM2, land_m2 / _M2_PER_KM2
+    table["density_per_km2"] = _per(residents, land_m2 / _M2_PER_KM2)
+    standing = _standing(inputs)
+    for s, service in enumerate(task.services):
+        people = sums.people[:, s]
+        table[f"{service}_institutions"] = standing[:, s]
+        table[f"{service}_covered"] = people[:, 1:].sum(axis=1)
+        table[f"{service}_share"] = _per(people[:, 1:].sum(axis=1), residents)
+        for depth in range(people.shape[1]):
+            table[f"{service}_depth_{depth}"] = people[:, depth]
+    return gpd.GeoDataFrame(table, geometry=task.outlines.geometry, crs=task.places.crs)
+
+
+def _per(amount: Any, base: Any) -> Any:  # noqa: ANN401 - columns of numbers
+    return np.divide(amount, base, out=np.full(len(base), np.nan), where=base > 0)
+
+
+def _beyond_m2(inputs: Inputs) -> Any:  # noqa: ANN401 - a column of numbers
+    """Ground (places,) that lies beyond the raster."""
+    task = inputs.task
+    window = task.raster.window
+    left, top, right, low = task.outlines.bounds.T
+    out = np.zeros(len(task.places))
+    beyond = np.flatnonzero((left < 0) | (top < 0) | (right > window.width) | (low > window.height))
+    if len(beyond):
+        columns, rows = np.linspace(0, window.width, 257), np.linspace(0, window.height, 257)
+        column = np.concatenate([columns, np.full(257, window.width), columns[::-1], np.zeros(257)])
+        row = np.concatenate([np.zeros(257), rows, np.full(257, window.height), rows[::-1]])
+        edge = shapely.Polygon(np.column_stack(task.lattice.degrees(column, row)))
+        out[beyond] = areas_m2(shapely.difference(task.outlines.geometry[beyond], edge))
+    return out
+
+
+def _standing(inputs: Inputs) -> Any:  # noqa: ANN401 - counts (places, services)
+    """Institutions that stand in each place; on a border in the first place of each level by id."""
+    task = inputs.task
+    out = np.zeros((len(task.places), len(task.services)), dtype=np.int64)
+    tree = shapely.STRtree(task.outlines.geometry)
+    order = np.argsort(task.places["id"].to_numpy().astype(str), kind="stable")
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    for first in range(0, len(task.lon), 100_000):
+        part = slice(first, first + 100_000)
+        points = shapely.points(task.lon[part], task.lat[part])
+        point, place = tree.query(points, predicate="intersects")
+        level = task.outlines.level[place]
+        chosen = pd.DataFrame({"point": point, "level": level, "rank": rank[place], "place": place})
+        chosen = chosen.sort_values(["point", "level", "rank"]).drop_duplicates(["point", "level"])
+        service = task.service[part][chosen["point"].to_numpy()]
+        held = service >= 0
+        np.add.at(out, (chosen["place"].to_numpy()[held], service[held].astype(np.int64)), 1)
+    return out
+
+
+def institutions_columns(inputs: Inputs, sums: Sums, plan: Plan) -> dict[str, Any]:
+    """One row an institution: others of its service, residents and ground of its circle, density and its class."""
+    task = inputs.task
+    circle_km2 = np.pi * task.radius_m**2 / _M2_PER_KM2
+    land_km2 = np.minimum(sums.ground_m2 / _M2_PER_KM2, circle_km2)
+    density = _per(sums.residents, land_km2)
+    nowhere = np.zeros(len(density), dtype=bool)
+    settings = np.full(len(density), "", dtype=object)
+    classes = classify(plan.density_classes, density, settings, nowhere=nowhere)
+    return {
+        "id": inputs.ids,
+        "service": inputs.services,
+        "others_within": count_others(task.lon, task.lat, inputs.services, radius_m=task.radius_m),
+        "residents_within": sums.residents,
+        "circle_land_km2": land_km2,
+        "density_circle_per_km2": density,
+        "density_class": classes,
+    }
+
+
+def gaps_table(inputs: Inputs, sums: Sums) -> pd.DataFrame:
+    """Patches of uncovered residents, most residents first: where the fullest cell lies, and in which place."""
+    task = inputs.task
+    found = sums.gaps
+    lon, lat = task.lattice.degrees(found["column"].to_numpy() + 0.5, found["row"].to_numpy() + 0.5)
+    holder = found["holder"].to_numpy()
+    area_km2 = found["area_m2"].to_numpy() / _M2_PER_KM2
+    rank = found.groupby("service").cumcount() + 1
+    service = np.array(task.services, dtype=object)[found["service"].to_numpy()]
+    return pd.DataFrame(
+        {
+            "gap_id": [f"{s}-{n}" for s, n in zip(service, rank, strict=True)], "service": service, "rank": rank,
+            "residents": found["residents"], "area_km2": area_km2,
+            "density_per_km2": _per(found["residents"].to_numpy(), area_km2), "cells": found["cells"],
+            "place_id": task.places["id"].to_numpy()[holder], "place_name": task.places["name"].to_numpy()[holder],
+            "lon": lon, "lat": lat,
+        }
+    )  # fmt: skip
+
+
+def write_results(inputs: Inputs, sums: Sums, out: Path, *, plan: Plan, lang: Lang) -> list[Path]:
+    """Write everything, each file whole; same input, same bytes."""
+    task = inputs.task
+    places, gaps = places_table(inputs, sums), gaps_table(inputs, sums)
+    columns = institutions_columns(inputs, sums, plan)
+    degrees = {c: gaps.pop(c).to_numpy() for c in ("lon", "lat")}
+    return [
+        write_outlines(out / "places.parquet", places),
+        write_points(out / "institutions.parquet", columns, task.lon, task.lat),
+        write_points(out / "gaps.parquet", {str(c): gaps[c].to_numpy() for c in gaps}, degrees["lon"], degrees["lat"]),
+        write_text(out / "nation.html", draw_nation(places, gaps, task.services, radius_m=task.radius_m, lang=lang)),
+        write_run_record(out / "nation_run.json", _record(inputs, plan)),
+    ]
+
+
+def _record(inputs: Inputs, plan: Plan) -> dict[str, object]:
+    task = inputs.task
+    return {
+        "circle15": __version__,
+        "inputs": [
+            {"role": s.role, "file": s.file, "sha256": s.sha256, "datum": s.datum, "options": dict(s.options)}
+            for s in task.sources
+        ],
+        "plan": plan.summary(),
+        "options": {
+            "services": list(task.services), "radius_m": task.radius_m, "min_residents": task.min_residents,
+            "block": task.raster.block,
+        },
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in _PACKAGES},
+    }  # fmt: skip

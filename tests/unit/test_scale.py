@@ -1,0 +1,287 @@
+"""A run over blocks: same numbers as the city's tables, same bytes however it was stopped, cut or spread."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import rasterio
+import shapely
+
+from circle15.cli.app import main
+from circle15.errors import InputError, UsageError
+from circle15.measure.circles import count_others, measure_circles, neighbours_within
+from circle15.measure.coverage import measure_coverage
+from circle15.measure.gaps import find_gaps
+from circle15.measure.totals import measure_totals
+from circle15.policy.plan import load_plan
+from circle15.read.geoparquet import read_outlines, read_points
+from circle15.read.population import read_population
+from circle15.scale import cluster as on_cluster
+from circle15.scale.block import is_whole, load_result, result_path
+from circle15.scale.cluster import Cluster
+from circle15.scale.inputs import read_inputs
+from circle15.scale.merge import add_together
+from circle15.scale.results import gaps_table, institutions_columns, places_table
+from circle15.scale.run import run_blocks
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.make_nation import make  # noqa: E402 - the folder beside src is no installed package
+
+FILES = ("places.parquet", "institutions.parquet", "gaps.parquet", "nation.html", "nation_run.json")
+
+
+@pytest.fixture(scope="session")
+def nation(tmp_path_factory):
+    """A simulated nation of fifty thousand cells in four tiles."""
+    return make(tmp_path_factory.mktemp("nation"), size="tiny")
+
+
+def inputs_of(nation, **options):
+    paths = (nation / "institutions.parquet", nation / "places.parquet", nation / "population.vrt")
+    return read_inputs(*paths, radius_m=800.0, **options)
+
+
+def command(nation, out, *more):
+    files = ("institutions.parquet", "places.parquet", "population.vrt")
+    named = zip(("--institutions", "--places", "--population"), files, strict=True)
+    given = [word for option, name in named for word in (option, str(nation / name))]
+    return ["nation", *given, "--register-datum", "wgs84", "--plan", "zhongwei", "--out", str(out), *more]
+
+
+def run(nation, out, *more):
+    with pytest.raises(SystemExit) as end:
+        main(command(nation, out, *more))
+    return end.value.code
+
+
+def same_bytes(a, b):
+    for name in FILES:
+        assert (a / name).read_bytes() == (b / name).read_bytes(), name
+    assert sorted(p.name for p in a.iterdir()) == sorted(p.name for p in b.iterdir()) == sorted(FILES)
+
+
+@pytest.fixture(scope="session")
+def whole(nation, tmp_path_factory):
+    """What a run that was never stopped writes, blocks of 64."""
+    out = tmp_path_factory.mktemp("whole")
+    assert run(nation, out, "--block", "64") == 0
+    return out
+
+
+@pytest.mark.parametrize("block", [100, 2048])
+def test_the_tables_of_a_city_say_the_same(nation, tmp_path, block):
+    inputs = inputs_of(nation, block=block, services=("pharmacy",))
+    sums = add_together(inputs.task, run_blocks(inputs.task, tmp_path))
+    register = gpd.read_parquet(nation / "institutions.parquet")
+    register["position_accuracy_m"] = 10.0
+    register["tags"], register["beds"] = "", np.nan
+    people = _population(nation)
+    places = inputs.task.places
+    options = {"radius_m": 800.0, "services": inputs.task.services}
+    covered = measure_coverage(people, register, places, **options).set_index(["place_id", "service"])
+    totals = measure_totals(places, people, register, services=("pharmacy",))
+    circles = measure_circles(register, register, people, radius_m=800.0)
+    table = places_table(inputs, sums).set_index("id")
+    for (place, service), row in covered.iterrows():
+        assert table.loc[place, f"{service}_share"] == pytest.approx(row["share"], rel=1e-9)
+        assert table.loc[place, f"{service}_institutions"] == row["institutions"]
+        for depth in range(4):
+            assert table.loc[place, f"{service}_depth_{depth}"] == pytest.approx(
+                row[f"depth_{depth}"], rel=1e-6, abs=1e-6
+            )
+    assert table["residents"].to_numpy() == pytest.approx(totals["residents_grid"].to_numpy(), rel=1e-9)
+    assert table["land_km2"].to_numpy() == pytest.approx(totals["land_km2"].to_numpy(), rel=1e-3)
+    columns = institutions_columns(inputs, sums, load_plan("zhongwei"))
+    assert columns["residents_within"] == pytest.approx(circles["residents_within"].to_numpy(), rel=1e-9, abs=1e-9)
+    assert columns["circle_land_km2"] == pytest.approx(circles["circle_land_km2"].to_numpy(), rel=1e-4, abs=1e-6)
+    assert (columns["others_within"] == circles["others_within"].to_numpy()).all()
+    gaps = gaps_table(inputs, sums)
+    for service in ("pharmacy",):
+        patches = find_gaps(people, register, places, radius_m=800.0, service=service)
+        mine = gaps[gaps["service"] == service]
+        assert mine["residents"].to_numpy() == pytest.approx(patches["residents"].to_numpy(), rel=1e-6)
+        assert mine["cells"].tolist() == patches["cells"].tolist()
+
+
+def _population(nation):
+    """The raster as a table, read as one file: the reader of cities takes no VRT."""
+    with rasterio.open(nation / "population.vrt") as raster:
+        values, profile = raster.read(1), raster.profile
+    one = nation / "one.tif"
+    if not one.exists():
+        with rasterio.open(one, "w", **(profile | {"driver": "GTiff"})) as raster:
+            raster.write(values, 1)
+    return read_population(one).table
+
+
+def test_interrupted_and_resumed(nation, whole, tmp_path):
+    inputs = inputs_of(nation, block=64)
+
+    def stop(_step, done, _total):
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_blocks(inputs.task, tmp_path, progress=stop)
+    assert [p.name for p in tmp_path.iterdir()] == [".unfinished"]
+    first = next((tmp_path / ".unfinished").rglob("*.npz"))
+    before = first.stat().st_mtime_ns
+    last = max((tmp_path / ".unfinished").rglob("*.npz"))
+    last.write_bytes(last.read_bytes()[:100])  # a dying machine leaves half a file
+    assert not is_whole(last)
+    steps = []
+    run_blocks(inputs.task, tmp_path, progress=lambda step, done, total: steps.append((step, done, total)))
+    assert steps[0] == ("blocks", 4, 16)
+    assert steps[-1] == ("blocks", 16, 16)
+    assert first.stat().st_mtime_ns == before
+    assert run(nation, tmp_path, "--block", "64") == 0
+    same_bytes(tmp_path, whole)
+
+
+def test_killed_and_resumed(nation, whole, tmp_path):
+    where = dict(os.environ, PYTHONPATH=str(ROOT / "src"))
+    started = subprocess.Popen(
+        [sys.executable, "-m", "circle15", *command(nation, tmp_path, "--block", "64")],
+        env=where, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    for line in started.stderr:
+        if line.startswith("[3/16]"):
+            started.send_signal(signal.SIGKILL)
+            break
+    started.wait()
+    started.stderr.close()
+    assert not any((tmp_path / name).exists() for name in FILES)
+    assert run(nation, tmp_path, "--block", "64") == 0
+    same_bytes(tmp_path, whole)
+
+
+def test_a_lost_worker_is_survived_and_bytes_are_equal(nation, whole, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0, silence_logs=50
+    ) as local:
+        inputs = inputs_of(nation, block=64)
+        victims = [w.pid for w in local.workers.values()][:1]
+
+        def strike(_step, done, _total):
+            if done >= 3 and victims:
+                os.kill(victims.pop(), signal.SIGKILL)
+
+        run_blocks(inputs.task, tmp_path, cluster=Cluster(local.scheduler_address), progress=strike)
+        assert not victims
+    assert run(nation, tmp_path, "--block", "64") == 0
+    same_bytes(tmp_path, whole)
+
+
+def test_no_cluster_is_said_in_words(nation, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(on_cluster, "_CONNECT_S", 0.5)
+    assert run(nation, tmp_path, "--scheduler", "tcp://127.0.0.1:9", "--lang", "en") == 2
+    told = capsys.readouterr().err
+    assert "No scheduler answers" in told
+    assert "Traceback" not in told
+
+
+def test_another_version_is_said_in_words():
+    class Other:
+        def run(self, _function):
+            return {"tcp://w": on_cluster.own_versions() | {"numpy": "1.0"}}
+
+    with pytest.raises(UsageError, match="cluster_version"):
+        on_cluster._check_versions(Other(), "tcp://x")
+
+
+def test_workers_and_scheduler_do_not_go_together(nation, tmp_path, capsys):
+    assert run(nation, tmp_path, "--scheduler", "tcp://127.0.0.1:9", "--workers", "2", "--lang", "en") == 2
+    assert "do not go together" in capsys.readouterr().err
+
+
+def test_negative_residents_are_told_once_all_blocks_are_read(nation, tmp_path):
+    values = np.zeros((200, 200), dtype="float32")
+    values[3, 4], values[150, 160] = -1.0, -2.0
+    file = tmp_path / "bad.tif"
+    with rasterio.open(
+        file, "w", driver="GTiff", width=200, height=200, count=1, dtype="float32", crs="EPSG:4326",
+        transform=rasterio.Affine(1 / 1200, 0, 76.1, 0, -1 / 1200, 51.9),
+    ) as raster:  # fmt: skip
+        raster.write(values, 1)
+    inputs = read_inputs(nation / "institutions.parquet", nation / "places.parquet", file, radius_m=800.0, block=100)
+    with pytest.raises(InputError, match=r"negative.*2"):
+        add_together(inputs.task, run_blocks(inputs.task, tmp_path))
+
+
+def test_what_geoparquet_may_not_hold(tmp_path):
+    table = gpd.GeoDataFrame(
+        {"id": ["A", "A"], "service": ["pharmacy", "shop"]},
+        geometry=shapely.points([[104, 36], [999, 36]]),
+        crs="EPSG:4326",
+    )
+    table.to_parquet(tmp_path / "points.parquet")
+    with pytest.raises(InputError) as fault:
+        read_points(tmp_path / "points.parquet")
+    assert {p.id for p in fault.value.problems} == {"scale.service", "scale.coordinate", "scale.id_twice"}
+    table.to_crs("EPSG:3857").iloc[:1].to_parquet(tmp_path / "plane.parquet")
+    with pytest.raises(InputError, match=r"scale\.system"):
+        read_points(tmp_path / "plane.parquet")
+    with pytest.raises(InputError, match=r"scale.columns"):
+        read_outlines(tmp_path / "points.parquet")
+    (tmp_path / "no.parquet").write_bytes(b"PAR1 nothing")
+    with pytest.raises(InputError, match="file_unreadable"):
+        read_points(tmp_path / "no.parquet")
+
+
+def test_points_are_read_as_geopandas_reads_them(nation):
+    points = read_points(nation / "institutions.parquet")
+    table = gpd.read_parquet(nation / "institutions.parquet")
+    assert points.lon.tolist() == table.geometry.x.tolist()
+    assert points.lat.tolist() == table.geometry.y.tolist()
+    assert points.services.tolist() == table["service"].tolist()
+
+
+def test_results_are_geoparquet(whole):
+    table = gpd.read_parquet(whole / "institutions.parquet")
+    assert len(table) == 150
+    assert table.crs.to_epsg() == 4326
+    assert set(table["density_class"]) <= {"", *(c.id for c in load_plan("zhongwei").density_classes), "unknown"}
+    assert (gpd.read_parquet(whole / "places.parquet").geometry.is_valid).all()
+    assert pq.read_table(whole / "gaps.parquet").num_rows > 0
+
+
+def test_counts_of_others_are_those_of_the_list():
+    rng = np.random.default_rng(3)
+    n = 600
+    lon, lat = 105 + rng.normal(size=n) * 0.02, 36 + rng.normal(size=n) * 0.02
+    lon[:2] = 179.9999, -179.9999  # 18 m apart
+    lat[:2] = 10.0
+    lat[5] = np.nan
+    table = gpd.GeoDataFrame(
+        {"id": [str(i) for i in range(n)], "name": "", "service": rng.choice(["a", "b"], n), "position_accuracy_m": 1.0},
+        geometry=shapely.points(lon, lat), crs="EPSG:4326",
+    )  # fmt: skip
+    table.loc[:1, "service"] = "date line"
+    pairs = neighbours_within(table, table, radius_m=800.0)
+    expected = pd.Series(1, index=pairs["site_id"]).groupby(level=0).sum().reindex(table["id"], fill_value=0)
+    assert count_others(lon, lat, table["service"].to_numpy(), radius_m=800.0).tolist() == expected.tolist()
+
+
+def test_the_page_sorts_and_loads_nothing(whole):
+    page = (whole / "nation.html").read_text(encoding="utf-8")
+    assert "模拟县" in page
+    assert "sortable" in page
+    assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
+
+
+def test_a_result_holds_only_what_its_block_touches(nation, tmp_path):
+    inputs = inputs_of(nation, block=32)
+    folder = run_blocks(inputs.task, tmp_path)
+    reached = [len(load_result(result_path(folder, n)).get("disc", ())) for n in range(64)]
+    assert max(reached) < len(inputs.task.lon)

@@ -1,0 +1,102 @@
+"""The command `walk` and streets in the city file, on the hand-drawn city with streets of its own."""
+
+import json
+
+import geopandas as gpd
+import numpy as np
+import openpyxl
+import pytest
+from streets_osm import write_osm
+
+from circle15.cli import main
+from circle15.errors import InputError
+from circle15.policy.plan import load_plan
+from circle15.read.city import load_city, read_city
+from circle15.walk import walk_city
+from circle15.write.walk import walk_lines
+
+# a grid of lanes 200 m apart over the western district and its neighbour; nothing east of 105.085
+LON, LAT = np.arange(105.002, 105.086, 0.002), np.arange(37.502, 37.530, 0.002)
+
+
+def lanes(path):
+    places = {1000 * i + j + 1: (round(x, 6), round(y, 6)) for i, x in enumerate(LON) for j, y in enumerate(LAT)}
+    tags = {"highway": "residential"}
+    ways = [([1000 * i + j + 1 for i in range(len(LON))], tags) for j in range(len(LAT))]
+    ways += [([1000 * i + j + 1 for j in range(len(LAT))], tags) for i in range(len(LON))]
+    return write_osm(path, ways=ways, places=places)
+
+
+@pytest.fixture
+def town(toy_city):
+    lanes(toy_city.parent / "streets.osm.pbf")
+    toy_city.write_text(
+        toy_city.read_text(encoding="utf-8") + '\n[streets]\nfile = "streets.osm.pbf"\n', encoding="utf-8"
+    )
+    return toy_city
+
+
+def run(*arguments):
+    with pytest.raises(SystemExit) as end:
+        main([str(a) for a in arguments])
+    return end.value.code
+
+
+def test_walk_writes_everything_beside_the_straight_figures(town, tmp_path, capsys):
+    assert run("walk", town, "--service", "pharmacy", "--out", tmp_path / "out", "--lang", "en") == 0
+    said = capsys.readouterr().out
+    assert "share of residents within 800 m straight, 800 m on foot" in said
+    book = openpyxl.load_workbook(tmp_path / "out" / "手绘市_walk.xlsx")
+    assert len(book.sheetnames) == 5
+    record = json.loads((tmp_path / "out" / "手绘市_walk_run.json").read_text(encoding="utf-8"))
+    assert {i["role"] for i in record["inputs"]} >= {"streets"}
+    assert record["options"]["pace"] == {"max_snap_m": 250.0, "metres_per_s": 1.2, "slope": "flat"}
+    for name in ("institutions", "gaps", "reached"):
+        assert len(gpd.read_file(tmp_path / "out" / f"手绘市_walk_{name}.gpkg"))
+
+
+def test_walking_never_covers_more_than_whole_cells_within_the_circle(town):
+    files = load_city(town)
+    city, _ = read_city(files)
+    plan = load_plan(files.plan)
+    result = walk_city(plan, city, services=["pharmacy"], gap_min_residents=1.0)
+    table = result.coverage.set_index("name")
+    assert (result.coverage["detour"].dropna() >= 1.0).all()
+    assert table.loc["沙坡头区", "share_walking"] < table.loc["沙坡头区", "share"]
+    assert table.loc["海原县", "off_streets"] == table.loc["海原县", "residents"]  # no street within 250 m
+    assert np.isinf(table.loc["海原县", "response_minutes"])
+    # three pharmacies and the clinic stand within 300 m of each other, also on foot
+    sites = result.sites.set_index("id")
+    assert sites.loc[["P64050200001", "P64050200002"], "others_walking"].tolist() == [2, 2]
+    assert sites.loc["P64052100001", "verdict_on_foot"] in {"within_both", "no_limit"}
+    assert len(result.gaps)
+    assert result.gaps["nearest_walking_m"].min() > 800
+    for lang in ("zh", "en"):
+        assert len(walk_lines(result, service="pharmacy", lang=lang)) == 7
+
+
+def test_without_streets_the_command_says_what_to_do(toy_city, capsys):
+    assert run("walk", toy_city) == 2
+    assert "--streets" in capsys.readouterr().err
+
+
+def test_a_site_is_judged_with_the_streets_of_the_option(toy_city, tmp_path, capsys):
+    path = lanes(tmp_path / "other.osm.pbf")
+    told = ["site", toy_city, "--lon", "105.021", "--lat", "37.516", "--datum", "wgs84", "--lang", "en"]
+    assert run(*told) == 0
+    assert "on foot" not in capsys.readouterr().out
+    assert run(*told, "--streets", path) == 0
+    assert "Decided by the straight distance; on foot it is 4" in capsys.readouterr().out
+
+
+def test_streets_of_another_city_are_refused_with_all_other_faults(toy_city):
+    text = toy_city.read_text(encoding="utf-8").replace("register.csv", "nowhere.csv")
+    write_osm(toy_city.parent / "far.osm.pbf", places={n: (10.0 + n / 1000, 50.0) for n in range(1, 10)})
+    toy_city.write_text(text + '\n[streets]\nfile = "far.osm.pbf"\nspeed = 3\n', encoding="utf-8")
+    with pytest.raises(InputError) as fault:
+        load_city(toy_city)
+    assert [p.id for p in fault.value.problems] == ["config_unknown"]
+    toy_city.write_text(text + '\n[streets]\nfile = "far.osm.pbf"\n', encoding="utf-8")
+    with pytest.raises(InputError) as fault:
+        read_city(load_city(toy_city))
+    assert {p.id for p in fault.value.problems} == {"file_missing", "streets.elsewhere"}
