@@ -449,6 +449,7 @@ class Assessment:
     coverage   one row a place and service: residents, covered, share, depth_0 … depth_3 (people)
     totals     one row a place: residents, land_km2, institutions by service, institutions per 10,000 residents
     gaps       patches of uncovered residents, ranked, outline as geometry
+    proposals  classes proposed for places that the plan sorts without a threshold (judge/proposals.py)
     """
 
     city: City
@@ -462,3 +463,4 @@ class Assessment:
     totals: pd.DataFrame
     gaps: gpd.GeoDataFrame
     provenance: Mapping[str, object]
+    proposals: pd.DataFrame | None = None

@@ -17,6 +17,7 @@ import pandas as pd
 from circle15 import __version__
 from circle15.errors import Problem, UsageError
 from circle15.judge.city import judge_city
+from circle15.judge.proposals import propose_classes
 from circle15.measure.circles import neighbours_within
 from circle15.measure.coverage import measure_coverage
 from circle15.measure.gaps import GapGround, find_gaps, lay_out_gaps
@@ -105,6 +106,7 @@ def assess(
         totals=totals,
         gaps=gaps,
         provenance=provenance(plan, city, options=options | ({"as_of": as_of.isoformat()} if as_of else {})),
+        proposals=propose_classes(plan, totals),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyogrio
 import shapely
 
 from circle15.draw.page import build_shell, read_asset
@@ -31,7 +32,7 @@ BOOT = """
   window.mounted = null;
   window.mount = (lang, more) => {
     if (window.mounted) window.mounted.unmount();
-    window.mounted = C15.mountTester(document.getElementById("panel"), { map, lang, gaps: [], ...more });
+    window.mounted = C15.mountTester(document.getElementById("panel"), { map, lang, data: { district: { id: "" }, gaps: [], ...more } });
   };
   map.invalidateSize({ animate: false });
   window.mount("LANG", {});
@@ -126,7 +127,7 @@ JUDGE = """(sites) => {
     row: Object.fromEntries(Object.entries(v.row).map(([k, x]) => [k, none(x)])),
     findings: v.findings.map((f) => ({
       said: [f.rule_id, f.bound, f.outcome, f.ground, f.ground_name, f.effect, f.unit, f.notes, f.lifted_by],
-      observed: f.observed, limit: f.limit, neighbours: near(f.neighbours), borderline: near(f.borderline), apart: near(f.apart),
+      workbench: f.ground === "checklist" && (f.kind === "target" || f.rule.max_indicator !== undefined), observed: f.observed, limit: f.limit, neighbours: near(f.neighbours), borderline: near(f.borderline), apart: near(f.apart),
     })) })) };
 }"""
 
@@ -147,8 +148,8 @@ def apart(mine, theirs, tolerance):
     return not (np.isnan(mine) and np.isnan(theirs)) and not abs(mine - theirs) <= tolerance * max(1.0, abs(theirs))
 
 
-def differences(verdict, told):
-    """What a page says otherwise than the library of one site."""
+def differences(verdict, told, share):
+    """What a page says otherwise than the library of one site; measures to a share of them."""
     said = [
         [
             f.rule_id,
@@ -163,16 +164,26 @@ def differences(verdict, told):
         ]
         for f in verdict.findings
     ]
+    left = {f["said"][0] for f in told["findings"] if f["workbench"]}
+    if left & set(verdict.decided_by):
+        return []  # the page says of these rules that it does not decide them
+    told = {**told, "findings": [f for f in told["findings"] if not f["workbench"]]}
+    said = [s for s in said if s[0] not in left]
+    verdict = replace(verdict, findings=tuple(f for f in verdict.findings if f.rule_id not in left))
     pairs = [
         ("conclusion", told["conclusion"], verdict.conclusion.value),
-        ("decided_by", told["decided_by"], list(verdict.decided_by)),
+        (
+            "decided_by",
+            [r for r in told["decided_by"] if r not in left],
+            [r for r in verdict.decided_by if r not in left],
+        ),
         ("collisions", told["collisions"], [[c.kind, list(c.rules)] for c in verdict.collisions]),
         ("findings", [f["said"] for f in told["findings"]], said),
         *((name, told["row"][name], verdict.measures[name]) for name in NAMED),
     ]
     found = [p for p in pairs if p[1] != p[2]]
     found += [
-        (n, told["row"][n], verdict.measures[n]) for n in COUNTED if apart(told["row"][n], verdict.measures[n], 1e-6)
+        (n, told["row"][n], verdict.measures[n]) for n in COUNTED if apart(told["row"][n], verdict.measures[n], share)
     ]
     return found + [
         d for f, g in zip(told["findings"], verdict.findings, strict=False) for d in finding_differences(f, g)
@@ -198,7 +209,7 @@ def finding_differences(mine, theirs):
     return found
 
 
-def judge_both(page, ready, sites, *, at_once=500):
+def judge_both(page, ready, sites, *, at_once=500, share=1e-6):
     """Differences by site, conclusions counted, and milliseconds a site in the page."""
     wrong, counted, ms = [], {}, 0.0
     for first in range(0, len(sites), at_once):
@@ -212,7 +223,7 @@ def judge_both(page, ready, sites, *, at_once=500):
                 attributes={k: site["attributes"][k] for k in site.get("attributes", {})},
             )  # fmt: skip
             counted[theirs.conclusion.value] = counted.get(theirs.conclusion.value, 0) + 1
-            found = differences(theirs, mine)
+            found = differences(theirs, mine, share)
             if found:
                 wrong.append((site, found))
     return wrong, counted, ms / max(len(sites), 1)
@@ -263,19 +274,16 @@ def _osm_institutions(folder):
     return gpd.GeoDataFrame(pd.DataFrame(table), geometry=points, crs=CRS)
 
 
+def _buildings(folder):
+    """Outlines of buildings in the extract, those that cannot be read left out."""
+    shapes = pyogrio.read_dataframe(
+        folder / "las_palmas.osm.pbf", layer="multipolygons", columns=["building"], on_invalid="ignore"
+    )
+    found = shapes[shapes["building"].notna() & shapes.geometry.notna()].geometry.to_numpy()
+    return shapely.make_valid(found)
+
+
 def _osm_buildings(folder):
-    shapes = gpd.read_file(folder / "las_palmas.osm.pbf", layer="multipolygons", engine="pyogrio", columns=["building"])
-    shapes = shapes[shapes["building"].notna()]
-    points = shapely.point_on_surface(shapes.geometry.to_numpy())
+    points = shapely.point_on_surface(_buildings(folder))
     people = 1.0 + np.arange(len(points)) % 23 / 2.0
     return Population(gpd.GeoDataFrame({"residents": people}, geometry=points, crs=CRS), None, "point", np.nan)
-
-
-def buildings_as_areas(city, folder):
-    """The same city with residents spread over the outlines of buildings."""
-    shapes = gpd.read_file(folder / "las_palmas.osm.pbf", layer="multipolygons", engine="pyogrio", columns=["building"])
-    shapes = shapes[shapes["building"].notna()]
-    outlines = shapely.make_valid(shapes.geometry.to_numpy())
-    flat = shapely.get_dimensions(outlines) == 2
-    cells = gpd.GeoDataFrame({"residents": np.full(int(flat.sum()), 12.5)}, geometry=outlines[flat], crs=CRS)
-    return replace(city, population=Population(cells, shapely.union_all(outlines[flat]), "area", 20.0))

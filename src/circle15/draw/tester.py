@@ -194,8 +194,10 @@ def _asked(plan: Plan, table: pd.DataFrame) -> list[str]:
     """Columns of the register that a rule of the plan may look at."""
     wanted = ["position_accuracy_m", "tags", "pooling_area"]
     for rule in plan.rules:
-        if isinstance(rule, CircleLimit):
+        if isinstance(rule, (CircleLimit, AreaLimit)):
             wanted += rule.same
+        if getattr(rule, "near", None) is not None:
+            wanted.append("level")
         if isinstance(rule, Mix) or (isinstance(rule, AreaLimit) and rule.levels):
             wanted.append("level")
         if isinstance(rule, (Mix, AreaLimit)) and rule.of in _AMOUNTS:

@@ -162,7 +162,8 @@ def _split(geometries: Geometries) -> tuple[Geometries, NDArray[np.int64]]:
         ):
             low, high = box.copy(), box.copy()
             low[2 + across] = high[across] = mid[across]
-            for half in (shapely.clip_by_rect(part, *low), shapely.clip_by_rect(part, *high)):
+            # intersection keeps vertices along straight sides, which clip_by_rect drops
+            for half in (shapely.intersection(part, shapely.box(*b)) for b in (low, high)):
                 pieces = [p for p in shapely.get_parts([half]) if p.geom_type == "Polygon" and p.area > 0]
                 if pieces:
                     halves.append(shapely.MultiPolygon(pieces))

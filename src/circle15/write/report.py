@@ -16,7 +16,7 @@ from circle15.write.files import safe_file_name, write_text
 from circle15.write.gis import write_layer
 from circle15.write.run_record import to_json, write_run_record
 from circle15.write.summary import findings_table, neighbour_words, note_words
-from circle15.write.tables import COVERAGE, FINDINGS, GAPS, PROBLEMS, SITES, SOURCES, TOTALS
+from circle15.write.tables import COVERAGE, FINDINGS, GAPS, PROBLEMS, PROPOSALS, SITES, SOURCES, TOTALS
 from circle15.write.workbook import Sheet, write_csv, write_workbook
 
 VERDICT_SCHEMA = 1
@@ -41,6 +41,9 @@ def write_assessment(assessment: Assessment, folder: Path, *, lang: Lang) -> lis
         _gap_sheet(assessment.gaps, assessment.provenance, radius_m=assessment.radius_m, lang=lang),
         source_sheet(assessment.provenance, lang),
     ]
+    if assessment.proposals is not None and len(assessment.proposals):
+        note = word("workbook.note.proposals", lang)
+        sheets.insert(2, Sheet(_sheet("proposals", lang), note, assessment.proposals, PROPOSALS))
     title = word("workbook.title.assess", lang, city=city.name)
     marks = marks_of(simulated=city.simulated, lang=lang)
     layer = gpd.GeoDataFrame(sites, geometry="geometry", crs=assessment.sites.crs)

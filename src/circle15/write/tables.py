@@ -114,6 +114,17 @@ TOTALS: tuple[Column, ...] = (
     Column("n_ltc_facility", "count", 8),
     Column("per_10k_ltc_facility", "number", 12),
 )
+PROPOSALS: tuple[Column, ...] = (
+    Column("name", "text", 16),
+    Column("residents", "count", 12),
+    Column("density_per_km2", "count", 13),
+    Column("class", "word", 16, "columns.classes"),
+    Column("proposed", "word", 16, "columns.classes"),
+    Column("quantiles_residents", "word", 16, "columns.classes"),
+    Column("quantiles_density_per_km2", "word", 16, "columns.classes"),
+    Column("breaks_residents", "word", 16, "columns.classes"),
+    Column("breaks_density_per_km2", "word", 16, "columns.classes"),
+)
 FINDINGS: tuple[Column, ...] = (
     Column("outcome", "word", 10, "judge.outcome"),
     Column("ground", "word", 10, "judge.ground"),

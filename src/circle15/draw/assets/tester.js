@@ -1,9 +1,9 @@
 /* The site tester of the page. mountTester(root, state) fills a section of the panel and puts itself on the map.
 
-   state: map (Leaflet), blocks { "tester": bytes, "tester.arrays": bytes } unless C15.blocks holds them, lang, service,
-   place (id of the page's district or city), gaps [{ service, rank, gap_id, residents, township_name, lonlat }].
-   Gives back { unmount, test, takesClick, city }. Mounting again (another language) keeps site and set.
-   A page's own click on the map asks takesClick() first. */
+   state: map (Leaflet), lang, service, data { district { id }, gaps [{ service, rank, gap_id, residents, township_name,
+   lonlat }] }; the page calls state.pick(lon, lat, event) at a click on the map while the tester is in view, and tells
+   a change of language through state.on("lang", …). Without `on` the tester listens to the map itself.
+   Blocks "tester" and "tester.arrays" stand in C15.blocks. Mounting again keeps site and set. */
 (function () {
   "use strict";
   const el = C15.el;
@@ -18,8 +18,8 @@
   };
 
   C15.mountTester = function (root, state) {
-    const city = C15.testerCity || (C15.testerCity = C15.openTester(state.blocks || C15.blocks)), words = city.values.words[state.lang];
-    const { map } = state, T = { ...kept, city, leastGap: 100 };
+    const city = C15.testerCity || (C15.testerCity = C15.openTester(C15.blocks)), words = city.values.words[state.lang];
+    const { map, data } = state, T = { ...kept, city, leastGap: 100 };
     T.byId = new Map(city.institutions.map((o) => [o.id, o]));
     T.has = (id) => id in words;
     T.word = (id, slots) => (words[id] === undefined ? id : words[id].replace(/\{(\w+)\}/g, (all, name) => (slots && name in slots ? String(slots[name]) : all)));
@@ -27,7 +27,7 @@
     if (T.accuracy === null) T.accuracy = city.values.accuracy_m;
     const offered = city.values.service_order.filter((s) => city.plan.rules.some((r) => r.services.includes(s)));
     if (!offered.includes(T.service)) T.service = offered.includes(state.service) ? state.service : offered.includes("pharmacy") ? "pharmacy" : offered[0];
-    T.scope = city.places.find((p) => p.place_id === state.place) || city.places.find((p) => p.level === "city") || null;
+    T.scope = city.places.find((p) => p.place_id === data.district.id) || city.places.find((p) => p.level === "city") || null;
     T.scopeName = T.scope ? T.scope.name : "";
     T.clickBox = el("input", { type: "checkbox", checked: T.takes, on: { change: () => { T.takes = T.clickBox.checked; } } });
     T.retireBox = el("input", { type: "checkbox", checked: T.retiring, on: { change: () => { T.retiring = T.retireBox.checked; } } });
@@ -41,7 +41,7 @@
     T.place = function (lon, lat, { quiet } = {}) {
       const near = city.ground.holds(lon, lat) >= 0 || city.ground.near(lon, lat, 2 * city.plan.radius_m).length > 0;
       if (!near) { T.say(T.word("coordinates.outside"), "fault"); return false; }
-      T.site = { lon, lat };
+      T.site = city.last = { lon, lat };
       if (!quiet) T.say("");
       T.again();
       return true;
@@ -74,7 +74,6 @@
       T.bid = { tags: "", level: "", beds: NaN };
       fillForm();
       T.again();
-      if (state.onService) state.onService(service);
     };
     T.entries = function () {
       if (!T.listed) {
@@ -125,7 +124,7 @@
       draw();
     };
     T.coverage = (service) => city.values.coverage.find((c) => c.service === service && T.scope && c.place_id === T.scope.place_id) || null;
-    T.gapAt = (service, lon, lat) => (state.gaps || []).find((g) => g.service === service && (g.outline || (g.outline = new C15.Outline(g.lonlat.map((r) => Float64Array.from(r.flat()))))).holds(lon, lat) >= 0);
+    T.gapAt = (service, lon, lat) => data.gaps.find((g) => g.service === service && (g.outline || (g.outline = new C15.Outline(g.lonlat.map((r) => Float64Array.from(r.flat()))))).holds(lon, lat) >= 0);
     const rows = (verdicts) => [
       ...city.added.map((o, n) => ({ action: "add", service: o.service, id: o.id, name: o.name || "", lon: o.lon, lat: o.lat, position_accuracy_m: o.accuracy_m, tags: o.tags, level: o.level, beds: Number.isNaN(o.beds) ? null : o.beds,
         conclusion: verdicts[n].conclusion, clauses: [...new Set(verdicts[n].findings.filter((f) => verdicts[n].decided_by.includes(f.rule_id)).map((f) => f.rule.clause))].join("; ") })),
@@ -190,16 +189,15 @@
     }
     const cross = () => C15.svg("svg", { viewBox: "0 0 16 16", width: 22, height: 22 }, [C15.svg("path", { d: "M3 3 13 13M13 3 3 13", stroke: "#a50f15", "stroke-width": 3, fill: "none" })]);
 
-    const takesClick = () => root.offsetParent !== null && (T.takes || T.retiring);
-    function clicked(event) {
-      if (!takesClick()) return;
+    function pick(lon, lat, event) {
       if (T.retiring) {
-        const one = nearestTo(map, city.institutions, event.containerPoint);
-        if (one) { if (city.retired.has(one.id)) T.restore(one); else T.retire(one); return; }
+        const one = nearestTo(map, city.institutions.filter((o) => o.service === T.service), event.containerPoint);
+        if (one) { if (city.retired.has(one.id)) T.restore(one); else T.retire(one); return true; }
       }
-      if (T.takes) T.place(event.latlng.lng, event.latlng.lat);
+      if (T.takes) T.place(lon, lat);
+      return T.takes;
     }
-    map.on("click", clicked);
+    const clicked = (event) => pick(event.latlng.lng, event.latlng.lat, event);
 
     function fillForm() {
       form.replaceChildren(C15.testerForm(T));
@@ -207,8 +205,11 @@
     }
     fillForm();
     T.setChanged();
-    return {
-      city, takesClick, test: (lon, lat) => T.place(lon, lat), tester: T,
+    if (T.site) T.again();
+    state.pick = pick;
+    if (!state.on) map.on("click", clicked);
+    const mounted = {
+      city, test: (lon, lat) => T.place(lon, lat),
       unmount() {
         for (const key of Object.keys(kept)) kept[key] = T[key];
         map.off("click", clicked);
@@ -216,6 +217,12 @@
         root.replaceChildren();
       },
     };
+    if (state.on && !state.testerHears) {
+      state.testerHears = true;
+      state.on("lang", () => { C15.tester.unmount(); C15.mountTester(root, state); });
+    }
+    C15.tester = mounted;
+    return mounted;
   };
 
   const said = (bid) => ({ ...(bid.tags ? { tags: bid.tags } : {}), ...(bid.level ? { level: bid.level } : {}), ...(Number.isNaN(bid.beds) ? {} : { beds: bid.beds }) });

@@ -22,6 +22,7 @@
         states.push(!day ? UNKNOWN : day <= rule.until ? YES : NO);
       }
       if (rule.none_within) states.push(noneWithin(site));
+      if (rule.none_in) states.push(noneIn(rule.none_in, site));
       const state = J.join(states);
       if (state !== YES) return J.card(rule, site, said(state));
       const pending = Boolean(rule.needs) && disjoint(J.wordsOf(J.get(site, "approvals")), [rule.id, rule.needs]);
@@ -32,7 +33,13 @@
       });
     },
     prefer(rule, site) {
-      const state = J.conditions(rule, site, rule.match === "any");
+      let state = J.conditions(rule, site, rule.match === "any");
+      const near = nearness(rule, site), and = (one) => J.join(state === null ? [one] : [one, state]);
+      if (rule.none_in) state = and(noneIn(rule.none_in, site));
+      if (near !== null && state !== NO) {
+        if (near === UNKNOWN) return J.card(rule, site, rule.radius_m === undefined ? "radius_not_printed" : "check_on_site");
+        state = and(near);
+      }
       if (state !== YES) return J.card(rule, site, said(state));
       const rank = list(rule.tags).findIndex((t) => site.tags.includes(t)) + 1;
       return of(rule, MET, { effect: "priority", notes: ["goes_first"], figures: rule.ordered && rank ? { rank } : {} });
@@ -55,9 +62,10 @@
         states.push(state);
         if (state === UNKNOWN) notes.push(J.hasBound(need) ? "attribute_missing" : "limit_not_printed");
       }
-      if (list(rule.windows).length) {
+      if (list(rule.grants).length) notes.push("granted");
+      if (list(rule.windows).length || list(rule.yearly).length) {
         const day = J.asDate(J.get(site, "application_date")) || site.asOf;
-        const inside = Boolean(day) && rule.windows.some((w) => w.start <= day && day <= w.end);
+        const inside = Boolean(day) && openOn(rule, day);
         figures.application_date = day || "—";
         states.push(!day ? UNKNOWN : inside ? YES : NO);
         notes.push(!day ? "attribute_missing" : inside ? "" : "outside_window");
@@ -85,6 +93,31 @@
       });
     },
   };
+
+  function openOn(rule, day) {
+    const on = day.slice(5);
+    return list(rule.windows).some((w) => w.start <= day && day <= w.end)
+      || list(rule.yearly).some((w) => (w.start <= w.end ? w.start <= on && on <= w.end : on >= w.start || on <= w.end));
+  }
+
+  /* Whether no institution of the service stands in the place of a level that holds the site. */
+  function noneIn(level, site) {
+    const place = J.placeOf(site, level);
+    if (!place) return UNKNOWN;
+    return J.count(site.city, place, "institutions", { services: [site.row.service], tags: [], levels: [], excludes: [] })[0] === 0 ? YES : NO;
+  }
+
+  /* Whether the site stands near an institution that the rule names; null where it names none. */
+  function nearness(rule, site) {
+    if (!rule.near) return null;
+    const { services, tags, levels } = rule.near;
+    const named = site.near.filter((n) => services.includes(n.service) && (!list(tags).length || !disjoint(tags, J.words(n.tags))) && (!list(levels).length || levels.includes(n.level)));
+    if (rule.radius_m === undefined) return UNKNOWN;
+    if (!named.length) return NO;
+    const nearest = named.reduce((a, b) => (b.distance_m < a.distance_m ? b : a));
+    const gap = nearest.distance_m - rule.radius_m, slack = or(site.row.position_accuracy_m, 10) + nearest.accuracy_m;
+    return Math.abs(gap) <= slack ? UNKNOWN : gap <= 0 ? YES : NO;
+  }
 
   function noneWithin(site) {
     const near = site.near.filter((n) => n.service === site.row.service), own = or(site.row.position_accuracy_m, 10);

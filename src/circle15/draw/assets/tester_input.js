@@ -2,7 +2,7 @@
 (function () {
   "use strict";
   const NUMBER = String.raw`[+-]?\d+(?:\.\d+)?`;
-  const ONE = new RegExp(String.raw`([EWNS东西北南经纬]?[度]?)\s*(${NUMBER})\s*(?:[°度]\s*(?:(${NUMBER})\s*[′'分]\s*)?(?:(${NUMBER})\s*(?:[″"秒]|''))?)?\s*([EWNS]?)`, "giu");
+  const ONE = new RegExp(String.raw`([EWNS东西北南经纬]?[度]?)\s*(${NUMBER})\s*(?:[°度]\s*(?:(${NUMBER})\s*[′'分]\s*)?(?:(${NUMBER})\s*(?:[″"秒]|''|′′))?)?\s*([EWNS]?)`, "giu");
 
   /* Two numbers with what letters say of them: [{ value, axis }]; null where there are not exactly two. */
   C15.readPair = function (typed) {

@@ -84,8 +84,11 @@
   const above = (site, column) => site.city.places
     .filter((p) => ["community", "township", "district"].some((level) => text(site.row[level + "_id"]) === p.place_id && p.place_id !== ""))
     .map((p) => text(p[column]));
-  const groupsOf = (plan, ...names) => plan.groups.filter((g) => g.areas.some((a) => names.includes(a))).map((g) => g.id);
-  J.groupsOf = groupsOf;
+  /* Groups that hold the district or township of a site. */
+  const groupsAt = function (plan, row) {
+    const names = ["district", "township"].flatMap((l) => [text(row[l + "_name"]), text(row[l + "_id"])]).filter(Boolean);
+    return plan.groups.filter((g) => g.areas.some((a) => names.includes(a))).map((g) => g.id);
+  };
 
   J.whereState = function (where, site) {
     const { row } = site, states = [];
@@ -95,7 +98,7 @@
       states.push(text(row.township_id) ? state(fits) : UNKNOWN);
     }
     if (list(where.zones).length) {
-      const held = groupsOf(site.plan, text(row.district_name), text(row.district_id));
+      const held = groupsAt(site.plan, row);
       states.push(text(row.district_id) ? state(!disjoint(held, where.zones)) : UNKNOWN);
     }
     if (list(where.areas).length) {
@@ -144,7 +147,7 @@
   J.computable = function (r) {
     const where = r.where || {};
     const more = [r.tags, r.same, r.counts_services, r.max_steps, r.applicant, where.zones, where.areas];
-    return plain(r) && !more.some((m) => list(m).length) && r.radius_m === undefined && (r.at_radius || "inside") === "inside";
+    return plain(r) && r.max_rate === undefined && !more.some((m) => list(m).length) && r.radius_m === undefined && (r.at_radius || "inside") === "inside";
   };
   J.circleHolds = function (rule, row, deciding, withTags = true) {
     const where = rule.where || {}, settings = row.township_settings;
@@ -206,7 +209,9 @@
   function counted(rule, site) {
     const wanted = list(rule.counts_services).length ? rule.counts_services : (rule.like || "service") === "service" ? [site.row.service] : [];
     const byTag = (rule.like || "service") !== "service";
-    const near = site.near.filter((n) => (!wanted.length || wanted.includes(n.service))
+    // twice the radius, for circles that overlap; who is farther than that and both position errors counts in no way
+    const reach = (rule.minutes !== undefined ? Infinity : 2 * (rule.radius_m || site.plan.radius_m)) + or(site.row.position_accuracy_m, 10) + TOL;
+    const near = site.near.filter((n) => n.distance_m <= reach + n.accuracy_m && (!wanted.length || wanted.includes(n.service))
       && disjoint(rule.excludes, words(n.tags)) && (!byTag || !disjoint(rule.tags, words(n.tags))));
     const sorted = [...near].sort((a, b) => a.distance_m - b.distance_m || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
     const foreign = (n) => text(n.pooling_area) !== "" && n.pooling_area !== String(J.get(site, "pooling_area") || site.plan.city);
@@ -227,7 +232,9 @@
 
   J.circle = function (rule, site) {
     const { row, plan } = site, accuracy = Math.max(0, or(row.position_accuracy_m, 10));
-    if (J.computable(rule)) {
+    const byDensity = plan.classes.filter((c) => c.by).map((c) => c.id), asked = (rule.where || {}).place_class;
+    const given = asked && !byDensity.includes(asked) ? asked : undefined;
+    if (J.computable(rule) && !given) {
       const [holds, unknown] = J.circleHolds(rule, row, row.density_class);
       if (!holds && !unknown) return [];
       const figures = {}, notes = [];
@@ -242,8 +249,9 @@
       const one = judgeCircle(rule, { ...found, neighbours: found.counted, doubtful: [], radius: plan.radius_m, accuracy, figures, notes });
       return [unknown ? { ...one, outcome: NO_DATA } : one];
     }
-    const [holds, unknown] = J.circleHolds(rule, row, row.density_class, false), where = rule.where || {};
-    const fits = J.conditions({ ...rule, where: { zones: where.zones, areas: where.areas } }, site);
+    const where = rule.where || {}, plainRule = given ? { ...rule, where: { ...where, place_class: undefined } } : rule;
+    const [holds, unknown] = J.circleHolds(plainRule, row, row.density_class, false);
+    const fits = J.conditions({ ...rule, where: { zones: where.zones, areas: where.areas, place_class: given } }, site);
     if (fits === NO) return [J.card(rule, site, "does_not_apply")];
     if (!holds && !unknown) return [];
     const one = otherCircle(rule, site, accuracy);
@@ -252,8 +260,9 @@
 
   function otherCircle(rule, site, accuracy) {
     let { counted: sure, apart, doubtful } = counted(rule, site), radius = rule.radius_m || site.plan.radius_m, limit, notes = [];
-    if (list(rule.max_steps).length) {
-      limit = J.stepLimit(rule.max_steps, num(site.row.residents_within));
+    if (list(rule.max_steps).length || rule.max_rate !== undefined) {
+      const residents = num(site.row.residents_within);
+      limit = rule.max_rate !== undefined && rule.rate_per !== undefined ? rounded((rule.max_rate * residents) / rule.rate_per, rule.rounding || "floor") : J.stepLimit(list(rule.max_steps), residents);
       if (Number.isNaN(limit)) { limit = undefined; notes.push("count_missing"); }
     }
     if (rule.reach === "overlap") {
@@ -261,16 +270,18 @@
       radius *= 2;
     }
     if (rule.at_radius === "outside") radius -= 2 * TOL;
+    // no ways on foot in a page: they are known to be too long only where nobody is near enough in a straight line
     const walking = rule.distance === "walking";
-    // no walking ways in a page: only where nobody is near enough in a straight line is nothing to be walked
-    const near = [...sure, ...doubtful].filter((n) => rule.minutes !== undefined || n.distance_m <= rule.radius_m + TOL);
-    const walked = !walking || (rule.minutes === undefined ? rule.radius_m !== undefined && !near.length : false);
-    if (!walked) notes.push("walking_missing");
-    else if (walking) { sure = []; doubtful = []; radius = Infinity; }
-    const one = judgeCircle(rule, {
-      neighbours: sure, doubtful, apart, radius, accuracy, notes, limit, figures: radius === Infinity ? {} : { radius_m: radius },
-    });
-    return !walked || notes.includes("radius_not_printed") ? { ...one, outcome: REVIEW } : one;
+    const known = !walking || ![...sure, ...doubtful].some((n) => rule.minutes !== undefined || n.distance_m <= radius + TOL);
+    if (!known) notes.push("walking_missing");
+    else if (walking) sure = doubtful = [];
+    const one = judgeCircle(rule, { neighbours: sure, doubtful, apart, radius, accuracy, notes, limit, figures: { radius_m: radius } });
+    return known && !notes.includes("radius_not_printed") ? one : { ...one, outcome: REVIEW };
+  }
+
+  function rounded(quota, how) {
+    if (Number.isNaN(quota)) return NaN;
+    return how === "nearest" ? Math.floor(quota + 0.5) : how === "ceil" ? Math.ceil(quota - 1e-9) : Math.floor(quota + 1e-9);
   }
 
   J.stepLimit = function (steps, base) {
@@ -291,7 +302,7 @@
   }
   J.places = function (city, plan, level) {
     if (level === "group") {
-      const districts = city.places.filter((p) => p.level === "district");
+      const districts = city.places.filter((p) => p.level === "district" || p.level === "township");
       return plan.groups.map((g) => [g, districts.filter((d) => g.areas.includes(d.name) || g.areas.includes(d.place_id))])
         .filter(([, named]) => named.length).map(([g, named]) => summed(named, g.id, g.title, "group"));
     }
@@ -303,7 +314,7 @@
   J.placeOf = function (site, level) {
     const known = J.places(site.city, site.plan, level), { row } = site;
     if (level === "group") {
-      const held = groupsOf(site.plan, text(row.district_name), text(row.district_id));
+      const held = groupsAt(site.plan, row);
       return known.find((p) => held.includes(p.place_id)) || null;
     }
     const id = text(row[level + "_id"]);
@@ -311,7 +322,7 @@
     return (id && known.find((p) => p.place_id === id)) || null;
   };
 
-  const isIn = (place, one) => (place.members ? place.members.includes(one.district_id) : one[place.level + "_id"] === place.place_id);
+  const isIn = (place, one) => (place.members ? place.members.includes(one.district_id) || place.members.includes(one.township_id) : one[place.level + "_id"] === place.place_id);
 
   function amount(held, of) {
     if (of === "institutions") return held.length;
@@ -320,11 +331,12 @@
     return told.length ? told.reduce((a, b) => a + b, 0) : NaN;
   }
   /* [count, most it can be, notes] in a place; kept until the register changes. */
-  J.count = function (city, place, of, { services, tags, levels, excludes }) {
-    const key = JSON.stringify([place.place_id, place.level, of, services, tags, levels, excludes]);
+  J.count = function (city, place, of, { services, tags, levels, excludes, with_tags: withTags, same }, like) {
+    const key = JSON.stringify([place.place_id, place.level, of, services, tags, levels, excludes, withTags, same && like]);
     if (city.counts.has(key)) return city.counts.get(key);
     let held = city.standing().filter((o) => services.includes(o.service) && isIn(place, o)
-      && (!list(tags).length || !disjoint(tags, words(o.tags))) && disjoint(excludes, words(o.tags)));
+      && (!list(tags).length || !disjoint(tags, words(o.tags))) && disjoint(excludes, words(o.tags))
+      && list(withTags).every((t) => words(o.tags).includes(t)) && list(same).every((c) => String(o[c]) === String(like[c])));
     let notes = [], sure = held;
     if (list(levels).length) {
       sure = held.filter((o) => levels.includes(text(o.level)));
@@ -338,8 +350,10 @@
 
   function known(rule, place, site) {
     const of = rule.of || "institutions";
-    let [today, most, notes] = J.count(site.city, place, of, rule);
-    if (rule.counts === "new") today = most = NaN; // the page has no ledger of entries
+    const like = Object.fromEntries(list(rule.same).map((c) => [c, J.get(site, c)]));
+    let [today, most, notes] = J.count(site.city, place, of, rule, like);
+    if (list(rule.same).some((c) => site.city.institutions.length && !(c in site.city.institutions[0]))) today = most = NaN;
+    if (rule.counts && rule.counts !== "all") today = most = NaN; // the page has no ledger of entries
     const below = rule.share_of ? J.count(site.city, place, rule.share_of.of || "institutions", { ...rule.share_of, excludes: [] })[0] : NaN;
     const wanted = rule.max_rate !== undefined ? rule.rate_base || "residents" : rule.steps_by || "residents";
     return { today, most, base: num(place[wanted]), below, notes };
@@ -360,10 +374,8 @@
     if (rule.max_current) return [k.today, "count_missing"];
     if (has(rule.max_indicator)) return [NaN, "indicator_missing"];
     if (has(rule.max_rate) && has(rule.rounding)) {
-      if (Number.isNaN(k.base) || !has(rule.rate_per)) return [NaN, "denominator_missing"];
-      const quota = (rule.max_rate * k.base) / rule.rate_per;
-      const rounded = { nearest: Math.floor(quota + 0.5), ceil: Math.ceil(quota - 1e-9), floor: Math.floor(quota + 1e-9) };
-      return [rounded[rule.rounding], "denominator_missing"];
+      if (!has(rule.rate_per)) return [NaN, "denominator_missing"];
+      return [rounded((rule.max_rate * k.base) / rule.rate_per, rule.rounding), "denominator_missing"];
     }
     const limit = [rule.max_share, rule.max, rule.max_rate].find(has);
     return [has(limit) ? limit : NaN, "limit_not_printed"];
@@ -372,6 +384,7 @@
   function added(rule, bid) {
     const tags = words(bid.tags);
     if (list(rule.tags).length && disjoint(rule.tags, tags)) return [0, ["site_not_tagged"]];
+    if (!list(rule.with_tags).every((t) => tags.includes(t))) return [0, ["site_not_tagged"]];
     if (list(rule.levels).length && bid.level && !rule.levels.includes(bid.level)) return [0, ["site_not_tagged"]];
     if (!disjoint(rule.excludes, tags)) return [0, ["site_not_counted"]];
     const of = rule.of || "institutions";
@@ -421,6 +434,8 @@
     const where = rule.where || {};
     const fits = J.conditions({ ...rule, tags: [], where: { zones: where.zones, areas: where.areas } }, site);
     if (fits === NO) return [J.card(rule, site, "does_not_apply")];
+    if (list(rule.same).some((c) => J.get(site, c) === null)) return [J.card(rule, site, "attribute_missing")];
+    if (has(rule.max_indicator)) return [J.card(rule, site)]; // reckoned from indicators and formulas: the workbench does
     const place = J.placeOf(site, rule.per);
     if (!place) {
       return [J.finding(rule, NO_DATA, {
