@@ -342,8 +342,8 @@ class Prepared:
 
     def reach_m(self, accuracy_m: float) -> float:
         """How far any rule of the plan looks from a site, positions being uncertain."""
-        speed = self.city.pace.metres_per_s if self.foot is not None else 0.0
-        return self.plan.reach_m(metres_per_s=speed) + accuracy_m + self.worst_accuracy_m
+        # without streets too: someone within minutes whose way is not known must not be overlooked
+        return self.plan.reach_m(metres_per_s=self.city.pace.metres_per_s) + accuracy_m + self.worst_accuracy_m
 
     def _in_reach(self, lon: Floats, lat: Floats, accuracy_m: float) -> tuple[NDArray[np.int64], Floats]:
         """Institutions as far as any rule looks from one point, each by its own accuracy; metres, nearest first."""
