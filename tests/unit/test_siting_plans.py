@@ -182,6 +182,10 @@ class TestRetire:
         assert plan.recheck.remaining == ()
         assert plan.steps["covered"].iloc[-1] > plan.steps["covered"].iloc[-2]
         assert all(str(v.conclusion) not in {"refuse", "refuse_in_principle"} for v in plan.recheck.verdicts.values())
+        assert len(plan.exits) == 5  # nobody leaves for an entry
+        both = plan_exits(field, additions=2, displace=True)
+        assert both.found.cover.objective >= covered_by(field.reach, field.demand.residents, plan.chosen) - 1
+        assert both.recheck.remaining == ()
         held = plan_exits(field, additions=2, release=0.1)
         assert len(held.entries) == 0  # five exits release half a place
 

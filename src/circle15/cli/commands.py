@@ -122,6 +122,9 @@ def build_app(lang: Lang) -> click.Group:
             _map(make),
             _site(make),
             _gaps(make),
+            _add(make),
+            _retire(make),
+            _round(make),
             _walk(make),
             _check_data(make),
             _check_plan(make),
@@ -195,6 +198,81 @@ def _site(make: Maker) -> LocalCommand:
         option("--sheet", key="sheet", metavar="FILE.docx|FILE.xlsx"),
         make.service(),
         option("--out", key="site_out", metavar="FILE.json"),
+    )
+
+
+def _planning(make: Maker) -> list[click.Parameter]:
+    """What `add` and `retire` share: service, candidates, rules set aside, how long to look."""
+    option = make.option
+    return [
+        make.service(),
+        *make.evidence(),
+        option("--candidates", key="candidates", type=click.Choice(["gaps", "lattice", "cells", "none"]),
+               default="gaps", show_default=True),
+        option("--spacing-m", key="spacing_m", type=click.FloatRange(min=1), default=500.0, show_default=True),
+        option("--sites", key="candidate_sites", metavar="FILE.xlsx|FILE.csv"),
+        option("--datum", key="site_datum", type=click.Choice(DATUMS)),
+        option("--aside", key="aside", metavar="RULE", multiple=True),
+        option("--plans", key="plans", type=click.IntRange(min=0), default=0, show_default=True),
+        option("--seconds", key="seconds", type=click.FloatRange(min=1), default=45.0, show_default=True),
+        make.out(),
+    ]  # fmt: skip
+
+
+def _add(make: Maker) -> LocalCommand:
+    option = make.option
+    return make.command(
+        "add",
+        "siting:add_sites",
+        *make.city(),
+        option("--number", key="number", type=click.IntRange(min=1)),
+        option("--share", key="share", type=click.FloatRange(min=0, max=1)),
+        option("--nearest", key="nearest", is_flag=True),
+        option("--require", key="require", metavar="ID", multiple=True),
+        option("--forbid", key="forbid", metavar="ID", multiple=True),
+        option("--quota", key="quota", metavar="NAME=N", multiple=True),
+        option("--coverage-only", key="coverage_only", is_flag=True),
+        *_planning(make),
+    )
+
+
+def _retire(make: Maker) -> LocalCommand:
+    option = make.option
+    return make.command(
+        "retire",
+        "siting:retire_sites",
+        *make.city(),
+        option("--keep", key="keep", metavar="ID", multiple=True),
+        option("--steps", key="steps", type=click.IntRange(min=1), default=1, show_default=True),
+        option("--fewest", key="fewest", is_flag=True),
+        option(
+            "--least-share", key="least_share", type=click.FloatRange(min=0, max=1), default=0.95, show_default=True
+        ),
+        option("--additions", key="additions", type=click.IntRange(min=0), default=0, show_default=True),
+        option("--release", key="release", type=click.FloatRange(min=0)),
+        option("--displace", key="displace", is_flag=True),
+        option("--score", key="score", metavar="INDICATOR", multiple=True),
+        option("--sure", key="sure", is_flag=True),
+        *_planning(make),
+    )
+
+
+def _round(make: Maker) -> LocalCommand:
+    option = make.option
+    return make.command(
+        "round",
+        "siting:hold_round",
+        *make.city(),
+        option("--sites", key="applications", metavar="FILE.xlsx|FILE.csv", required=True),
+        option("--datum", key="site_datum", type=click.Choice(DATUMS)),
+        option("--by", key="by", type=click.Choice(["rank", "first", "lottery"]), default="rank", show_default=True),
+        option("--seed", key="seed", type=int),
+        option("--score-column", key="score_column", metavar="NAME"),
+        option("--arrival-column", key="arrival_column", metavar="NAME"),
+        option("--replay", key="replay", metavar="run.json"),
+        make.service(),
+        *make.evidence(),
+        make.out(),
     )
 
 

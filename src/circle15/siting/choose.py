@@ -14,7 +14,7 @@ import numpy as np
 
 from circle15.siting.cover import Choice, answer_of, cover_columns, covered_by, max_cover, p_median
 from circle15.siting.demand import Demand, Reach, merged, reach_of_pairs, reach_straight
-from circle15.siting.kernels import Flags, Ints, nearer_search
+from circle15.siting.kernels import Flags, Ints, may_add, nearer_search, place
 from circle15.siting.limits import Limits, Row, columns_of, hold, rules_of, state_of
 from circle15.siting.settle import Settled, settle
 from circle15.siting.solve import Program, Watch
@@ -62,7 +62,7 @@ def choose(
         "coverage": most residents covered, then as many institutions as can stay. "fewest": fewest exits with at least
         `least` residents covered, then most covered; where `least` cannot be reached, the most that can is asked for.
     gap, seconds
-        When the solver may stop: two thirds of the time for coverage, the rest for how many stay.
+        When the solver may stop: at most two thirds of the time for coverage, the rest for how many stay.
     rank
         Which of two institutions that cover the same stays first in a search (data, see retire.py).
     nearer
@@ -71,39 +71,60 @@ def choose(
     settled = settle(limits, seconds=seconds)
     bound = settled.limits
     residents = field.demand.residents
+    target = least if aim == "fewest" else np.nan
     cover = max_cover(
         field.reach, residents, bound, method=method, gap=gap, seconds=seconds * 2 / 3, watch=watch, rank=rank
     )  # fmt: skip
     if not cover.found or not cover.chosen.any():
-        return Chosen(cover.chosen, cover, settled, np.nan, least, reached=False, exchanged=0)
+        return Chosen(cover.chosen, cover, settled, np.nan, target, reached=False, exchanged=0)
     reached = aim == "fewest" and cover.objective >= least
     floor = least if reached else cover.objective
-    kept, kept_bound = cover.chosen, np.nan
+    kept, kept_bound, left = cover.chosen, np.nan, max(seconds - cover.seconds, seconds / 5)
     if cover.status != "search":
-        kept, kept_bound = _most_kept(field, bound, cover.chosen, floor, gap=gap, seconds=seconds / 3, watch=watch)
+        kept, kept_bound = _most_kept(field, bound, cover.chosen, floor, gap=gap, seconds=left, watch=watch)
         if reached:
-            kept, _ = _best_of_size(field, bound, kept, gap=gap, seconds=seconds / 3)
+            kept, _ = _best_of_size(field, bound, kept, gap=gap, seconds=seconds / 5)
     moved = 0
     if nearer:
         kept, moved = _nearer(field, bound, kept)
-    return Chosen(kept, cover, settled, kept_bound, least, reached=reached or aim == "coverage", exchanged=moved)
+    return Chosen(kept, cover, settled, kept_bound, target, reached=reached or aim == "coverage", exchanged=moved)
 
 
 def _most_kept(
     field: Field, limits: Limits, start: Flags, floor: float, *, gap: float, seconds: float, watch: Watch | None
 ) -> tuple[Flags, float]:
-    """Most institutions that can stay while `floor` residents are covered; a new site must be worth half of one."""
+    """Most institutions that can stay while `floor` residents are covered; a new site must be worth half of one.
+
+    First with those fixed whom `start` needs for its coverage, a far smaller question whose answer is where the whole
+    one begins; only the whole one proves a bound.
+    """
     small, weight = merged(field.reach, field.demand.residents)
-    program = Program()
-    x = columns_of(limits, program, cost=np.where(field.new, -0.5, 1.0))
-    y = cover_columns(program, x, small, cost=0.0)
-    program.add_row(y, weight, low=min(floor, covered_by(small, weight, start)) - 1e-3)
-    hold(limits, program, x)
-    first = answer_of(program, x, y, small, start)
-    solved = program.solve(maximise=True, gap=gap, seconds=seconds, start=first, watch=watch)
-    if not solved.found:
-        return start, np.nan
-    return solved.values[x] > 0.5, solved.bound  # noqa: PLR2004 - whole up to tolerance
+    cover = np.bincount(small.point[start[small.site]], minlength=small.points)
+    alone = weight * (cover == 1)
+    needed = start & (np.bincount(small.site, alone[small.point], minlength=limits.sites) > 0)
+    kept, bound = start, np.nan
+    for fixed, share in ((replace(limits, required=limits.required | needed), 0.15), (limits, 0.85)):
+        program = Program()
+        x = columns_of(fixed, program, cost=np.where(field.new, -0.5, 1.0))
+        y = cover_columns(program, x, small, cost=0.0)
+        program.add_row(y, weight, low=min(floor, covered_by(small, weight, start)) - 1e-3)
+        hold(fixed, program, x)
+        first = answer_of(program, x, y, small, kept)
+        solved = program.solve(maximise=True, gap=gap, seconds=seconds * share, start=first, watch=watch)
+        if solved.found:
+            kept, bound = solved.values[x] > 0.5, solved.bound  # noqa: PLR2004 - whole up to tolerance
+    return kept, bound if not (kept & field.new).any() else np.nan  # with entries the bound is of both
+
+
+def filled(field: Field, limits: Limits, chosen: Flags, rank: Ints) -> Flags:
+    """The choice with every institution that the limits let stay, best rank first: nobody leaves without a reason."""
+    rules, pairs = rules_of(limits), (field.reach.start, field.reach.point)
+    state = state_of(limits, field.reach, chosen)
+    for site in np.argsort(rank, kind="stable"):
+        out = not state[0][site] and not field.new[site] and not limits.forbidden[site]
+        if out and may_add(int(site), state, rules):
+            place(int(site), 1, pairs, state, rules)
+    return state[0].copy()
 
 
 def _best_of_size(field: Field, limits: Limits, start: Flags, *, gap: float, seconds: float) -> tuple[Flags, Choice]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 M_PER_DEGREE = 110_500.0  # least length of a degree of latitude
 LOCAL_REACH_M = 20_000.0  # up to here local distances are right to a few centimetres, well inside CLOSE_M
 MOST_BINS = 4_000_000
+MOST_PARTS = 8
+"""Most parts a side that a cell is laid out in: a coarse cell tells no more of where its residents live."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ def demand_points(
     population
         Cells, areas or points; read block by block.
     part_m
-        Widest part of a cell that stands for one point; without end, every cell is its centre.
+        Widest part of a cell that stands for one point (but at most `MOST_PARTS` a side); without end, every cell is
+        its centre.
     edges
         Longitudes, latitudes (n,) and radius in metres of the circles that matter: cells that none of their edges
         crosses stay one point. All cells are laid out where not given.
@@ -140,7 +143,7 @@ def _sides_m(bounds: Floats) -> Floats:
 def _parts(geometry: NDArray[np.object_], part_m: float) -> Ints:
     """Columns and rows (n, 2) that a cell is laid out in."""
     sides = np.nan_to_num(_sides_m(shapely.bounds(geometry).reshape(-1, 4)))
-    return np.maximum(np.ceil(sides / part_m - 0.05), 1).astype(np.int64)
+    return np.clip(np.ceil(sides / part_m - 0.05), 1, MOST_PARTS).astype(np.int64)
 
 
 def _crossed(geometry: NDArray[np.object_], edges: tuple[Floats, Floats, float]) -> NDArray[np.bool_]:
@@ -290,10 +293,14 @@ def merged(reach: Reach, residents: Floats) -> tuple[Reach, Floats]:
         row_sums(reach.start, reach.point, own, out)
         prints.append(out)
     reached = np.bincount(reach.point, minlength=reach.points) > 0
-    table = np.column_stack([p[reached] for p in prints])
-    _, first, group = np.unique(table, axis=0, return_index=True, return_inverse=True)
     at = np.flatnonzero(reached)
-    weight = np.bincount(group.ravel(), residents[at], minlength=len(first)).astype(np.float64)
+    one, two = (p[at] for p in prints)
+    order = np.lexsort((two, one))
+    begins = np.append(True, (np.diff(one[order]) != 0) | (np.diff(two[order]) != 0))[: len(order)]
+    first = order[begins]
+    group = np.empty(len(order), dtype=np.int64)
+    group[order] = np.cumsum(begins) - 1
+    weight = np.bincount(group, residents[at], minlength=len(first)).astype(np.float64)
     number = np.full(reach.points, -1, dtype=np.int32)
     number[at[first]] = np.arange(len(first), dtype=np.int32)
     keep = number[reach.point] >= 0

@@ -15,16 +15,18 @@ import numpy as np
 import pandas as pd
 
 from circle15.project.metric import nearest
-from circle15.siting.choose import Aim, Chosen, choose, with_number, with_release
+from circle15.siting.choose import Aim, Chosen, choose, filled, with_number, with_release
+from circle15.siting.cover import max_cover
 from circle15.siting.field import Field, limits_of, locked
 from circle15.siting.recheck import Recheck, recheck
-from circle15.siting.settle import Key, blocking, colliding
+from circle15.siting.settle import Key, blocking, colliding, settle
 from circle15.siting.tables import alternatives_of, coverage_change, entries_of, losers, measured
 from circle15.siting.ties import Scores, Tie, break_ties, rank_of
 
 if TYPE_CHECKING:
-    from circle15.siting.cover import Method
+    from circle15.siting.cover import Choice, Method
     from circle15.siting.kernels import Flags, Floats, Ints
+    from circle15.siting.limits import Limits
     from circle15.siting.solve import Watch
 
 LEAST_SHARE = 0.95
@@ -40,6 +42,8 @@ class ExitPlan:
         What it was made on; the sites that stand at the end.
     found
         How the choice was found: objective, proven bound, gap.
+    entered
+        How the entries were found, where they were chosen after the exits: residents newly covered, bound, gap.
     exits
         One row an exit in order: order, step, id, name, places, residents_lost (who lose their last one within the
         radius with this exit), nearest_id, nearest_name, nearest_m (to what then stands nearest to it), rules, clauses.
@@ -68,6 +72,7 @@ class ExitPlan:
     field: Field
     chosen: Flags
     found: Chosen
+    entered: Choice | None
     exits: pd.DataFrame
     entries: pd.DataFrame
     steps: pd.DataFrame
@@ -83,8 +88,9 @@ class ExitPlan:
 
 def plan_exits(
     field: Field, *, keep: Sequence[str] = (), aim: Aim = "coverage", least_share: float = LEAST_SHARE,
-    steps: int = 1, additions: int = 0, release: float | None = None, scores: Scores | None = None,
-    aside: Sequence[str] = (), gap: float = 1e-3, seconds: float = 45.0, method: Method = "auto", plans: int = 0,
+    steps: int = 1, additions: int = 0, release: float | None = None, displace: bool = False,
+    scores: Scores | None = None, aside: Sequence[str] = (), gap: float = 1e-3, seconds: float = 45.0,
+    method: Method = "auto", plans: int = 0,
     watch: Watch | None = None,
 ) -> ExitPlan:  # fmt: skip
     """Plan which institutions leave, and where new ones come in.
@@ -102,31 +108,61 @@ def plan_exits(
         Number of steps (years); exits are shared out evenly, those that cost least first.
     additions, release
         Most sites to add, and besides at most this many for each exit; the plan's own swaps bind in any case.
+    displace
+        Whether entries may also make an institution leave that could otherwise stay. Where not, exits are settled
+        first, each forced by a limit, and entries take the places that are left; where so, both are one choice.
     scores
         Data that decides between institutions that serve alike.
     """
     stay = locked(field, keep=keep)
     required = np.zeros(len(field.sites), dtype=bool)
     required[list(stay)] = True
-    limits = limits_of(field, required=required, forbidden=field.new if additions == 0 else ~required & False)
-    if additions:
-        limits = with_number(limits, field, additions)
-        limits = limits if release is None else with_release(limits, field, release)
+    limits = limits_of(field, required=required, forbidden=~required & False if displace else field.new)
+    if displace:
+        limits = _allowing(limits, field, additions, release)
     today = ~field.new
     target = min(least_share, _share(field, today)) * float(field.demand.residents.sum())
     found = choose(
         field, limits, aim=aim, least=target - 1e-3, gap=gap, seconds=seconds, method=method,
         rank=rank_of(field, scores), watch=watch,
     )  # fmt: skip
-    chosen, ties = break_ties(field, found.settled.limits, found.chosen, scores)
+    kept, ties = break_ties(field, found.settled.limits, found.chosen, scores)
+    chosen = filled(field, found.settled.limits, kept, rank_of(field, scores))
+    entered = None
+    if additions and not displace:
+        entered = _entered(field, chosen, additions=additions, release=release, gap=gap, seconds=seconds, method=method)
+        chosen = entered.chosen
     order = exit_order(field, chosen, scores)
-    exits, entries = _exits(field, chosen, order, found, steps), entries_of(field, chosen, steps)
+    exits, entries = (
+        _exits(field, chosen if displace else chosen & ~field.new, order, found, steps),
+        entries_of(field, chosen, steps),
+    )
     collisions = (colliding(limits),) if found.settled.given_up else ()
     return ExitPlan(
-        field, chosen, found, exits, entries, _steps(field, chosen, order, steps), coverage_change(field, chosen),
+        field, chosen, found, entered, exits, entries,
+        _steps(field, chosen, order, steps), coverage_change(field, chosen),
         losers(field, chosen), ties, {field.ids[p]: why for p, why in stay.items()},
         recheck(field, chosen, aside=frozenset(aside)), _unhelped(field, required), collisions,
         alternatives_of(field, found.settled.limits, chosen, plans, gap=gap, seconds=seconds),
+    )  # fmt: skip
+
+
+def _allowing(limits: Limits, field: Field, additions: int, release: float | None) -> Limits:
+    """Limits with so many entries, in all and for each exit."""
+    counted = with_number(limits, field, additions)
+    return counted if release is None else with_release(counted, field, release)
+
+
+def _entered(
+    field: Field, stands: Flags, *, additions: int, release: float | None, gap: float, seconds: float, method: Method
+) -> Choice:
+    """Entries where everybody who stays is settled: most residents newly covered, empty places first."""
+    limits = limits_of(field, required=stands, forbidden=~stands & ~field.new)
+    settled = settle(_allowing(limits, field, additions, release)).limits
+    reach = field.reach
+    had = np.bincount(reach.point[stands[reach.site]], minlength=reach.points) > 0
+    return max_cover(
+        reach, np.where(had, 0.0, field.demand.residents), settled, method=method, gap=gap, seconds=seconds
     )  # fmt: skip
 
 

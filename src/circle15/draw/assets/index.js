@@ -30,7 +30,7 @@
   function draw(focus) {
     document.documentElement.lang = state.lang === "zh" ? "zh-CN" : "en";
     document.title = word("index_title", { city: data.city.name });
-    document.getElementById("page").replaceChildren(header(), tabs(), table(), maps(), worst(), footer());
+    document.getElementById("page").replaceChildren(header(), el("main", {}, [tabs(), table(), maps(), worst()]), footer());
     keep();
     if (focus && document.getElementById(focus)) document.getElementById(focus).focus();
   }

@@ -41,7 +41,7 @@
 
   C15.drawSmallMap = function (map, rows, districts, shapes) {
     const known = rows.some((r) => map.value(r) !== null && map.value(r) !== undefined);
-    const title = el("h3", { text: word("index.map_" + map.id) });
+    const title = el("h2", { text: word("index.map_" + map.id) });
     if (!known || !districts.length) return el("figure", { cls: "small" }, [title, el("p", { cls: "note", text: word("index.map_none") })]);
     const flat = frame(shapes), svg = C15.svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "group", "aria-label": word("index.map_" + map.id) });
     const used = new Array(map.key.length).fill(0), names = C15.svg("g", { class: "names", "aria-hidden": "true" }), free = C15.Labels();

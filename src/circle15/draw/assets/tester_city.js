@@ -161,11 +161,19 @@
       return { site, row: here, conclusion: J.conclude(ordered), decided_by: J.deciding(ordered), findings: ordered, collisions, near };
     }
 
+    /* The cap of an institution's own circle, from no more measures than the plan's density asks for. */
+    capOf(one) {
+      const { lon, lat, service, tags } = one, unit = this.plan.density_unit;
+      const circle = unit === "circle" ? C15.circleMeasures(this.people, lon, lat, this.plan.radius_m) : {};
+      const cell = unit === "cell" ? { density_cell_per_km2: this.people.cellDensity(lon, lat) } : {};
+      return J.withCaps(this.plan, { service, tags, others_within: 0, ...circle, ...this.placesAt(lon, lat), ...cell }).circle_limit;
+    }
+
     /* Neighbours of the service whose own circle would rise above its cap. */
     markExceeding(near, site) {
       for (const n of near) {
         if (n.service !== site.service || n.distance_m > this.plan.radius_m + 1e-6) continue;
-        if (!this.measured.has(n.id)) this.measured.set(n.id, this.measure(n, n.lon, n.lat).circle_limit);
+        if (!this.measured.has(n.id)) this.measured.set(n.id, this.capOf(n));
         const others = this.near(n.lon, n.lat, this.plan.radius_m, n.id).filter((o) => o.service === n.service).length;
         n.would_exceed = others + 2 > this.measured.get(n.id);
       }

@@ -1,0 +1,226 @@
+"""A plan of sites in sentences 决策摘要: what is gained, what is lost, for whom, how certain, and who decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from circle15.words import Lang, word
+
+if TYPE_CHECKING:
+    from circle15.policy.plan import Plan
+    from circle15.schema import Finding
+    from circle15.siting.add import AddPlan
+    from circle15.siting.field import Field
+    from circle15.siting.recheck import Recheck
+    from circle15.siting.retire import ExitPlan
+    from circle15.siting.rounds import RoundResult
+    from circle15.siting.settle import Key
+
+SHOWN = 5
+
+
+def exit_lines(plan: ExitPlan, *, aside: Sequence[str], lang: Lang) -> list[str]:
+    """A plan of exits in sentences; figures are those of its tables."""
+    field, steps = plan.field, plan.steps
+    first, last = steps.iloc[0], steps.iloc[-1]
+    lines = _head(field, aside, lang)
+    lines.append(word(
+        "siting.exits", lang, before=int(first["standing"]), after=int(last["standing"]), exits=len(plan.exits),
+        entries=len(plan.entries), steps=int(last["step"]),
+    ))  # fmt: skip
+    lines.append(word(
+        "siting.coverage", lang, before=_share(first["share"]), after=_share(last["share"]),
+        people_before=_count(first["covered"]), people_after=_count(last["covered"]),
+    ))  # fmt: skip
+    lines += _target_lines(plan, lang)
+    lines += _proof_lines(plan, lang)
+    lines += _cause_lines(plan, lang)
+    lost = plan.losers.head(SHOWN)
+    if len(lost):
+        lines.append(
+            word("siting.losers", lang, people=_count(plan.losers["residents_lost"].sum()), n=len(plan.losers))
+        )
+        lines += [
+            word("siting.loser", lang, name=r["name"], people=_count(r["residents_lost"]), before=_count(r["before_m"]),
+                 after=_count(r["after_m"]))
+            for r in lost.to_dict("records")
+        ]  # fmt: skip
+    if len(plan.entries):
+        lines.append(word("siting.gained", lang, people=_count(plan.entries["residents_gained"].sum())))
+        lines += _gap_line(plan.entered.status, plan.entered.gap, lang) if plan.entered is not None else []
+    if plan.ties:
+        lines.append(word("siting.ties", lang, n=len(plan.ties), columns=_joined({t.column for t in plan.ties}, lang)))
+    return [*lines, *_check_lines(plan.recheck, lang), *collision_lines(plan, lang)]
+
+
+def add_lines(plan: AddPlan, *, aside: Sequence[str], lang: Lang) -> list[str]:
+    """A set of sites to add in sentences."""
+    field = plan.field
+    top = plan.coverage[plan.coverage["level"] == plan.coverage["level"].iloc[0]]
+    lines = _head(field, aside, lang)
+    before, after, people = (float(top[c].sum()) for c in ("covered_before", "covered_after", "residents"))
+    if plan.sites.empty:
+        lines.append(word("siting.no_room", lang))
+    else:
+        lines.append(word("siting.added", lang, n=len(plan.sites), people=_count(after - before)))
+        lines.append(word(
+            "siting.coverage", lang, before=_share(before / people), after=_share(after / people),
+            people_before=_count(before), people_after=_count(after),
+        ))  # fmt: skip
+        lines += [
+            word("siting.site", lang, id=r["id"], place=f"{r['district_name']}{r['township_name']}",
+                 people=_count(r["residents_gained"]), lon=f"{r['lon']:.6f}", lat=f"{r['lat']:.6f}",
+                 conclusion=word(f"judge.conclusion.{r['conclusion']}", lang))
+            for r in plan.sites.head(SHOWN).to_dict("records")
+        ]  # fmt: skip
+    if plan.target == plan.target and after < plan.target * 0.999:
+        lines.append(word("siting.target_missed", lang, target=_count(plan.target), reached=_count(after)))
+    lines += _gap_line(plan.choice.status, plan.choice.gap, lang) if not plan.sites.empty else []
+    titles = {r.id: r.title for r in field.plan.rules}
+    for rule, count in list(plan.blocked.items())[:SHOWN]:
+        if rule in titles:
+            lines.append(word("siting.blocked", lang, n=count, title=titles[rule], clause=field.plan.rule(rule).clause))
+    if plan.refused:
+        lines.append(word("siting.refused", lang, n=len(plan.refused)))
+    return [*lines, *_check_lines(plan.recheck, lang), *_keys_line(plan.collisions, field, lang)]
+
+
+def round_lines(result: RoundResult, *, plan: Plan, lang: Lang) -> list[str]:
+    """A round in sentences: what was decided on each application, and because of whom."""
+    table = result.decisions
+    count = table["decision"].value_counts()
+    told = {k: int(count.get(k, 0)) for k in ("admitted", "held", "refused")}
+    lines = [word("siting.round", lang, n=len(table), **told)]
+    seed = "" if result.seed is None else str(result.seed)
+    lines.append(word(f"siting.by.{result.by}", lang, seed=seed))
+    names = dict(zip(table["id"], table["name"], strict=True))
+    titles = {r.id: r.title for r in plan.rules}
+    for row in table.to_dict("records"):
+        why = _joined([titles.get(r, r) for r in str(row["rules"]).split(";") if r], lang)
+        others = _joined([names.get(i, i) for i in str(row["because_of"]).split(";") if i], lang)
+        sentence = word(f"siting.decision.{row['decision']}", lang, order=row["order"], name=row["name"] or row["id"])
+        sentence += word("siting.why", lang, why=why) if why else ""
+        lines.append(sentence + (word("siting.because", lang, others=others) if others else ""))
+    for service, most in result.joint.items():
+        got = int(((table["service"] == service) & (table["decision"] == "admitted")).sum())
+        lines.append(word("siting.joint", lang, service=word(f"columns.services.{service}", lang), most=most, got=got))
+    return lines
+
+
+def collision_lines(plan: ExitPlan, lang: Lang) -> list[str]:
+    """Why some limits cannot hold: those who stay, or limits that collide."""
+    lines = []
+    for key, ids in plan.unhelped.items():
+        lines.append(word("siting.unhelped", lang, limit=_key(key, plan.field, lang), ids=_joined(ids, lang)))
+    for keys in plan.collisions:
+        lines += _keys_line(keys, plan.field, lang)
+    return lines
+
+
+def _keys_line(keys: Sequence[Key], field: Field, lang: Lang) -> list[str]:
+    if not keys:
+        return []
+    return [word("siting.collide", lang, limits=_joined([_key(k, field, lang) for k in keys[: 2 * SHOWN]], lang))]
+
+
+def _key(key: Key, field: Field, lang: Lang) -> str:
+    """One limit in words: rule and place, circle of whom, or who stays."""
+    if key[0] in {"circle", "required"}:
+        site = key[1] if key[1] in field.ids else field.ids[int(key[1])]
+        return word(f"siting.key.{key[0]}", lang, site=site)
+    caps = {c.row.key: c for c in field.caps.areas}
+    if key in caps:
+        cap = caps[key]
+        return word("siting.key.cap", lang, title=cap.title, place=cap.place_name, clause=cap.clause)
+    return word("siting.key.asked", lang)
+
+
+def _head(field: Field, aside: Sequence[str], lang: Lang) -> list[str]:
+    service, city = word(f"columns.services.{field.service}", lang), field.ready.city
+    lines = [word("siting.title", lang, city=city.name, service=service, radius=f"{field.radius_m:g}")]
+    if city.simulated:
+        lines.append(word("summary.simulated", lang))
+    if aside:
+        titles = {r.id: r.title for r in field.plan.rules}
+        lines.append(word("siting.aside", lang, rules=_joined([titles[r] for r in aside], lang)))
+    lines.append(word("siting.walked" if field.walked else "siting.straight", lang, radius=f"{field.radius_m:g}"))
+    return lines
+
+
+def _target_lines(plan: ExitPlan, lang: Lang) -> list[str]:
+    if plan.found.target != plan.found.target:
+        return []
+    slots = {"target": _count(plan.found.target), "most": _count(plan.found.cover.objective)}
+    return [word("siting.floor_kept" if plan.found.reached else "siting.floor_missed", lang, **slots)]
+
+
+def _proof_lines(plan: ExitPlan, lang: Lang) -> list[str]:
+    cover = plan.found.cover
+    lines = _gap_line(cover.status, cover.gap, lang)
+    kept = int((plan.chosen & ~plan.field.new).sum())
+    if plan.found.kept_bound == plan.found.kept_bound:
+        lines.append(word("siting.kept", lang, kept=kept, most=int(plan.found.kept_bound + 1e-6)))
+    return lines
+
+
+def _gap_line(status: str, gap: float, lang: Lang) -> list[str]:
+    if status == "infeasible":
+        return []
+    known = gap < float("inf")
+    return [word(f"siting.proof.{status if known else 'unproven'}", lang, gap=f"{gap:.2%}" if known else "")]
+
+
+def _cause_lines(plan: ExitPlan, lang: Lang) -> list[str]:
+    """How many exits each rule forces."""
+    count: dict[str, int] = {}
+    for rules in plan.exits["rules"]:
+        for rule in filter(None, str(rules).split(";")):
+            count[rule] = count.get(rule, 0) + 1
+    cards = {r.id: r for r in plan.field.plan.rules}
+    ordered = sorted(count.items(), key=lambda item: (-item[1], item[0]))
+    return [word("siting.cause", lang, n=n, title=cards[r].title, clause=cards[r].clause) for r, n in ordered]
+
+
+def _check_lines(check: Recheck, lang: Lang) -> list[str]:
+    lines = [word("siting.judged_well" if check.holds else "siting.judged", lang, n=len(check.remaining))]
+    lines += [_remaining(f, lang) for f in check.remaining[:SHOWN]]
+    if len(check.remaining) > SHOWN:
+        lines.append(word("siting.more", lang, n=len(check.remaining) - SHOWN))
+    if check.unsure:
+        lines.append(word("siting.unsure", lang, n=len(check.unsure)))
+    return lines
+
+
+def _remaining(one: Finding, lang: Lang) -> str:
+    figures = {k: f"{v:g}" if v is not None else "" for k, v in (("observed", one.observed), ("limit", one.limit))}
+    place = one.ground_name or one.subject
+    return word("siting.remaining", lang, title=one.title, place=place, clause=one.clause, **figures)
+
+
+def _joined(words: Sequence[str] | set[str], lang: Lang) -> str:
+    return word("siting.join", lang).join(sorted(words) if isinstance(words, set) else words)
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _share(value: float) -> str:
+    return f"{value:.2%}"
+
+
+def ties_table(plan: ExitPlan) -> pd.DataFrame:
+    """Exchanges that data decided, one a row."""
+    columns = ["stays", "leaves", "column", "stays_value", "leaves_value"]
+    return pd.DataFrame([{c: getattr(t, c) for c in columns} for t in plan.ties], columns=columns)
+
+
+def titled(table: pd.DataFrame, titles: Mapping[str, str], lang: Lang) -> pd.DataFrame:
+    """A table whose column `rules` names rules by their titles."""
+    if "rules" not in table.columns:
+        return table
+    shown = [_joined([titles.get(r, r) for r in str(v).split(";") if r], lang) for v in table["rules"]]
+    return table.assign(rules=shown)
