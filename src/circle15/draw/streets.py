@@ -85,6 +85,6 @@ def _near(lines: NDArray[np.object_], area: Area) -> NDArray[np.object_]:
     parts = shapely.get_parts(cut)
     parts = parts[shapely.get_type_id(parts) == shapely.GeometryType.LINESTRING]
     if not len(parts):
-        return parts
+        return np.empty(0, dtype=object)
     merged = shapely.get_parts(shapely.line_merge(shapely.multilinestrings(parts)))
     return np.asarray(shapely.simplify(merged, _BEND_DEG.get(area.level, _COARSE_BEND_DEG)), dtype=object)
