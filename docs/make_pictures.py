@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 STEM = "中卫市_模拟数据"
 DISTRICT = "沙坡头区"
 TOWNSHIP = "柳林镇"
+SITE = "105.19, 37.51"
 
 
 def main() -> None:
@@ -31,10 +32,15 @@ def main() -> None:
             page.screenshot(path=ROOT / "docs" / "pictures" / f"index_{lang}.png")
             page.goto((Path(folder) / f"{STEM}_{DISTRICT}.html").as_uri())
             page.wait_for_timeout(2000)
-            page.locator("input[type=search]").fill(TOWNSHIP)
-            page.locator("input[type=search]").press("Enter")
+            page.locator("#query").fill(TOWNSHIP)
+            page.locator("#query").press("Enter")
             page.wait_for_timeout(2500)
             page.screenshot(path=ROOT / "docs" / "pictures" / f"district_{lang}.png")
+            page.locator("[role=tab][aria-controls=tester]").click()
+            page.locator("#tester-coordinates").fill(SITE)
+            page.locator(".t-go").click()
+            page.wait_for_timeout(2500)
+            page.screenshot(path=ROOT / "docs" / "pictures" / f"tester_{lang}.png")
         browser.close()
 
 
