@@ -153,6 +153,7 @@ def _map(make: Maker) -> LocalCommand:
         *make.city(),
         *make.evidence(),
         option("--district", key="district", metavar="NAME|ID"),
+        *make.evidence(),
         make.services(),
         make.least(),
         option("--map-number", key="map_number", metavar="TEXT", default=""),
