@@ -14,8 +14,9 @@ from shapely.geometry import box
 from circle15.cli import main
 from circle15.cli.commands import build_app
 from circle15.database import address_of
-from circle15.errors import InputError, Problem, UsageError
+from circle15.errors import InputError, OutputError, Problem, UsageError
 from circle15.words import LANGS, word_problem
+from circle15.write.files import write_text
 from circle15.write.results import check_target
 
 APPLICATIONS = """\
@@ -182,6 +183,23 @@ def test_a_map_takes_the_same_evidence_as_an_assessment() -> None:
     evidence = {"as_of", "overlay", "indicators", "events"}
     for name in ("map", "assess"):
         assert evidence <= {p.name for p in app.commands[name].params}
+
+
+@pytest.mark.parametrize("name", sorted(build_app("zh").commands))
+def test_no_option_stands_twice(name: str) -> None:
+    names = [p.name for p in build_app("zh").commands[name].params]
+    assert len(names) == len(set(names))
+
+
+def test_a_name_that_the_locale_cannot_write_is_said(tmp_path: Path, monkeypatch) -> None:
+    def replace(self: Path, target: Path) -> None:
+        str(target).encode("ascii")
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(OutputError) as caught:
+        write_text(tmp_path / "图.html", "x")
+    assert "PYTHONUTF8=1" in word_problem(caught.value.problems[0], "zh")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_library_reason_brings_no_second_full_stop() -> None:

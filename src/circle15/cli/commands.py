@@ -151,7 +151,6 @@ def _map(make: Maker) -> LocalCommand:
         "map",
         "assess:map_city",
         *make.city(),
-        *make.evidence(),
         option("--district", key="district", metavar="NAME|ID"),
         *make.evidence(),
         make.services(),
