@@ -91,9 +91,7 @@ def walk_city(
             min_residents=gap_min_residents, ground=ground,
         )  # fmt: skip
         gaps.append(found)
-        theirs = city.institutions[city.institutions["service"] == service]
-        lines = reached_streets(foot.metres, foot.metres.spots(*lonlat(theirs)), radius_m)
-        reached.append(lines.assign(service=service))
+        reached.append(_reached(city, foot, service, radius_m=radius_m))
     tell("done", total, total)
     pace = {"metres_per_s": city.pace.metres_per_s, "slope": city.pace.slope, "max_snap_m": city.pace.max_snap_m}
     options = {"services": list(chosen), "minutes": minutes, "gap_min_residents": gap_min_residents, "pace": pace}
@@ -101,6 +99,25 @@ def walk_city(
         city, plan.title, radius_m, minutes, tuple(chosen), sites, coverage, _together(gaps), _together(reached),
         provenance(plan, city, options=options),
     )  # fmt: skip
+
+
+def streets_on_foot(city: City, *, services: Sequence[str], radius_m: float) -> gpd.GeoDataFrame | None:
+    """Streets within `radius_m` on foot of any institution of each service, for maps 步行可达街道.
+
+    Lines as of `reached_streets` with a column `service`; None where the city has no streets or none is reached.
+    """
+    if city.streets is None:
+        return None
+    foot = OnFoot(city.streets, pace=city.pace)
+    held = [s for s in services if (city.institutions["service"] == s).any()]
+    found = [lines for s in held if len(lines := _reached(city, foot, s, radius_m=radius_m))]
+    return _together(found) if found else None
+
+
+def _reached(city: City, foot: OnFoot, service: str, *, radius_m: float) -> gpd.GeoDataFrame:
+    theirs = city.institutions[city.institutions["service"] == service]
+    lines = reached_streets(foot.metres, foot.metres.spots(*lonlat(theirs)), radius_m)
+    return lines.assign(service=service)
 
 
 def _chosen(city: City, services: Sequence[str] | None) -> list[str]:

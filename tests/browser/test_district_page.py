@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
@@ -19,6 +20,7 @@ from circle15.draw.map import Marks, draw_city, draw_district
 from circle15.errors import UsageError
 from circle15.project.datum import to_wgs84
 from circle15.project.metric import circle_outline, distances_m
+from circle15.schema import CRS
 
 pytestmark = pytest.mark.browser
 DISTRICT = "640502"
@@ -174,6 +176,38 @@ def test_layers_switch_and_services_change(watched, html):
     assert page.is_checked("input[name=inpatient]")
     page.keyboard.press("ArrowRight")
     assert page.get_attribute("#tab-outpatient", "aria-selected") == "true"
+
+
+def test_streets_on_foot_are_off_at_first_and_drawn_when_switched_on(watched, drawn_city, assessment, html):
+    west, south = drawn_city.WEST, drawn_city.SOUTH
+    lines = [shapely.LineString([(west + 0.01, y), (west + 0.14, y)]) for y in south + np.arange(0.01, 0.1, 0.01)]
+    streets = gpd.GeoDataFrame({"service": "pharmacy"}, index=range(len(lines)), geometry=lines, crs=CRS)
+    page = watched.open(draw_district(assessment, DISTRICT, streets=streets))
+    drawn = """() => { const c = document.querySelector('.leaflet-c15-middle-pane canvas');
+      const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data, near = (a, b) => Math.abs(a - b) < 24;
+      let n = 0;
+      for (let i = 0; i < d.length; i += 4) n += d[i + 3] > 200 && near(d[i], 0xd5) && near(d[i + 1], 0x5e) && near(d[i + 2], 0);
+      return n; }"""
+    for name in ("coverage", "over", "gaps"):
+        page.uncheck(f"input[name={name}]")
+    assert not page.is_checked("input[name=streets]")
+    assert "步行可达街道（800 米内）" in page.inner_text("#legend")
+    assert page.evaluate(drawn) == 0
+    page.check("input[name=streets]")
+    assert page.evaluate(drawn) > 2_000
+    page.wait_for_timeout(250)
+    assert ".streets" in page.evaluate("location.hash")
+    page.reload()
+    page.wait_for_function("document.documentElement.dataset.ready === 'yes'")
+    assert page.is_checked("input[name=streets]")
+    assert page.evaluate(drawn) > 2_000
+    page.click("#tab-outpatient")
+    assert page.query_selector("input[name=streets]") is None  # only where its service has streets
+    page.click("#language")
+    page.click("#tab-pharmacy")
+    assert "Streets within 800 m on foot" in page.inner_text("#legend")
+    assert [c for c in watched.complaints if "getImageData" not in c] == []  # the test's own reading
+    assert watched.open(html, name="plain.html").query_selector("input[name=streets]") is None
 
 
 @pytest.mark.parametrize("turn_deg", [0.0, 9.0])

@@ -12,7 +12,7 @@ from circle15.cli import main
 from circle15.errors import InputError
 from circle15.policy.plan import load_plan
 from circle15.read.city import load_city, read_city
-from circle15.walk import walk_city
+from circle15.walk import streets_on_foot, walk_city
 from circle15.write.walk import walk_lines
 
 # a grid of lanes 200 m apart over the western district and its neighbour; nothing east of 105.085
@@ -100,3 +100,17 @@ def test_streets_of_another_city_are_refused_with_all_other_faults(toy_city):
     with pytest.raises(InputError) as fault:
         read_city(load_city(toy_city))
     assert {p.id for p in fault.value.problems} == {"file_missing", "streets.elsewhere"}
+
+
+def test_map_pages_show_the_streets_on_foot(town, tmp_path):
+    city, _ = read_city(load_city(town))
+    lines = streets_on_foot(city, services=["pharmacy", "ltc_home"], radius_m=800.0)
+    assert set(lines["service"]) == {"pharmacy"}  # no home care stands in the city
+    plan = load_plan(load_city(town).plan)
+    walked = walk_city(plan, city, services=["pharmacy"]).reached
+    assert lines.geometry.geom_equals(walked.geometry).all()
+    assert run("map", town, "--district", "沙坡头区", "--as-of", "2026-04-30", "--out", tmp_path / "with") == 0
+    town.write_text(town.read_text(encoding="utf-8").split("\n[streets]")[0], encoding="utf-8")
+    assert run("map", town, "--district", "沙坡头区", "--out", tmp_path / "without") == 0
+    (page,), (plain,) = ((tmp_path / name).glob("*.html") for name in ("with", "without"))
+    assert plain.stat().st_size < page.stat().st_size < plain.stat().st_size + 60_000

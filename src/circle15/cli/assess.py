@@ -19,6 +19,7 @@ from circle15.errors import Problem, UsageError
 from circle15.policy.plan import Plan
 from circle15.schema import Assessment, City
 from circle15.study import assess, find_service_gaps, provenance
+from circle15.walk import streets_on_foot
 from circle15.words import Lang
 from circle15.write.files import page_names, safe_file_name, write_text
 from circle15.write.report import write_assessment, write_gaps
@@ -67,8 +68,6 @@ def map_city(
         raise UsageError(Problem("use.public_without_number"))
     below = Basemap(basemap, basemap_key) if basemap else None
     marks = Marks(internal=not public, map_number=map_number.strip(), basemap=below)
-    plan, city = load(lang, inputs)
-    """Draw a page for each district, and the index."""
     plan, city, told = _loaded(lang, inputs)
     districts = city.places[city.places["level"] == "district"]
     chosen = (
@@ -83,6 +82,7 @@ def map_city(
         result = assess(
             plan, city, services=services or None, gap_min_residents=min_residents, progress=bar.show, **told
         )
+        streets = streets_on_foot(result.city, services=result.services, radius_m=result.radius_m)
         folder, stem = Path(out), safe_file_name(city.name, fallback="city")
         pages = page_names(stem, districts)
         whole = district is None
@@ -91,11 +91,12 @@ def map_city(
         for at, place_id in enumerate(chosen["id"]):
             bar.show("draw", at, len(chosen))
             page = draw_district(
-                result, place_id, lang=lang, marks=marks, links=links, parts=_tester(result, plan, place_id)
-            )
+                result, place_id, lang=lang, marks=marks, links=links, parts=_tester(result, plan, place_id),
+                streets=streets,
+            )  # fmt: skip
             written.append(write_text(folder / pages[place_id], page))
         if whole:
-            page = draw_city(result, lang=lang, marks=marks, links={"index": links["index"], **pages})
+            page = draw_city(result, lang=lang, marks=marks, links={"index": links["index"], **pages}, streets=streets)
             written.insert(0, write_text(folder / links["city"], page))
             index = draw_index(result, lang=lang, pages=pages, city_page=links["city"], marks=marks)
             written.insert(0, write_text(folder / links["index"], index))

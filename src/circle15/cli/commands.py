@@ -152,6 +152,7 @@ def _map(make: Maker) -> LocalCommand:
         "assess:map_city",
         *make.city(),
         option("--district", key="district", metavar="NAME|ID"),
+        *make.evidence(),
         make.services(),
         make.least(),
         option("--map-number", key="map_number", metavar="TEXT", default=""),
@@ -160,9 +161,6 @@ def _map(make: Maker) -> LocalCommand:
         option("--basemap-key", key="basemap_key", metavar="KEY", default=""),
         make.out(),
     )
-    district = make.option("--district", key="district", metavar="NAME|ID")
-    params = [*make.city(), *make.evidence(), district, make.services(), make.least(), make.out()]
-    return make.command("map", "assess:map_city", *params)
 
 
 def _gaps(make: Maker) -> LocalCommand:

@@ -11,12 +11,15 @@ from circle15.draw.basemap import Basemap
 from circle15.draw.ground import pack_ground
 from circle15.draw.pack import json_bytes, number, shown
 from circle15.draw.page import assemble_page, build_shell, fill, read_asset
+from circle15.draw.streets import pack_streets
 from circle15.draw.summary import coverage_targets, findings_by_place, quota_rows, service_summary
 from circle15.schema import SERVICES
 from circle15.words import LANGS, word, words_under
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import geopandas as gpd
 
     from circle15.draw.summary import Findings
     from circle15.schema import Assessment
@@ -64,6 +67,7 @@ def draw_district(
     marks: Marks | None = None,
     links: Mapping[str, str] | None = None,
     parts: tuple[PagePart, ...] = (),
+    streets: gpd.GeoDataFrame | None = None,
 ) -> str:
     """Draw one district as a self-contained page that opens with the network cut.
 
@@ -78,6 +82,9 @@ def draw_district(
         Language that the page opens in; it holds both. Names and quotations stay as they were given.
     links
         File names of other pages by place id, "index" and "city"; linked where the page names them.
+    streets
+        Streets within the radius on foot of any institution: lines (EPSG:4326) with a column `service`. They make a
+        layer that is off at first; None leaves it out.
 
     Returns
     -------
@@ -85,7 +92,7 @@ def draw_district(
         HTML; same input, same text.
     """
     area = payload.find_district(assessment, district_id)
-    return _draw(assessment, area, lang=lang, marks=marks or Marks(), links=links or {}, parts=parts)
+    return _draw(assessment, area, lang=lang, marks=marks or Marks(), links=links or {}, parts=parts, streets=streets)
 
 
 def draw_city(
@@ -95,10 +102,11 @@ def draw_city(
     marks: Marks | None = None,
     links: Mapping[str, str] | None = None,
     parts: tuple[PagePart, ...] = (),
+    streets: gpd.GeoDataFrame | None = None,
 ) -> str:
     """Draw all districts on one page 全市图; several cities make a page of the region 全省图. See `draw_district`."""
     area = payload.whole_area(assessment)
-    return _draw(assessment, area, lang=lang, marks=marks or Marks(), links=links or {}, parts=parts)
+    return _draw(assessment, area, lang=lang, marks=marks or Marks(), links=links or {}, parts=parts, streets=streets)
 
 
 def _draw(
@@ -109,11 +117,13 @@ def _draw(
     marks: Marks,
     links: Mapping[str, str],
     parts: tuple[PagePart, ...],
+    streets: gpd.GeoDataFrame | None,
 ) -> str:
     breaks = payload.density_breaks(payload.dense_threshold(assessment))
     ground = pack_ground(assessment, area, breaks)
     findings = findings_by_place(assessment)
     values, blocks = _contents(assessment, area, findings, ground.lattice)
+    on_foot, lines = pack_streets(streets, area, values["assessed"])
     heading = _heading(assessment, lang, marks, parts)
     heading["words"] = {code: heading["words"][code] | values.pop(f"words.{code}") for code in LANGS}
     values = {
@@ -124,6 +134,7 @@ def _draw(
         "counted": ground.told,
         "links": dict(links),
         **values,
+        **on_foot,
     }
     more = {k: block for p in parts for k, block in p.blocks.items()}
     shell = build_shell(map_id=_map_id(area.id or area.level), bounds=area.outline.bounds)
@@ -142,7 +153,7 @@ def _draw(
         body=fill(read_asset("district.html"), slots),
         styles=[*(read_asset(n) for p in parts for n in p.styles), read_asset("page.css"), read_asset("print.css")],
         scripts=[join_scripts((*SCRIPTS[:-1], *(n for p in parts for n in p.scripts), SCRIPTS[-1]))],
-        blocks={"values": json_bytes(values), **ground.blocks, **blocks, **more},
+        blocks={"values": json_bytes(values), **ground.blocks, **blocks, **lines, **more},
         images=marks.basemap.hosts() if marks.basemap else (),
     )  # fmt: skip
 

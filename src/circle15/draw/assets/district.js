@@ -93,7 +93,7 @@
     const service = data.assessed.includes("pharmacy") ? "pharmacy" : data.assessed[0];
     return {
       data, lang: data.lang, service, base: "density", selected: null, tab: "figures", ruler: false, pick: null,
-      show: { coverage: true, depth: false, over: true, gaps: true, without: true, townships: true, names: true, online: false },
+      show: { coverage: true, depth: false, over: true, gaps: true, without: true, townships: true, names: true, streets: false, online: false },
       shown: Object.fromEntries(data.services.map((s) => [s, s === service])),
       hiddenLevels: new Set(),
       table: { kind: "sites", text: "", sort: "", down: false, inView: false, most: 60 },

@@ -1,4 +1,4 @@
-/* What stands on the map, from the ground up: cells or themes, coverage, veil, borders, over-cap circles, gaps, institutions. */
+/* What stands on the map, from the ground up: cells or themes, coverage, streets on foot, veil, borders, over-cap circles, gaps, institutions. */
 (function () {
   "use strict";
   const CIRCLE_POINTS = 128;
@@ -42,6 +42,7 @@
     const sites = C15.data.site.filter((s) => s.service === service && near(view, s));
     if (show.depth) drawDepth(ctx, view, service, sites);
     if (show.coverage) drawCoverage(ctx, view, service, sites, !show.depth);
+    if (show.streets) drawStreets(ctx, view, service);
     drawVeil(ctx, view);
     drawBorders(ctx, view);
     if (show.over) drawOver(ctx, view, sites);
@@ -132,6 +133,26 @@
     ctx.restore();
   }
   C15.DEPTH_ALPHA = [0, 50, 110, 190];
+
+  /* Light under dark, so that they are seen on any ground; beyond the border the veil lies on them. */
+  function drawStreets(ctx, view, service) {
+    const lines = (C15.data.streets.get(service) || []).filter(({ uv }) => view.x(uv[2]) > 0 && view.y(uv[3]) > 0 && view.x(uv[0]) < view.width && view.y(uv[1]) < view.height);
+    const width = Math.max(0.8, Math.min(4, 0.8 + (view.zoom - 10) * 0.5));
+    ctx.save();
+    ctx.lineCap = "round";
+    ctx.lineJoin = "round";
+    for (const [colour, wide] of [["rgba(255, 255, 255, 0.8)", width + 1.6], [C15.MARKS[service].colour, width]]) {
+      ctx.strokeStyle = colour;
+      ctx.lineWidth = wide;
+      ctx.beginPath();
+      for (const { flat } of lines) {
+        ctx.moveTo(view.x(flat[0]), view.y(flat[1]));
+        for (let n = 2; n < flat.length; n += 2) ctx.lineTo(view.x(flat[n]), view.y(flat[n + 1]));
+      }
+      ctx.stroke();
+    }
+    ctx.restore();
+  }
 
   function near(view, site) {
     const x = view.x(site.u), y = view.y(site.v);

@@ -81,6 +81,7 @@
       without: [C15.svg("path", { d: "M1 9 9 1M1 15 15 1M7 15l8-8", stroke: "#777777", "stroke-width": 1 })],
       names: [C15.svg("text", { x: 8, y: 12.5, "font-size": 12, "text-anchor": "middle", fill: C15.LINE, "font-weight": 600 })],
     };
+    if (kind === "streets") shapes.streets = [C15.svg("path", { d: "M1 11h14M6 1v14M6 5h9", fill: "none", stroke: colour, "stroke-width": 1.8 })];
     if (kind === "names") shapes.names[0].textContent = word("legend.letter");
     return C15.svg("svg", { viewBox: "0 0 16 16", width: 15, height: 15, class: "glyph", "aria-hidden": "true" }, shapes[kind]);
   }
@@ -91,7 +92,9 @@
       coverage: C15.percent(sum.share), over: num(sum.over_cap), gaps: num(sum.gaps), without: num(sum.without.length),
       townships: num(data.townships.length),
     };
-    const rows = ["coverage", "depth", "over", "gaps", "without", "townships", "names"].map((k) => row(
+    const kinds = ["coverage", "depth", "over", "gaps", "without", "townships", "names"];
+    if (data.streets.has(state.service)) kinds.push("streets");
+    const rows = kinds.map((k) => row(
       "checkbox", k, state.show[k], (event) => C15.setShow(k, event.target.checked), sign(k), word("layer." + k, { radius: num(data.radius_m) }), counts[k]));
     const extra = el("div", { cls: "row sub" }, [C15.shapeSvg("star", C15.GAP, 15), el("span", { cls: "text", text: word("layer.candidate") })]);
     if (state.show.gaps) rows.splice(4, 0, extra);

@@ -1,7 +1,7 @@
 /* The address bar holds what is seen, so that a link opens the same: view, service, layers, filters, selection, language. */
 (function () {
   "use strict";
-  const LAYERS = ["coverage", "depth", "over", "gaps", "without", "townships", "names", "online"];
+  const LAYERS = ["coverage", "depth", "over", "gaps", "without", "townships", "names", "streets", "online"];
   const BASES = ["density", "dense", "township", "none", "quota", "share"];
 
   C15.readLink = function () {

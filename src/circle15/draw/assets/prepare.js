@@ -22,6 +22,7 @@
     data.inner = data.places.filter((p) => p.own && p.level === "district" && !p.whole);
     data.beside = data.places.filter((p) => !p.own);
     prepareGaps(data);
+    prepareStreets(data);
     data.left = {};
     data.share = {};
     for (const s of data.assessed) {
@@ -40,6 +41,16 @@
     for (const gap of rows) gap.candidate = gap.candidate_lon === null ? null : [gap.candidate_lon, gap.candidate_lat];
     data.gaps = rows;
     data.gapById = new Map(rows.map((g) => [g.gap_id + " " + g.service, g]));
+  }
+
+  /* Streets within a walk by service, where the page has them: open lines and their boxes. */
+  function prepareStreets(data) {
+    const held = data.streets || [];
+    const shapes = held.length ? C15.readShapes(C15.readArrays("streets"), (x, y) => [x / 1e5, y / 1e5]) : [];
+    data.streets = new Map(held.map((s, n) => [s, shapes[n].map((points) => {
+      const [west, south, east, north] = boundsOf([points]);
+      return { flat: C15.flat(points), uv: [C15.u(west), C15.v(north), C15.u(east), C15.v(south)] };
+    })]));
   }
 
   function shape(rows, shapes) {
