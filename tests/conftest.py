@@ -10,6 +10,7 @@ import pytest
 from shapely.geometry import box
 
 ROOT = Path(__file__).resolve().parents[1]
+CHROMIUM = Path(os.environ.get("CIRCLE15_CHROMIUM", "/usr/bin/chromium"))
 SHARED = Path(os.environ.get("CIRCLE15_SHARED_DATA", ROOT.parent / "shared" / "data"))
 
 CITY_TOML = """\
@@ -104,3 +105,15 @@ def sample_city():
     if not (city.exists() and (city.parent / "streets.osm.pbf").exists()):
         subprocess.run([sys.executable, str(ROOT / "data" / "make_sample.py"), "--out", str(city.parent)], check=True)
     return city
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium, one for all tests of a process."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip(f"no Chromium at {CHROMIUM}; set CIRCLE15_CHROMIUM")
+    with sync_api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()

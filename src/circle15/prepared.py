@@ -34,7 +34,7 @@ from circle15.measure.walking_coverage import measure_walking_coverage
 from circle15.policy.plan import Plan, check_places, mark_places
 from circle15.policy.rules import Target
 from circle15.project.datum import to_wgs84
-from circle15.project.metric import PointTree
+from circle15.project.metric import DISTANCE_TOLERANCE_M, PointTree
 from circle15.schema import CRS, DATUMS, POSITION_ACCURACY_M, SERVICES, SPEEDS_M_PER_S, City, Datum, Population, Verdict
 
 PROPOSED_ID = "proposed"
@@ -232,7 +232,7 @@ class Prepared:
         """Other institutions of every service as far as any rule of the plan looks, with distance_m, nearest first."""
         own = self._register_rows[institution_id]
         lon, lat = self._lonlat
-        _, j, metres = self._everyone.within(lon[[own]], lat[[own]], self.reach_m(self.worst_accuracy_m))
+        j, metres = self._in_reach(lon[[own]], lat[[own]], float(self._accuracies_m[own]))
         records, ways = self._records, dict[str, dict[str, Any]]()
         if self.foot is not None:
             told = self._walking((float(lon[own]), float(lat[own])), self.worst_accuracy_m)
@@ -342,14 +342,26 @@ class Prepared:
 
     def reach_m(self, accuracy_m: float) -> float:
         """How far any rule of the plan looks from a site, positions being uncertain."""
-        speed = self.city.pace.metres_per_s if self.foot is not None else 0.0
-        return self.plan.reach_m(metres_per_s=speed) + accuracy_m + self.worst_accuracy_m
+        # without streets too: someone within minutes whose way is not known must not be overlooked
+        return self.plan.reach_m(metres_per_s=self.city.pace.metres_per_s) + accuracy_m + self.worst_accuracy_m
+
+    def _in_reach(self, lon: Floats, lat: Floats, accuracy_m: float) -> tuple[NDArray[np.int64], Floats]:
+        """Institutions as far as any rule looks from one point, each by its own accuracy; metres, nearest first."""
+        reach_m = self.reach_m(accuracy_m)
+        _, near, metres = self._everyone.within(lon, lat, reach_m)
+        counts = metres <= reach_m - self.worst_accuracy_m + self._accuracies_m[near] + DISTANCE_TOLERANCE_M
+        return near[counts], metres[counts]
+
+    @cached_property
+    def _accuracies_m(self) -> Floats:
+        given = self.city.institutions["position_accuracy_m"].to_numpy(dtype=np.float64)
+        return np.asarray(np.where(np.isnan(given), POSITION_ACCURACY_M, given))
 
     def _neighbours(
         self, lon: Floats, lat: Floats, accuracy_m: float, walking: pd.DataFrame | None
     ) -> list[Mapping[str, Any]]:
         """Institutions of every service as far as any rule of the plan looks, nearest first."""
-        _, near, metres = self._everyone.within(lon, lat, self.reach_m(accuracy_m))
+        near, metres = self._in_reach(lon, lat, accuracy_m)
         ways: dict[str, dict[Any, Any]] = {}
         nowhere: dict[Any, Any] = {}
         if walking is None and self.foot is not None:

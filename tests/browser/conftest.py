@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-CHROMIUM = Path(os.environ.get("CIRCLE15_CHROMIUM", "/usr/bin/chromium"))
 
 
 def load_drawn_city():
@@ -22,17 +19,6 @@ def load_drawn_city():
 @pytest.fixture(scope="session")
 def drawn_city():
     return load_drawn_city()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.exists():
-        pytest.skip(f"no Chromium at {CHROMIUM}; set CIRCLE15_CHROMIUM")
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
 
 
 class Watched:

@@ -55,7 +55,9 @@ def test_no_person_or_account_of_the_register_reaches_any_output(sample_city, tm
     reading = messy(sample_city)
     held = "".join([reading.table.to_csv(), *map(str, reading.assumptions), *map(str, reading.warnings)])
     config = (sample_city.parent / "messy_city.toml").read_text(encoding="utf-8")
-    config = re.sub(r'"(messy_register.xlsx|places.gpkg|population.tif)"', rf'"{sample_city.parent}/\1"', config)
+    config = re.sub(
+        r'"(messy_register.xlsx|places.gpkg|population.tif|streets.osm.pbf)"', rf'"{sample_city.parent}/\1"', config
+    )
     clean = config.replace("[institutions]", '[institutions]\nsheet = "门诊"')
     (tmp_path / "city.toml").write_text(clean, encoding="utf-8")
     for command in (["map"], ["assess"], ["gaps", "--service", "outpatient"]):

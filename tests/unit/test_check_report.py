@@ -6,7 +6,6 @@ import base64
 import gzip
 import json
 import re
-import shutil
 
 import openpyxl
 import pytest
@@ -94,7 +93,7 @@ def test_corrected_copy_keeps_the_given_values_beside_and_never_the_input(checke
     capsys.readouterr()
     code, _ = checked("--corrected", str(copy))
     assert code == 2
-    assert "更正副本" in capsys.readouterr().err
+    assert "输入文件" in capsys.readouterr().err
     assert copy.read_bytes() == as_given
     assert (out / "r.xlsx").exists()
 
@@ -115,31 +114,24 @@ def test_map_holds_every_finding_and_no_live_name(checked, tmp_path):
 
 
 @pytest.mark.browser
-def test_map_lists_filters_and_shows(checked, tmp_path):
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium on this machine")
-    from playwright.sync_api import sync_playwright
-
+def test_map_lists_filters_and_shows(checked, browser, tmp_path):
     _, _ = checked("--map", str(tmp_path / "m.html"))
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1200, "height": 700})
-        said: list[str] = []
-        page.on("console", lambda m: said.append(m.text))
-        page.on("pageerror", lambda e: said.append(str(e)))
-        page.on("request", lambda r: said.append(r.url) if not r.url.startswith(("file:", "data:", "blob:")) else None)
-        page.goto((tmp_path / "m.html").as_uri())
-        page.wait_for_selector("body[data-ready]")
-        assert page.locator("#list button").count() == 3
-        page.locator("#list button").first.click()
-        assert "<script>alert(1)</script>" in page.locator(".leaflet-popup-content").inner_text()
-        page.fill("#search", "乙药房")
-        assert page.locator("#list button").count() == 1
-        page.fill("#search", "")
-        page.locator("#kinds input").first.uncheck()
-        assert page.locator("#list button").count() == 2
-        browser.close()
+    page = browser.new_page(viewport={"width": 1200, "height": 700})
+    said: list[str] = []
+    page.on("console", lambda m: said.append(m.text))
+    page.on("pageerror", lambda e: said.append(str(e)))
+    page.on("request", lambda r: said.append(r.url) if not r.url.startswith(("file:", "data:", "blob:")) else None)
+    page.goto((tmp_path / "m.html").as_uri())
+    page.wait_for_selector("body[data-ready]")
+    assert page.locator("#list button").count() == 3
+    page.locator("#list button").first.click()
+    assert "<script>alert(1)</script>" in page.locator(".leaflet-popup-content").inner_text()
+    page.fill("#search", "乙药房")
+    assert page.locator("#list button").count() == 1
+    page.fill("#search", "")
+    page.locator("#kinds input").first.uncheck()
+    assert page.locator("#list button").count() == 2
+    page.close()
     assert said == []
 
 

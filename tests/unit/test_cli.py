@@ -67,7 +67,7 @@ def test_assess_prints_a_summary_and_writes_whole_files(capsys, toy_city, tmp_pa
     assert code == 0, err
     assert "沙坡头区：覆盖率" in out
     book = openpyxl.load_workbook(tmp_path / "out" / "手绘市_assess.xlsx")
-    assert book.sheetnames == ["覆盖", "区域总量", "核对结果", "机构与服务圈", "空白清单", "数据来源"]
+    assert book.sheetnames == ["覆盖", "区域总量", "人口等级建议", "核对结果", "机构与服务圈", "空白清单", "数据来源"]
     layer = gpd.read_file(tmp_path / "out" / "手绘市_institutions.gpkg")
     assert layer.set_index("id").loc["P64050200001", "others_within"] == 2
     assert layer.set_index("id").loc["P64052100001", "others_within"] == 0
@@ -83,7 +83,7 @@ def test_the_same_run_gives_the_same_bytes(capsys, toy_city, tmp_path):
         assert run(capsys, "gaps", toy_city, "--out", tmp_path / name)[0] == 0
         assert run(capsys, "map", toy_city, "--out", tmp_path / name)[0] == 0
     first = sorted((tmp_path / "a").iterdir())
-    assert len(first) == 5 + 5 + 4
+    assert len(first) == 5 + 5 + 5
     assert [p.name for p in first if p.read_bytes() != (tmp_path / "b" / p.name).read_bytes()] == []
 
 

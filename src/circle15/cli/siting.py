@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from circle15.cli.load import beside, day_of, load, tell_written
+from circle15.cli.load import beside, day_of, load, tell_written, url_of
 from circle15.cli.words import StepBar
 from circle15.draw.change import draw_change
 from circle15.errors import InputError, Problem, UsageError
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from circle15.siting.solve import Watch
 
 WATCH_S = 5.0
+ORDERS = ("rank", "first", "lottery")
 CITY_INPUTS = (
     "city_file", "institutions", "places", "population", "register_datum", "plan", "scale_to", "overlay",
     "streets",
@@ -142,6 +143,8 @@ def hold_round(*, lang: Lang, service: str, sites: str, by: str, seed: int | Non
 def _ready(lang: Lang, given: dict[str, Any]) -> tuple[dict[str, Any], Prepared]:
     """Options apart from the city's inputs, and the city made ready on the day asked for."""
     inputs: dict[str, Any] = {k: given.pop(k) for k in CITY_INPUTS if k in given}
+    inputs["database"] = given["database"]
+    given["database"] = url_of(given, inputs)
     plan, city = load(lang, inputs)
     city, told = beside(plan, city, given, lang)
     if given.get("on_foot") and city.streets is None:
@@ -195,7 +198,7 @@ def _quotas(given: Sequence[str]) -> dict[str, int]:
     for pair in given:
         name, sign, value = pair.partition("=")
         if not sign or not value.strip().isdigit():
-            raise UsageError(Problem("use.attribute", value=pair))
+            raise UsageError(Problem("use.quota", value=pair))
         found[name.strip()] = int(value)
     return found
 
@@ -221,9 +224,12 @@ def _replayed(file: str | None, by: str, seed: int | None) -> tuple[list[str] | 
         return None, by, seed
     try:
         held = json.loads(Path(file).read_text(encoding="utf-8"))["round"]
-        return [str(d["id"]) for d in held["decisions"]], str(held["by"]), held["seed"]
+        order, kind, lot = [str(d["id"]) for d in held["decisions"]], str(held["by"]), held["seed"]
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise InputError(Problem("siting.round_record", file=Path(file).name)) from fault
+    if kind not in ORDERS or (lot is not None and type(lot) is not int) or (kind == "lottery" and lot is None):
+        raise InputError(Problem("siting.round_record", file=Path(file).name))
+    return order, kind, lot
 
 
 def _told(options: Mapping[str, Any]) -> dict[str, object]:

@@ -19,7 +19,7 @@ from circle15.draw.pack import number, shown
 from circle15.draw.tester_pack import Packer
 from circle15.draw.tester_people import pack_people
 from circle15.policy.rules import AreaLimit, CircleLimit, Mix
-from circle15.schema import LEVELS, PLACE_LEVELS, POSITION_ACCURACY_M, SERVICES
+from circle15.schema import LEVELS, PLACE_LEVELS, POSITION_ACCURACY_M, SERVICES, Pace
 from circle15.words import LANGS, words_under
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def pack_tester(
     values = {
         "as_of": as_of.isoformat() if as_of else None,
         "service_order": list(SERVICES),
-        "plan": plan_record(plan),
+        "plan": plan_record(plan, assessment.city.pace),
         "people": people,
         "places": _pack_places(packer, assessment),
         "institutions": _pack_institutions(packer, assessment, plan, named),
@@ -89,15 +89,15 @@ def words_of_tester(lang: Lang) -> dict[str, str]:
     return found
 
 
-def plan_record(plan: Plan) -> dict[str, Any]:
-    """A plan as the page reads it: rules without their defaults, classes, groups, radius, deciding density."""
+def plan_record(plan: Plan, pace: Pace) -> dict[str, Any]:
+    """A plan as the page reads it: rules without their defaults, classes, groups, radii, deciding density."""
     return {
         "id": plan.id,
         "title": shown(plan.title),
         "version": plan.version[:12],
         "city": plan.city,
         "radius_m": plan.circle.radius_m,
-        "reach_m": plan.reach_m(),
+        "reach_m": plan.reach_m(metres_per_s=pace.metres_per_s),
         "density_unit": plan.density.unit,
         "classes": [
             {"id": c.id, "title": shown(c.title), "by": c.by, "min": c.min, "below": c.below, "settings": c.settings}

@@ -120,10 +120,10 @@ class Plan(Record):
                 found.setdefault(carried, []).append(rule.id)
         return {k: tuple(v) for k, v in sorted(found.items())}
 
-    def reach_m(self, *, metres_per_s: float = 0.0) -> float:
+    def reach_m(self, *, metres_per_s: float) -> float:
         """How far from a site any rule looks, in metres (overlaps look twice their radius).
 
-        Rules in minutes on foot look as far as one walks at `metres_per_s`; 0 where no streets are known.
+        Rules in minutes on foot look as far as one walks at `metres_per_s` in a straight line.
         """
         reach = [self.circle.radius_m]
         for rule in self.rules:

@@ -140,7 +140,7 @@ class Standing:
         return found[keep][order], metres[keep][order]
 
     def _neighbours(self, at: int, accuracy_m: float) -> pd.DataFrame:
-        reach_m = self.ready.plan.reach_m() + accuracy_m + self.ready.worst_accuracy_m
+        reach_m = self.ready.reach_m(accuracy_m)
         found, metres = self._around(at, reach_m)
         return (
             self._rows.iloc[found]

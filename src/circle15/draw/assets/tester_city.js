@@ -145,7 +145,8 @@
     judged(site) {
       const { plan } = this, rules = plan.rules.filter((r) => r.services.includes(site.service));
       const reach = plan.reach_m + site.accuracy_m + this.worst;
-      const near = this.near(site.lon, site.lat, reach, site.id);
+      const counts = (o) => o.distance_m <= plan.reach_m + site.accuracy_m + o.accuracy_m + G.TOLERANCE_M;
+      const near = this.near(site.lon, site.lat, reach, site.id).filter(counts);
       const here = this.measure(site, site.lon, site.lat);
       this.markExceeding(near, site);
       const base = {
