@@ -202,6 +202,8 @@ def _planning(make: Maker) -> list[click.Parameter]:
     option = make.option
     return [
         make.service(),
+        make.streets(),
+        option("--on-foot", "on_foot", key="on_foot", is_flag=True),
         *make.evidence(),
         option("--candidates", key="candidates", type=click.Choice(["gaps", "lattice", "cells", "none"]),
                default="gaps", show_default=True),
