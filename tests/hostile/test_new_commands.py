@@ -192,7 +192,7 @@ def test_no_option_stands_twice(name: str) -> None:
 
 
 def test_a_name_that_the_locale_cannot_write_is_said(tmp_path: Path, monkeypatch) -> None:
-    def replace(self: Path, target: Path) -> None:
+    def replace(_self: Path, target: Path) -> None:
         str(target).encode("ascii")
 
     monkeypatch.setattr(Path, "replace", replace)
