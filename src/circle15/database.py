@@ -61,7 +61,7 @@ def address_of(url: str) -> Address:
         raise InputError(Problem("database.url")) from fault
     name = unquote(parts.path.strip("/")) or os.environ.get("PGDATABASE", "")
     user = unquote(parts.username or "") or os.environ.get("PGUSER", "")
-    if not is_database(url) or not parts.hostname or not name or not user:
+    if "@" in name or not is_database(url) or not parts.hostname or not name or not user:
         raise InputError(Problem("database.url"))
     asked = parse_qs(parts.query)
     password = unquote(parts.password) if parts.password else os.environ.get("PGPASSWORD", "")

@@ -7,6 +7,7 @@ dots (`problems.no_crs.fault`). Slots are `{name}` and filled with `str.format`.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from functools import cache
 from importlib.resources import files
@@ -17,6 +18,8 @@ from circle15.errors import Circle15Error, Problem
 Lang = Literal["zh", "en"]
 LANGS: tuple[Lang, ...] = ("zh", "en")
 SHOWN_VALUE = 60
+_SECRET = re.compile(r"(?i)([a-z][a-z0-9+.-]*://[^\s:/@]*):\S*@")  # scheme://user:password@, up to the last @
+_SHOWN_FILE = 4096
 
 
 def default_lang() -> Lang:
@@ -59,7 +62,7 @@ def words_under(prefix: str, lang: Lang | None = None) -> dict[str, str]:
 def word_problem(problem: Problem, lang: Lang | None = None) -> str:
     """One problem as one line: place, value, fault, remedy."""
     lang = lang or default_lang()
-    place = [problem.file] if problem.file else []
+    place = [safe(problem.file, limit=_SHOWN_FILE)] if problem.file else []
     for slot in ("sheet", "row", "column"):
         value = getattr(problem, slot)
         if value is not None:
@@ -67,6 +70,8 @@ def word_problem(problem: Problem, lang: Lang | None = None) -> str:
     if problem.value is not None:
         place.append(word("problems.place.value", lang, value=safe(problem.value)))
     slots = {k: safe(str(v), limit=400) for k, v in problem.params.items()}
+    if "reason" in slots:  # what a library said stands inside our sentence, which has its own full stop
+        slots["reason"] = slots["reason"].rstrip(" .")
     fault = word(f"problems.{problem.id}.fault", lang, **slots)
     remedy = word(f"problems.{problem.id}.remedy", lang, **slots)
     sentence = word("problems.place.sentence", lang, fault=fault, remedy=remedy)
@@ -83,6 +88,7 @@ def word_error(error: Circle15Error, lang: Lang | None = None) -> str:
 
 
 def safe(value: str, *, limit: int = SHOWN_VALUE) -> str:
-    """A foreign value made safe to print: control and bidi characters escaped, long values shortened."""
+    """A foreign value made safe to print: no password of an address, control and bidi escaped, long ones shortened."""
+    value = _SECRET.sub(r"\1@", value)
     safe = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in value)
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"

@@ -93,7 +93,7 @@ def test_corrected_copy_keeps_the_given_values_beside_and_never_the_input(checke
     capsys.readouterr()
     code, _ = checked("--corrected", str(copy))
     assert code == 2
-    assert "更正副本" in capsys.readouterr().err
+    assert "输入文件" in capsys.readouterr().err
     assert copy.read_bytes() == as_given
     assert (out / "r.xlsx").exists()
 

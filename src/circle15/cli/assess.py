@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from circle15.cli.load import beside, day_of, load, tell_written, url_of
+from circle15.cli.load import beside, check_outputs, day_of, load, tell_written, url_of
 from circle15.cli.words import StepBar
+from circle15.database import is_database
 from circle15.draw.basemap import Basemap, BasemapName
 from circle15.draw.index import draw_index
 from circle15.draw.map import Marks, PagePart, draw_city, draw_district
@@ -23,7 +24,7 @@ from circle15.walk import streets_on_foot
 from circle15.words import Lang
 from circle15.write.files import page_names, safe_file_name, write_text
 from circle15.write.report import write_assessment, write_gaps
-from circle15.write.results import write_results
+from circle15.write.results import check_target, write_results
 from circle15.write.summary import gap_lines, summary_lines
 
 
@@ -37,6 +38,9 @@ def assess_city(
     **inputs: Any,  # noqa: ANN401
 ) -> None:
     """Measure and judge a city; tables and a summary."""
+    if to is not None:
+        check_target(to)
+        check_outputs(inputs, [(None if is_database(to) else to, ())], inputs["indicators"], inputs["events"])
     plan, city, told = _loaded(lang, inputs)
     with StepBar(lang) as bar:
         result = assess(
@@ -63,7 +67,7 @@ def map_city(
     out: str,
     **inputs: Any,  # noqa: ANN401
 ) -> None:
-    """Draw a page for each district, one of all of them, and the index that compares them."""
+    """Draw a page for each district, one of all of them, and the index that compares them; evidence as in `assess`."""
     if public and not map_number.strip():
         raise UsageError(Problem("use.public_without_number"))
     below = Basemap(basemap, basemap_key) if basemap else None

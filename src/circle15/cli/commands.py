@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from circle15 import __version__
-from circle15.cli.words import LocalCommand, LocalGroup
+from circle15.cli.words import LocalCommand, LocalGroup, Number
 from circle15.schema import DATUMS, PLACE_LEVELS, SERVICES
 from circle15.words import LANGS, Lang, word
 
@@ -71,7 +71,7 @@ class Maker:
 
     def least(self) -> click.Option:
         """The smallest gap that is listed."""
-        number = click.FloatRange(min=0)
+        number = Number(min=0)
         return self.option("--min-residents", key="min_residents", type=number, default=100.0, show_default=True)
 
     def out(self) -> click.Option:
@@ -168,7 +168,7 @@ def _gaps(make: Maker) -> LocalCommand:
 
 
 def _walk(make: Maker) -> LocalCommand:
-    time = click.FloatRange(min=0, min_open=True)
+    time = Number(min=0, min_open=True)
     minutes = make.option("--minutes", key="minutes", type=time, default=15.0, show_default=True)
     params = [*make.city(), make.streets(), make.services(), minutes, make.least(), make.out()]
     return make.command("walk", "walk:walk", *params)
@@ -189,9 +189,7 @@ def _site(make: Maker) -> LocalCommand:
         option("--sites", key="sites", metavar="FILE.xlsx|FILE.csv"),
         option("--name", key="name", default=""),
         option("--attribute", "attributes", key="attribute", metavar="KEY=VALUE", multiple=True),
-        option(
-            "--accuracy-m", "accuracy_m", key="accuracy", type=click.FloatRange(min=0), default=10.0, show_default=True
-        ),
+        option("--accuracy-m", "accuracy_m", key="accuracy", type=Number(min=0), default=10.0, show_default=True),
         option("--json", "as_json", key="json", is_flag=True),
         option("--sheet", key="sheet", metavar="FILE.docx|FILE.xlsx"),
         make.service(),
@@ -204,15 +202,17 @@ def _planning(make: Maker) -> list[click.Parameter]:
     option = make.option
     return [
         make.service(),
+        make.streets(),
+        option("--on-foot", "on_foot", key="on_foot", is_flag=True),
         *make.evidence(),
         option("--candidates", key="candidates", type=click.Choice(["gaps", "lattice", "cells", "none"]),
                default="gaps", show_default=True),
-        option("--spacing-m", key="spacing_m", type=click.FloatRange(min=1), default=500.0, show_default=True),
+        option("--spacing-m", key="spacing_m", type=Number(min=1), default=500.0, show_default=True),
         option("--sites", key="candidate_sites", metavar="FILE.xlsx|FILE.csv"),
         option("--datum", key="site_datum", type=click.Choice(DATUMS)),
         option("--aside", key="aside", metavar="RULE", multiple=True),
         option("--plans", key="plans", type=click.IntRange(min=0), default=0, show_default=True),
-        option("--seconds", key="seconds", type=click.FloatRange(min=1), default=45.0, show_default=True),
+        option("--seconds", key="seconds", type=Number(min=1), default=45.0, show_default=True),
         make.out(),
     ]  # fmt: skip
 
@@ -224,7 +224,7 @@ def _add(make: Maker) -> LocalCommand:
         "siting:add_sites",
         *make.city(),
         option("--number", key="number", type=click.IntRange(min=1)),
-        option("--share", key="share", type=click.FloatRange(min=0, max=1)),
+        option("--share", key="share", type=Number(min=0, max=1)),
         option("--nearest", key="nearest", is_flag=True),
         option("--require", key="require", metavar="ID", multiple=True),
         option("--forbid", key="forbid", metavar="ID", multiple=True),
@@ -243,11 +243,9 @@ def _retire(make: Maker) -> LocalCommand:
         option("--keep", key="keep", metavar="ID", multiple=True),
         option("--steps", key="steps", type=click.IntRange(min=1), default=1, show_default=True),
         option("--fewest", key="fewest", is_flag=True),
-        option(
-            "--least-share", key="least_share", type=click.FloatRange(min=0, max=1), default=0.95, show_default=True
-        ),
+        option("--least-share", key="least_share", type=Number(min=0, max=1), default=0.95, show_default=True),
         option("--additions", key="additions", type=click.IntRange(min=0), default=0, show_default=True),
-        option("--release", key="release", type=click.FloatRange(min=0)),
+        option("--release", key="release", type=Number(min=0)),
         option("--displace", key="displace", is_flag=True),
         option("--score", key="score", metavar="INDICATOR", multiple=True),
         option("--sure", key="sure", is_flag=True),
@@ -264,7 +262,7 @@ def _round(make: Maker) -> LocalCommand:
         option("--sites", key="applications", metavar="FILE.xlsx|FILE.csv", required=True),
         option("--datum", key="site_datum", type=click.Choice(DATUMS)),
         option("--by", key="by", type=click.Choice(["rank", "first", "lottery"]), default="rank", show_default=True),
-        option("--seed", key="seed", type=int),
+        option("--seed", key="seed", type=click.IntRange(min=0)),
         option("--score-column", key="score_column", metavar="NAME"),
         option("--arrival-column", key="arrival_column", metavar="NAME"),
         option("--replay", key="replay", metavar="run.json"),

@@ -81,3 +81,39 @@ def tell_written(written: Sequence[Path], lang: Lang, *, aside: bool = False) ->
     click.echo(word("summary.written", lang), err=aside)
     for path in written:
         click.echo(f"  {path}", err=aside)
+
+
+def check_outputs(
+    inputs: dict[str, Any], outputs: Sequence[tuple[str | None, tuple[str, ...]]], *also: str | None
+) -> None:
+    """Refuse, before any work, a named output that would replace an input, or whose suffix is none of those it takes.
+
+    `outputs` are file names with the suffixes each may have (empty: any); `also` are inputs beside the city's.
+    Raises UsageError with every fault.
+    """
+    held = {path.resolve() for path in _input_files(inputs, also)}
+    problems = []
+    for name, suffixes in outputs:
+        if name is None:
+            continue
+        if Path(name).resolve() in held:
+            problems.append(Problem("use.output_over_input", value=name))
+        elif suffixes and Path(name).suffix.lower() not in suffixes:
+            problems.append(Problem("use.output_kind", value=name, params={"known": ", ".join(suffixes)}))
+    if problems:
+        raise UsageError(problems)
+
+
+def _input_files(inputs: dict[str, Any], also: Sequence[str | None]) -> list[Path]:
+    """Files that one command reads, as far as they are named."""
+    files = files_of(inputs)
+    beside_city = [
+        files.institutions.file,
+        *files.institutions.more,
+        *(p.file for p in files.places),
+        files.population.file,
+    ]
+    if files.streets is not None:
+        beside_city.append(files.streets.file)
+    own = [inputs.get(key) for key in ("city_file", "overlay")]
+    return [files.folder / name for name in beside_city] + [Path(name) for name in (*own, *also) if name]

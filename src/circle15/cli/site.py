@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from circle15.cli.load import beside, day_of, load, tell_written, url_of
+from circle15.cli.load import beside, check_outputs, day_of, load, tell_written, url_of
 from circle15.errors import Problem, UsageError
 from circle15.policy.plan import Plan
 from circle15.prepared import Prepared
@@ -53,6 +53,7 @@ def judge_sites(
     loading = partial(load, lang, given)
     if sheet is not None:
         check_suffix(Path(sheet))
+    check_outputs(given, [(out, ()), (sheet, ())], sites, asked["indicators"], asked["events"])
     if sites is not None:
         if asked["lon"] is not None or asked["lat"] is not None:
             raise UsageError(Problem("use.site_twice", value=sites))

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from circle15.cli.load import beside, day_of, load, tell_written
+from circle15.cli.load import beside, day_of, load, tell_written, url_of
 from circle15.cli.words import StepBar
 from circle15.draw.change import draw_change
 from circle15.errors import InputError, Problem, UsageError
@@ -45,8 +45,10 @@ if TYPE_CHECKING:
     from circle15.siting.solve import Watch
 
 WATCH_S = 5.0
+ORDERS = ("rank", "first", "lottery")
 CITY_INPUTS = (
     "city_file", "institutions", "places", "population", "register_datum", "plan", "scale_to", "overlay",
+    "streets",
 )  # fmt: skip
 
 
@@ -54,11 +56,13 @@ def add_sites(*, lang: Lang, service: str, number: int | None, share: float | No
     """Propose sites to add."""
     options, ready = _ready(lang, given)
     aside = tuple(options["aside"])
+    if options["on_foot"] and options["nearest"]:
+        raise UsageError(Problem("siting.nearest_on_foot"))
     question: Question = "share" if share is not None else "nearest" if options["nearest"] else "cover"
     with StepBar(lang) as bar:
         bar.show("sites", 0, 3)
         candidates = _candidates(ready, service, options, lang)
-        field = lay_out(ready, service=service, candidates=candidates, aside=aside)
+        field = lay_out(ready, service=service, candidates=candidates, aside=aside, on_foot=options["on_foot"])
         bar.show("solve", 1, 3)
         plan = plan_additions(
             field, number=number, question=question, share=share if share is not None else 1.0,
@@ -71,9 +75,9 @@ def add_sites(*, lang: Lang, service: str, number: int | None, share: float | No
         titles = {r.id: r.title for r in ready.plan.rules}
         tables = {
             "entries": titled(plan.sites, titles, lang), "buys": plan.buys, "change": plan.coverage,
-            "alternatives": plan.alternatives,
+            "straight": plan.straight, "alternatives": plan.alternatives,
         }  # fmt: skip
-        told = {"service": service, "number": number, "share": share, **_told(options)}
+        told = {"service": service, "number": number, "share": share, **_told(options), **_pace(ready, options)}
         written = _write(_Result("add", tables, lines, plan.recheck.new, told), field, plan.chosen, Path(out), lang)
     click.echo("\n".join(lines))
     tell_written(written, lang)
@@ -87,7 +91,8 @@ def retire_sites(*, lang: Lang, service: str, steps: int, additions: int, out: s
         bar.show("sites", 0, 3)
         candidates = _candidates(ready, service, options, lang) if additions else None
         field = lay_out(
-            ready, service=service, candidates=candidates, aside=aside, leaving=True, sure=options["sure"]
+            ready, service=service, candidates=candidates, aside=aside, leaving=True, sure=options["sure"],
+            on_foot=options["on_foot"],
         )  # fmt: skip
         bar.show("solve", 1, 3)
         plan = plan_exits(
@@ -102,9 +107,10 @@ def retire_sites(*, lang: Lang, service: str, steps: int, additions: int, out: s
         titles = {r.id: r.title for r in ready.plan.rules}
         tables = {
             "exits": titled(plan.exits, titles, lang), "entries": plan.entries, "steps": plan.steps,
-            "change": plan.coverage, "losers": plan.losers, "ties": ties_table(plan), "alternatives": plan.alternatives,
+            "change": plan.coverage, "straight": plan.straight, "losers": plan.losers, "ties": ties_table(plan),
+            "alternatives": plan.alternatives,
         }  # fmt: skip
-        told = {"service": service, "steps": steps, "additions": additions, **_told(options)}
+        told = {"service": service, "steps": steps, "additions": additions, **_told(options), **_pace(ready, options)}
         written = _write(
             _Result("retire", tables, lines, plan.recheck.remaining, told), field, plan.chosen, Path(out), lang
         )
@@ -137,8 +143,12 @@ def hold_round(*, lang: Lang, service: str, sites: str, by: str, seed: int | Non
 def _ready(lang: Lang, given: dict[str, Any]) -> tuple[dict[str, Any], Prepared]:
     """Options apart from the city's inputs, and the city made ready on the day asked for."""
     inputs: dict[str, Any] = {k: given.pop(k) for k in CITY_INPUTS if k in given}
+    inputs["database"] = given["database"]
+    given["database"] = url_of(given, inputs)
     plan, city = load(lang, inputs)
     city, told = beside(plan, city, given, lang)
+    if given.get("on_foot") and city.streets is None:
+        raise UsageError(Problem("use.streets_missing"))
     return given, Prepared(plan, city, as_of=day_of(given), **told)
 
 
@@ -188,7 +198,7 @@ def _quotas(given: Sequence[str]) -> dict[str, int]:
     for pair in given:
         name, sign, value = pair.partition("=")
         if not sign or not value.strip().isdigit():
-            raise UsageError(Problem("use.attribute", value=pair))
+            raise UsageError(Problem("use.quota", value=pair))
         found[name.strip()] = int(value)
     return found
 
@@ -214,15 +224,23 @@ def _replayed(file: str | None, by: str, seed: int | None) -> tuple[list[str] | 
         return None, by, seed
     try:
         held = json.loads(Path(file).read_text(encoding="utf-8"))["round"]
-        return [str(d["id"]) for d in held["decisions"]], str(held["by"]), held["seed"]
+        order, kind, lot = [str(d["id"]) for d in held["decisions"]], str(held["by"]), held["seed"]
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise InputError(Problem("siting.round_record", file=Path(file).name)) from fault
+    if kind not in ORDERS or (lot is not None and type(lot) is not int) or (kind == "lottery" and lot is None):
+        raise InputError(Problem("siting.round_record", file=Path(file).name))
+    return order, kind, lot
 
 
 def _told(options: Mapping[str, Any]) -> dict[str, object]:
     """Options that belong into the run record: those that were given."""
     given = {k: v for k, v in options.items() if v not in (None, (), "", False)}
     return {k: v.isoformat() if isinstance(v, dt.datetime) else v for k, v in given.items()}
+
+
+def _pace(ready: Prepared, options: Mapping[str, Any]) -> dict[str, object]:
+    """How far from a street a place may lie, where distances are walked."""
+    return {"max_snap_m": ready.city.pace.max_snap_m} if options["on_foot"] else {}
 
 
 def _watch(lang: Lang) -> Watch:

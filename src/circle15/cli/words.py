@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import threading
@@ -39,6 +40,17 @@ class _Local:
         found: click.Option | None = super().get_help_option(ctx)  # type: ignore[misc]
         if found is not None:
             found.help = word("cli.option.help", self.lang)
+        return found
+
+
+class Number(click.FloatRange):
+    """A finite number within bounds: "nan" and "inf" pass every comparison of a range, and are refused here."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        """Read the number as click does; raises click.BadParameter where it is not finite."""
+        found = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail("", param, ctx)
         return found
 
 
@@ -106,9 +118,17 @@ def _taken(kind: object, lang: Lang) -> str:
     """What a parameter of this kind takes, in words."""
     if isinstance(kind, click.Choice):
         return ", ".join(kind.choices)
-    if isinstance(kind, click.FloatRange):
-        return word("cli.usage.number_from", lang, least=f"{kind.min or 0:g}")
-    return word("cli.usage.number", lang) if isinstance(kind, click.types.FloatParamType) else getattr(kind, "name", "")
+    if isinstance(kind, click.DateTime):
+        return word("cli.usage.day", lang)
+    whole = isinstance(kind, click.types.IntParamType)
+    said = word("cli.usage.whole" if whole else "cli.usage.number", lang)
+    least, most = getattr(kind, "min", None), getattr(kind, "max", None)
+    if least is None:
+        return said
+    if most is not None:
+        return word("cli.usage.number_between", lang, kind=said, least=f"{least:g}", most=f"{most:g}")
+    form = "above" if getattr(kind, "min_open", False) else "from"
+    return word(f"cli.usage.number_{form}", lang, kind=said, least=f"{least:g}")
 
 
 def _name(parameter: click.Parameter | None) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import rasterio
 
-from circle15.errors import Problem, UsageError
+from circle15.errors import InputError, Problem, UsageError
 from circle15.read.faults import Faults
 from circle15.read.files import RASTER, checked_path
 from circle15.read.geoparquet import fingerprint, read_outlines, read_points
@@ -76,6 +76,9 @@ def read_inputs(
     with rasterio.open(file) as raster:
         t = raster.transform
         parts = sorted(raster.files)
+    empty = [p.name for p, rows in ((institutions, points.lon), (places, table)) if len(rows) == 0]
+    if empty:
+        raise InputError([Problem("table_empty", file=name) for name in empty])
     held = set(points.services)
     chosen = tuple(dict.fromkeys(services)) or tuple(s for s in SERVICES if s in held)
     problems = [Problem("use.service_without_institutions", value=s) for s in chosen if s not in held]

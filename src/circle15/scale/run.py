@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from circle15.read.raster import read_block
 from circle15.scale.block import is_whole, keep_result, measure_block, result_path
 from circle15.scale.cluster import Cluster, run_on
+from circle15.write.files import output_faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -39,7 +40,8 @@ def run_blocks(task: Task, out: Path, *, cluster: Cluster | None = None, progres
     measured and in whatever order, the same bytes stand there.
     """
     folder = out / UNFINISHED / task.key
-    folder.mkdir(parents=True, exist_ok=True)
+    with output_faults(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     numbers = range(len(task.windows))
     todo = [n for n in numbers if not is_whole(result_path(folder, n))]
     done = len(numbers) - len(todo)

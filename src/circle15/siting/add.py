@@ -23,7 +23,7 @@ from circle15.siting.field import Field, limits_of
 from circle15.siting.limits import Limits, Row
 from circle15.siting.recheck import Recheck, recheck
 from circle15.siting.settle import Key, blocking, colliding, settle
-from circle15.siting.tables import coverage_change, entries_of
+from circle15.siting.tables import beside, coverage_change, entries_of
 
 if TYPE_CHECKING:
     from circle15.siting.cover import Method
@@ -55,6 +55,8 @@ class AddPlan:
         What each further site buys: sites, residents_gained in all, by the last one, share, gap.
     coverage
         As in retire.ExitPlan.
+    straight
+        As in retire.ExitPlan.
     refused
         Candidates that the judge refused: id to the rules that decide.
     blocked
@@ -81,6 +83,7 @@ class AddPlan:
     collisions: tuple[Key, ...]
     alternatives: pd.DataFrame
     target: float
+    straight: pd.DataFrame
 
 
 def plan_additions(
@@ -136,6 +139,7 @@ def plan_additions(
         coverage_change(field, chosen), refused, _blocked(field, settled.limits, chosen), checked,
         colliding(limits) if settled.given_up else (),
         _alternatives(field, settled.limits, chosen, plans, gap=gap, seconds=seconds), asking.target,
+        beside(field, chosen),
     )  # fmt: skip
 
 

@@ -14,12 +14,14 @@ import shapely
 from circle15.errors import Problem, UsageError
 from circle15.measure.circles import lonlat
 from circle15.measure.pieces import locate
+from circle15.measure.walking_circles import WIDEST_M
 from circle15.prepared import Prepared
 from circle15.schema import CRS, POSITION_ACCURACY_M, SERVICES
 from circle15.siting.caps import PlanCaps, caps_of
 from circle15.siting.demand import Demand, Reach, demand_points, reach_straight
 from circle15.siting.kernels import Flags, Floats, Ints, Small
 from circle15.siting.limits import Limits, neighbours
+from circle15.siting.on_foot import walked_reach
 
 if TYPE_CHECKING:
     from circle15.policy.plan import Plan
@@ -53,6 +55,8 @@ class Field:
         Radius of the circle.
     walked
         Whether `reach` holds walked distances.
+    off_sites, off_residents
+        Ids of sites, and number of residents, on no street: they are in no pair on foot.
     """
 
     ready: Prepared
@@ -66,6 +70,8 @@ class Field:
     near: Small
     radius_m: float
     walked: bool = False
+    off_sites: tuple[str, ...] = ()
+    off_residents: float = 0.0
 
     @property
     def plan(self) -> Plan:
@@ -94,6 +100,7 @@ class Field:
 def lay_out(
     ready: Prepared, *, service: str, candidates: gpd.GeoDataFrame | None = None, aside: Sequence[str] = (),
     leaving: bool = False, part_m: float | None = None, walking: Reach | None = None, sure: bool = False,
+    on_foot: bool = False,
 ) -> Field:  # fmt: skip
     """Gather sites, residents in reach and limits.
 
@@ -107,9 +114,12 @@ def lay_out(
         Whether institutions may leave (caps.py).
     part_m
         Widest part of a crossed cell that is one point; the radius by `PARTS_A_RADIUS` where not given, coarser where
-        the points would be more than `MOST_POINTS`.
+        the points would be more than `MOST_POINTS`. Where distances are walked every cell is laid out alike.
     walking
-        Reach of all sites over the demand's points, where walked distances count instead of straight ones.
+        Reach of all sites over the points of `demand_of` (with the same `part_m`), where walked distances that somebody
+        else measured count instead of straight ones.
+    on_foot
+        Walk the city's streets instead (UsageError where it has none), cells in parts of `WIDEST_M` as for `walk`.
     sure
         Circles hold whatever the true positions are: institutions count as within when they may be (位置误差从严).
     """
@@ -121,8 +131,16 @@ def lay_out(
     sites, existing = _sites(ready, service, candidates)
     lon, lat = lonlat(sites)
     radius_m = ready.plan.circle.radius_m
-    demand = _inside_city(ready, (lon, lat, radius_m), part_m)
-    reach = walking if walking is not None else reach_straight(lon, lat, demand.lon, demand.lat, radius_m=radius_m)
+    walked = None
+    if on_foot:
+        demand = demand_of(ready, part_m=WIDEST_M if part_m is None else part_m)
+        walked = walked_reach(ready, lon, lat, demand, radius_m=radius_m)
+        reach = walked.reach
+    elif walking is not None:
+        demand, reach = demand_of(ready, part_m=part_m), walking
+    else:
+        demand = _inside_city(ready, (lon, lat, radius_m), part_m)
+        reach = reach_straight(lon, lat, demand.lon, demand.lat, radius_m=radius_m)
     if reach.points != len(demand) or len(reach) != len(sites):
         raise UsageError(Problem("siting.walking_shape", value=f"{len(reach)} × {reach.points}"))
     caps = caps_of(
@@ -130,9 +148,11 @@ def lay_out(
         inputs=ready.inputs, service=service, aside=frozenset(aside), leaving=leaving,
     )  # fmt: skip
     near = _neighbours(sites, (lon, lat), radius_m, sure=sure)
+    off = () if walked is None else tuple(sites["id"].astype(str)[walked.off_sites])
     return Field(
-        ready, service, sites, existing, demand, reach.within(radius_m), caps, *near, radius_m, walking is not None
-    )
+        ready, service, sites, existing, demand, reach.within(radius_m), caps, *near, radius_m,
+        on_foot or walking is not None, off, 0.0 if walked is None else walked.off_residents,
+    )  # fmt: skip
 
 
 def demand_of(ready: Prepared, *, part_m: float | None = None) -> Demand:

@@ -20,7 +20,7 @@ from circle15.siting.cover import max_cover
 from circle15.siting.field import Field, limits_of, locked
 from circle15.siting.recheck import Recheck, recheck
 from circle15.siting.settle import Key, blocking, colliding, settle
-from circle15.siting.tables import alternatives_of, coverage_change, entries_of, losers, measured
+from circle15.siting.tables import alternatives_of, beside, coverage_change, entries_of, losers, measured
 from circle15.siting.ties import Scores, Tie, break_ties, rank_of
 
 if TYPE_CHECKING:
@@ -50,9 +50,11 @@ class ExitPlan:
     entries
         One row an added site: step, id, lon, lat, places, residents_gained.
     steps
-        One row a step: exits, entries, standing, covered and share by exact area.
+        One row a step: exits, entries, standing, covered and share as in `coverage`.
     coverage
-        One row a place: residents, covered and share before and after (exact area).
+        One row a place: residents, covered and share before and after (exact area; on foot where the field is).
+    straight
+        The same by straight distance where the field is on foot; no row otherwise.
     losers
         One row a township: residents who lose, metres to the nearest before and after (mean, and the farthest after).
     ties
@@ -84,6 +86,7 @@ class ExitPlan:
     unhelped: Mapping[Key, tuple[str, ...]]
     collisions: tuple[tuple[Key, ...], ...]
     alternatives: pd.DataFrame
+    straight: pd.DataFrame
 
 
 def plan_exits(
@@ -144,6 +147,7 @@ def plan_exits(
         losers(field, chosen), ties, {field.ids[p]: why for p, why in stay.items()},
         recheck(field, chosen, aside=frozenset(aside)), _unhelped(field, required), collisions,
         alternatives_of(field, found.settled.limits, chosen, plans, gap=gap, seconds=seconds),
+        beside(field, chosen),
     )  # fmt: skip
 
 

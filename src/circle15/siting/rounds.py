@@ -129,15 +129,27 @@ def _check(
     ids = applications["id"].astype(str)
     if ids.duplicated().any():
         problems.append(Problem("siting.id_twice", value=", ".join(sorted(set(ids[ids.duplicated()])))))
-    if by == "lottery" and seed is None and order is None:
+    if by == "lottery" and order is None and (seed is None or seed < 0):
         problems.append(Problem("siting.seed_missing"))
     missing = [c for c in columns if c is not None and c not in applications.columns]
     if missing:
         problems.append(Problem("siting.round_column", value=", ".join(missing)))
     if order is not None and sorted(order) != sorted(ids):
         problems.append(Problem("siting.replay_order", value=str(len(order))))
-    if problems:
-        raise UsageError(problems)
+    score, arrival = columns
+    unread = [
+        Problem("siting.round_value", value=str(told), params={"id": i, "column": str(column)})
+        for column, read in ((score, _numbers), (arrival, _times))
+        if column is not None and column in applications.columns
+        for i, told, value in zip(ids, applications[column], read(applications[column]), strict=True)
+        if pd.isna(value) and not pd.isna(told) and str(told).strip()
+    ]
+    if problems or unread:
+        raise UsageError([*problems, *unread])
+
+
+def _numbers(told: pd.Series) -> pd.Series:
+    return pd.to_numeric(told, errors="coerce")
 
 
 def _order(
@@ -161,11 +173,14 @@ def _arrivals(applications: gpd.GeoDataFrame, arrival: str | None) -> list[float
     """When each came, as a number; unknown ones last."""
     if arrival is None:
         return [0.0] * len(applications)
-    told = applications[arrival]
-    numbers = pd.to_numeric(told, errors="coerce")
+    return [float(v) if pd.notna(v) else np.inf for v in _times(applications[arrival])]
+
+
+def _times(told: pd.Series) -> pd.Series:
+    """Numbers as they are, dates as days; what is neither is unknown."""
+    numbers = _numbers(told)
     days = pd.to_datetime(told.where(numbers.isna()), errors="coerce", format="mixed")
-    when = numbers.where(numbers.notna(), (days - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1))
-    return [float(v) if pd.notna(v) else np.inf for v in when]
+    return numbers.where(numbers.notna(), (days - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1))
 
 
 def _priority(verdict: Verdict) -> tuple[int, float]:

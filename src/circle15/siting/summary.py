@@ -31,10 +31,7 @@ def exit_lines(plan: ExitPlan, *, aside: Sequence[str], lang: Lang) -> list[str]
         "siting.exits", lang, before=int(first["standing"]), after=int(last["standing"]), exits=len(plan.exits),
         entries=len(plan.entries), steps=int(last["step"]),
     ))  # fmt: skip
-    lines.append(word(
-        "siting.coverage", lang, before=_share(first["share"]), after=_share(last["share"]),
-        people_before=_count(first["covered"]), people_after=_count(last["covered"]),
-    ))  # fmt: skip
+    lines += _coverage_lines(plan, lang)
     lines += _target_lines(plan, lang)
     lines += _proof_lines(plan, lang)
     lines += _cause_lines(plan, lang)
@@ -61,15 +58,12 @@ def add_lines(plan: AddPlan, *, aside: Sequence[str], lang: Lang) -> list[str]:
     field = plan.field
     top = plan.coverage[plan.coverage["level"] == plan.coverage["level"].iloc[0]]
     lines = _head(field, aside, lang)
-    before, after, people = (float(top[c].sum()) for c in ("covered_before", "covered_after", "residents"))
+    before, after = (float(top[c].sum()) for c in ("covered_before", "covered_after"))
     if plan.sites.empty:
         lines.append(word("siting.no_room", lang))
     else:
         lines.append(word("siting.added", lang, n=len(plan.sites), people=_count(after - before)))
-        lines.append(word(
-            "siting.coverage", lang, before=_share(before / people), after=_share(after / people),
-            people_before=_count(before), people_after=_count(after),
-        ))  # fmt: skip
+        lines += _coverage_lines(plan, lang)
         lines += [
             word("siting.site", lang, id=r["id"], place=f"{r['district_name']}{r['township_name']}",
                  people=_count(r["residents_gained"]), lon=f"{r['lon']:.6f}", lat=f"{r['lat']:.6f}",
@@ -147,7 +141,35 @@ def _head(field: Field, aside: Sequence[str], lang: Lang) -> list[str]:
         titles = {r.id: r.title for r in field.plan.rules}
         lines.append(word("siting.aside", lang, rules=_joined([titles[r] for r in aside], lang)))
     lines.append(word("siting.walked" if field.walked else "siting.straight", lang, radius=f"{field.radius_m:g}"))
+    return lines + _off_lines(field, lang)
+
+
+def _off_lines(field: Field, lang: Lang) -> list[str]:
+    """Who is on no street, where distances are walked."""
+    snap, off, lines = f"{field.ready.city.pace.max_snap_m:g}", field.off_sites, []
+    if field.off_residents > 0:
+        lines.append(word("siting.off_streets", lang, snap=snap, people=_count(field.off_residents)))
+    if off:
+        ids = _joined([*off[:SHOWN], *(["…"] if len(off) > SHOWN else [])], lang)
+        lines.append(word("siting.off_sites", lang, snap=snap, n=len(off), ids=ids))
     return lines
+
+
+def _coverage_lines(plan: AddPlan | ExitPlan, lang: Lang) -> list[str]:
+    """Coverage before and after as the plan reckons, and by straight distance beside where that is on foot."""
+    if not plan.field.walked:
+        return [_coverage_line("coverage", plan.coverage, lang)]
+    tables = {"coverage_walked": plan.coverage, "coverage_beside": plan.straight}
+    return [_coverage_line(key, table, lang) for key, table in tables.items()]
+
+
+def _coverage_line(key: str, table: pd.DataFrame, lang: Lang) -> str:
+    top = table[table["level"] == table["level"].iloc[0]]
+    before, after, people = (float(top[c].sum()) for c in ("covered_before", "covered_after", "residents"))
+    return word(
+        f"siting.{key}", lang, before=_share(before / people), after=_share(after / people),
+        people_before=_count(before), people_after=_count(after),
+    )  # fmt: skip
 
 
 def _target_lines(plan: ExitPlan, lang: Lang) -> list[str]:

@@ -23,8 +23,11 @@ from circle15.siting.limits import Limits
 from circle15.siting.recheck import planned_city
 
 
-def measured(field: Field, standing: Flags, *, levels: Sequence[str]) -> pd.DataFrame:
-    """Coverage with some sites standing, by exact area (by walked distance where the field is), top level first."""
+def measured(field: Field, standing: Flags, *, levels: Sequence[str], straight: bool = False) -> pd.DataFrame:
+    """Coverage with some sites standing, by exact area (by walked distance where the field is), top level first.
+
+    With `straight` by exact area in any case.
+    """
     places = field.ready.city.places
     at_hand = [level for level in levels if (places["level"] == level).any()]
     kept = places[places["level"].isin(at_hand)]
@@ -32,7 +35,7 @@ def measured(field: Field, standing: Flags, *, levels: Sequence[str]) -> pd.Data
     table = measure_coverage(
         city.population, city.institutions, kept, radius_m=field.radius_m, services=[field.service]
     )  # fmt: skip
-    if field.walked:
+    if field.walked and not straight:
         table = _walked_coverage(field, standing, table, kept)
     rank = {level: n for n, level in enumerate(at_hand)}
     return table.sort_values("level", key=lambda c: c.map(rank), kind="stable").reset_index(drop=True)
@@ -54,10 +57,10 @@ def _walked_coverage(field: Field, standing: Flags, table: pd.DataFrame, places:
     return found
 
 
-def coverage_change(field: Field, chosen: Flags) -> pd.DataFrame:
+def coverage_change(field: Field, chosen: Flags, *, straight: bool = False) -> pd.DataFrame:
     """One row a place: institutions, residents covered and under two or more, before and after."""
     levels = ("city", "district", "township")
-    before, after = (measured(field, s, levels=levels) for s in (~field.new, chosen))
+    before, after = (measured(field, s, levels=levels, straight=straight) for s in (~field.new, chosen))
     table = before[["place_id", "name", "level", "parent", "residents"]].copy()
     for name, held in (("before", before), ("after", after)):
         table[f"institutions_{name}"] = held["institutions"]
@@ -65,6 +68,11 @@ def coverage_change(field: Field, chosen: Flags) -> pd.DataFrame:
         table[f"depth_2_{name}"] = held["depth_2"] + held["depth_3"]
     table["change"] = table["covered_after"] - table["covered_before"]
     return table
+
+
+def beside(field: Field, chosen: Flags) -> pd.DataFrame:
+    """Where a plan was made on foot, the same table by straight distance; no row where it was made so anyway."""
+    return coverage_change(field, chosen, straight=True) if field.walked else pd.DataFrame()
 
 
 def losers(field: Field, chosen: Flags) -> pd.DataFrame:

@@ -33,6 +33,8 @@ def output_faults(path: Path) -> Iterator[None]:
     """Turn what the system says about writing into one sentence with the place and the remedy."""
     try:
         yield
+    except UnicodeEncodeError as fault:  # LC_ALL=C without UTF-8 mode: the system takes ASCII names only
+        raise OutputError(Problem("output.name_not_ascii", file=ascii(str(path))[1:-1])) from fault
     except OSError as fault:
         reason = _REASONS.get(fault.errno or 0, "output.failed")
         raise OutputError(Problem(reason, file=str(path), params={"reason": fault.strerror or str(fault)})) from fault

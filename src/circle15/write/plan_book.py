@@ -74,8 +74,8 @@ USED: tuple[Column, ...] = (
     Column("clause", "text", 14),
 )  # fmt: skip
 LAYOUTS: Mapping[str, tuple[Column, ...]] = {
-    "summary": SUMMARY, "exits": EXITS, "entries": ENTRIES, "steps": STEPS, "change": CHANGE, "losers": LOSERS,
-    "buys": BUYS, "ties": TIES, "alternatives": ALTERNATIVES, "decisions": DECISIONS, "used": USED,
+    "summary": SUMMARY, "exits": EXITS, "entries": ENTRIES, "steps": STEPS, "change": CHANGE, "straight": CHANGE,
+    "losers": LOSERS, "buys": BUYS, "ties": TIES, "alternatives": ALTERNATIVES, "decisions": DECISIONS, "used": USED,
 }  # fmt: skip
 
 

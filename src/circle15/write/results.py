@@ -59,13 +59,17 @@ def write_results(target: str, assessment: Assessment, *, lang: Lang) -> str:
     OutputError
         Where it cannot be written.
     """
+    check_target(target)
     tables = result_tables(assessment, lang=lang)
+    return _to_database(target, tables) if is_database(target) else str(_to_geopackage(Path(target), tables))
+
+
+def check_target(target: str) -> None:
+    """Refuse what is neither a database nor a .gpkg before any work; a mistyped address is not shown (passwords)."""
     if is_database(target):
-        return _to_database(target, tables)
-    path = Path(target)
-    if path.suffix.lower() != ".gpkg":
-        raise UsageError(Problem("use.results_target", value=target))
-    return str(_to_geopackage(path, tables))
+        address_of(target)
+    elif Path(target).suffix.lower() != ".gpkg":
+        raise UsageError(Problem("use.results_target"))
 
 
 def _to_geopackage(path: Path, tables: dict[str, pd.DataFrame]) -> Path:
