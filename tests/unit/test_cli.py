@@ -1,7 +1,9 @@
 """The commands: what they print, what they write, with which exit code, in both languages."""
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,8 +14,11 @@ import pandas as pd
 import pytest
 
 from circle15.cli import main
+from circle15.cli.words import StepBar
 
-COMMANDS = ["assess", "map", "site", "gaps", "check-data"]
+COMMANDS = [
+    "assess", "map", "site", "gaps", "add", "retire", "round", "walk", "check-data", "check-plan", "nation",
+]  # fmt: skip
 
 
 def run(capsys, *arguments):
@@ -280,3 +285,8 @@ def test_a_city_is_judged_with_indicators_events_overlay_and_day(capsys, toy_cit
     rows = [[str(c) for c in row] for row in book["核对结果"].iter_rows(values_only=True)]
     left = [r for r in rows if "pharmacy.exit" in r]
     assert sorted(r[0] for r in left) == ["不符合", *["数据不足"] * (len(left) - 2), "符合"]
+
+
+def test_an_interrupt_that_was_swallowed_ends_the_work():
+    with pytest.raises(KeyboardInterrupt), StepBar("zh") as bar, contextlib.suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)  # as a compiler's callback would swallow it

@@ -167,6 +167,8 @@ class StepBar:
         if self._wide:
             sys.stderr.write("\r" + " " * self._wide + "\r")
             sys.stderr.flush()
+        if self._interrupted and kind is None:  # no later step would tell of an interrupt that was swallowed
+            raise KeyboardInterrupt
 
     def show(self, step: str, done: int, total: int) -> None:
         """Tell which step begins; in a terminal one line is rewritten, in a log each step is a line."""
