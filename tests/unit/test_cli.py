@@ -288,5 +288,5 @@ def test_a_city_is_judged_with_indicators_events_overlay_and_day(capsys, toy_cit
 
 
 def test_an_interrupt_that_was_swallowed_ends_the_work():
-    with pytest.raises(KeyboardInterrupt), StepBar("zh") as bar, contextlib.suppress(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), StepBar("zh"), contextlib.suppress(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)  # as a compiler's callback would swallow it
