@@ -36,7 +36,7 @@ def load(lang: Lang, inputs: dict[str, Any]) -> tuple[Plan, City]:
 
 def files_of(inputs: dict[str, Any]) -> CityFiles:
     """A city file, or the single inputs given as options; options overrule the file."""
-    given = {k: v for k, v in inputs.items() if k != "city_file" and v}
+    given = {k: v for k, v in inputs.items() if k not in {"city_file", "overlay"} and v}
     if inputs.get("city_file"):
         return load_city(Path(inputs["city_file"]), **given)
     missing = [k for k in ("institutions", "places", "population", "register_datum") if k not in given]
