@@ -19,6 +19,7 @@ from shapely.geometry import Point
 
 from circle15.errors import Problem, UsageError
 from circle15.judge.circles import exceeding_ids
+from circle15.judge.columns import records
 from circle15.judge.effects import walked_column
 from circle15.judge.inputs import Inputs
 from circle15.judge.limits import circle_caps
@@ -228,20 +229,16 @@ class Prepared:
         found = self.measure(around) if len(around) else around
         return pd.DataFrame(found.drop(columns="geometry"))
 
-    def around(self, institution_id: str) -> list[dict[str, Any]]:
+    def around(self, institution_id: str) -> list[Mapping[str, Any]]:
         """Other institutions of every service as far as any rule of the plan looks, with distance_m, nearest first."""
         own = self._register_rows[institution_id]
         lon, lat = self._lonlat
         j, metres = self._in_reach(lon[[own]], lat[[own]], float(self._accuracies_m[own]))
-        records, ways = self._records, dict[str, dict[str, Any]]()
+        walking = None
         if self.foot is not None:
-            told = self._walking((float(lon[own]), float(lat[own])), self.worst_accuracy_m)
-            ways = {str(row.pop("id")): row for row in _dicts(told)}
-        return [
-            {**records[k], "distance_m": float(d), **ways.get(records[k]["id"], {})}
-            for k, d in zip(j, metres, strict=True)
-            if k != own
-        ]
+            walking = self._walking((float(lon[own]), float(lat[own])), self.worst_accuracy_m)
+        others = j != own
+        return self._told_of(j[others], metres[others], walking)
 
     # ── parts of an answer ────────────────────────────────────
 
@@ -265,12 +262,7 @@ class Prepared:
             return []
         site = gpd.GeoDataFrame({k: [v] for k, v in said.items()}, geometry=[point], crs=CRS)
         measured = pd.DataFrame({k: [v] for k, v in row.items()})
-        found = self.measure_elsewhere(site, measured).to_dict("records")
-        return [{str(k): v for k, v in r.items()} for r in found]
-
-    @cached_property
-    def _records(self) -> list[dict[str, Any]]:
-        return _dicts(self._register_columns)
+        return list(records(self.measure_elsewhere(site, measured)))
 
     @cached_property
     def _register_rows(self) -> dict[str, int]:
@@ -362,12 +354,18 @@ class Prepared:
     ) -> list[Mapping[str, Any]]:
         """Institutions of every service as far as any rule of the plan looks, nearest first."""
         near, metres = self._in_reach(lon, lat, accuracy_m)
-        ways: dict[str, dict[Any, Any]] = {}
-        nowhere: dict[Any, Any] = {}
         if walking is None and self.foot is not None:
             walking = self._walking((float(lon[0]), float(lat[0])), accuracy_m)
+        return self._told_of(near, metres, walking)
+
+    def _told_of(
+        self, near: NDArray[np.int64], metres: Floats, walking: pd.DataFrame | None
+    ) -> list[Mapping[str, Any]]:
+        """Rows of the register with distance_m, and the way on foot where it is told (NaN for the others)."""
+        ways: dict[str, dict[str, Any]] = {}
+        nowhere: dict[str, Any] = {}
         if walking is not None:
-            ways = {str(r["id"]): r for r in walking.to_dict("records")}
+            ways = {str(r["id"]): r for r in records(walking)}
             nowhere = dict.fromkeys(walking.columns.drop("id"), np.nan)
         found: list[Mapping[str, Any]] = []
         for j, metre in zip(near.tolist(), metres.tolist(), strict=True):
@@ -396,10 +394,6 @@ def register_of(city: City) -> pd.DataFrame:
     """The register with the places that hold each institution, as judge/inputs.py reads it."""
     table = pd.DataFrame(city.institutions.drop(columns="geometry"))
     return pd.concat([table, place_ids(city.institutions, city.places)], axis=1)
-
-
-def _dicts(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
 
 
 def _check_question(lon: float, lat: float, datum: str, service: str, accuracy_m: float) -> None:

@@ -10,31 +10,11 @@ from circle15.words import catalogue
 from circle15.write.plan_book import LAYOUTS
 
 # 6 pharmacies in a circle for 3, 3 in a township for 1, none in the third.
-CROWD = """\
-医保编码,机构名称,机构类型,地址,经度,纬度,是否双通道,定点起始日期,定点终止日期
-P64050200001,甲一药房,零售药店,甲街1号,105.0200,37.5150,是,2020-01-01,
-P64050200002,甲二药房,零售药店,甲街2号,105.0215,37.5150,否,2020-01-01,
-P64050200003,甲三药房,零售药店,甲街3号,105.0200,37.5165,否,2020-01-01,
-P64050200004,甲四药房,零售药店,甲街4号,105.0230,37.5160,否,2020-01-01,
-P64050200005,甲五药房,零售药店,甲街5号,105.0180,37.5150,否,2020-01-01,
-P64050200006,甲六药房,零售药店,甲街6号,105.0190,37.5130,否,2020-01-01,
-P64052100001,乙药房,零售药店,乙路1号,105.0800,37.5150,否,2020-01-01,
-P64052100002,乙二药房,零售药店,乙路2号,105.0820,37.5150,否,2020-01-01,
-P64052100003,乙三药房,零售药店,乙路3号,105.0700,37.5150,否,2020-01-01,
-H64050200001,甲诊所,门诊,甲街9号,105.0210,37.5160,否,2020-01-01,
-"""
-
 APPLICATIONS = """\
 名称,服务类型,经度,纬度,坐标系,评分,受理日期,替换
 <b>丙新一</b>,零售药店,105.1100,37.5150,wgs84,60,2026-05-03,
 =丙新二,零售药店,105.1150,37.5100,wgs84,95,2026-05-01,
 """
-
-
-@pytest.fixture
-def crowd(toy_city):
-    (toy_city.parent / "register.csv").write_text(CROWD, encoding="utf-8")
-    return toy_city
 
 
 def run(*arguments):
@@ -48,11 +28,22 @@ def sheets(path):
     return {s.title: list(s.iter_rows(min_row=4, values_only=True)) for s in book.worksheets}
 
 
-def test_retire_writes_a_plan_that_can_be_handed_on(crowd, tmp_path, capsys):
+def test_retire_writes_a_plan_that_can_be_handed_on(crowded_city, tmp_path, capsys):
     out = tmp_path / "plan"
     assert (
         run(
-            "retire", crowd, "--steps", 2, "--additions", 1, "--candidates", "lattice", "--spacing-m", 900, "--out", out
+            "retire",
+            crowded_city,
+            "--steps",
+            2,
+            "--additions",
+            1,
+            "--candidates",
+            "lattice",
+            "--spacing-m",
+            900,
+            "--out",
+            out,
         )
         == 0
     )
@@ -71,20 +62,25 @@ def test_retire_writes_a_plan_that_can_be_handed_on(crowd, tmp_path, capsys):
     assert record["options"]["additions"] == 1
 
 
-def test_the_same_plan_is_written_with_the_same_bytes(crowd, tmp_path):
+def test_the_same_plan_is_written_with_the_same_bytes(crowded_city, tmp_path):
     for name in ("one", "two"):
-        assert run("retire", crowd, "--out", tmp_path / name, "--lang", "en") == 0
+        assert run("retire", crowded_city, "--out", tmp_path / name, "--lang", "en") == 0
     for suffix in ("*.xlsx", "*.html", "*run.json"):
         one, two = (next((tmp_path / n).glob(suffix)).read_bytes() for n in ("one", "two"))
         assert one == two
 
 
-def test_add_names_sites_and_what_keeps_the_others_out(crowd, tmp_path, capsys):
-    assert run("add", crowd, "--number", 1, "--candidates", "lattice", "--spacing-m", 900, "--out", tmp_path) == 0
+def test_add_names_sites_and_what_keeps_the_others_out(crowded_city, tmp_path, capsys):
+    assert (
+        run("add", crowded_city, "--number", 1, "--candidates", "lattice", "--spacing-m", 900, "--out", tmp_path) == 0
+    )
     said = capsys.readouterr().out
     assert "建议新增 1 家" in said
     assert "海原县丙乡" in said
-    assert run("add", crowd, "--number", 1, "--out", tmp_path, "--lang", "en", "--aside", "pharmacy.township.max") == 0
+    assert (
+        run("add", crowded_city, "--number", 1, "--out", tmp_path, "--lang", "en", "--aside", "pharmacy.township.max")
+        == 0
+    )
     assert "Rules set aside as asked" in capsys.readouterr().out
 
 

@@ -22,26 +22,10 @@ from circle15.siting.rounds import run_round
 from circle15.siting.standing import Standing
 from circle15.siting.ties import scores_of
 
-# 甲街道 (dense: at most 3 in a circle) has 6 within 600 m, 乙乡 (small: at most 1) has 3, 丙乡 none.
-CROWD = """\
-医保编码,机构名称,机构类型,地址,经度,纬度,是否双通道,定点起始日期,定点终止日期
-P64050200001,甲一药房,零售药店,甲街1号,105.0200,37.5150,是,2020-01-01,
-P64050200002,甲二药房,零售药店,甲街2号,105.0215,37.5150,否,2020-01-01,
-P64050200003,甲三药房,零售药店,甲街3号,105.0200,37.5165,否,2020-01-01,
-P64050200004,甲四药房,零售药店,甲街4号,105.0230,37.5160,否,2020-01-01,
-P64050200005,甲五药房,零售药店,甲街5号,105.0180,37.5150,否,2020-01-01,
-P64050200006,甲六药房,零售药店,甲街6号,105.0190,37.5130,否,2020-01-01,
-P64052100001,乙药房,零售药店,乙路1号,105.0800,37.5150,否,2020-01-01,
-P64052100002,乙二药房,零售药店,乙路2号,105.0820,37.5150,否,2020-01-01,
-P64052100003,乙三药房,零售药店,乙路3号,105.0700,37.5150,否,2020-01-01,
-H64050200001,甲诊所,门诊,甲街9号,105.0210,37.5160,否,2020-01-01,
-"""
-
 
 @pytest.fixture
-def crowd(toy_city):
-    (toy_city.parent / "register.csv").write_text(CROWD, encoding="utf-8")
-    files = load_city(toy_city)
+def crowd(crowded_city):
+    files = load_city(crowded_city)
     city, _ = read_city(files)
     return Prepared(load_plan("zhongwei"), city, as_of=files.city.as_of)
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from circle15.judge.areas import rounded, step_limit
 from circle15.judge.columns import Table, columns_of, height, taken, values, words
-from circle15.judge.conditions import Site, conditions
+from circle15.judge.conditions import Site, conditions, words_by_place
 from circle15.judge.effects import card
 from circle15.judge.inputs import text as _text
 from circle15.judge.limits import (
@@ -24,7 +24,6 @@ from circle15.judge.limits import (
     judge_circle,
     plain_circle,
 )
-from circle15.judge.memo import once
 from circle15.judge.on_foot import any_walked, far_of, limit_of, other_way, told, undecided, with_second_opinion
 from circle15.judge.series import State
 from circle15.policy.cards import Where
@@ -273,13 +272,13 @@ def _with_settings(sites: pd.DataFrame, totals: pd.DataFrame) -> pd.DataFrame:
     """Sites with the marks of their township, taken from the totals where the table does not hold them."""
     if "township_settings" in sites.columns or "township_id" not in sites.columns:
         return sites
-    marks = once(totals, "settings", lambda: _settings(totals))
+    marks = words_by_place(totals, "settings")
     return sites.assign(township_settings=[marks.get(str(t), "") for t in sites["township_id"].tolist()])
 
 
 def rows_with_caps(plan: Plan, rows: Sequence[Mapping[str, Any]], totals: pd.DataFrame) -> list[dict[str, Any]]:
     """Single sites as `with_caps` gives them."""
-    marks = once(totals, "settings", lambda: _settings(totals))
+    marks = words_by_place(totals, "settings")
     told = [
         r if "township_settings" in r else {**r, "township_settings": marks.get(str(r.get("township_id", "")), "")}
         for r in rows
@@ -289,10 +288,6 @@ def rows_with_caps(plan: Plan, rows: Sequence[Mapping[str, Any]], totals: pd.Dat
         {str(k): v for k, v in row.items()} | {name: column[at] for name, column in caps.items()}
         for at, row in enumerate(told)
     ]
-
-
-def _settings(totals: pd.DataFrame) -> dict[str, str]:
-    return dict(zip(totals["place_id"].astype(str), words(totals, "settings"), strict=True))
 
 
 def with_caps(plan: Plan, sites: pd.DataFrame, totals: pd.DataFrame) -> pd.DataFrame:

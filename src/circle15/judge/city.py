@@ -11,7 +11,7 @@ import pandas as pd
 
 from circle15.judge.areas import Bid, area_column, judge_area, known_of
 from circle15.judge.circles import circle_findings, circle_of_site, grouped, with_caps
-from circle15.judge.columns import columns_of, words
+from circle15.judge.columns import columns_of, records, words
 from circle15.judge.conditions import Site
 from circle15.judge.effects import suspended
 from circle15.judge.findings import CHECKLIST, checklist_card, finding, in_order
@@ -119,17 +119,13 @@ def _other_ground(plan: Plan, rows: pd.DataFrame, elsewhere: pd.DataFrame | None
     if elsewhere is None or elsewhere.empty:
         return {}
     moved: dict[str, list[dict[str, Any]]] = {}
-    for row in _dicts(with_caps(plan, elsewhere, totals)):
+    for row in records(with_caps(plan, elsewhere, totals)):
         moved.setdefault(str(row["id"]), []).append(row)
     kept: dict[str, Sequence[Mapping[str, Any]]] = {}
-    for own in _dicts(rows[rows["id"].astype(str).isin(moved)]):
+    for own in records(rows[rows["id"].astype(str).isin(moved)]):
         rules = [r for r in plan.circle_rules() if own["service"] in r.services]
         kept[str(own["id"])] = grounds(rules, own, moved[str(own["id"])])
     return {name: other for name, other in kept.items() if other}
-
-
-def _dicts(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
 
 
 def _plain_circles(rule: CircleLimit, city: _Standing) -> list[Finding]:
@@ -138,7 +134,7 @@ def _plain_circles(rule: CircleLimit, city: _Standing) -> list[Finding]:
     if not city.elsewhere:
         return found
     here = {f.subject: f for f in found}
-    for own in _dicts(city.rows[city.rows["id"].astype(str).isin(city.elsewhere)]):
+    for own in records(city.rows[city.rows["id"].astype(str).isin(city.elsewhere)]):
         name = str(own["id"])
         there = [
             (other, next(iter(circle_findings(city.plan, rule, columns_of([other]), city.near)), None))
@@ -159,7 +155,7 @@ def _own_circles(rule: CircleLimit, city: _Standing, around: Around) -> list[Fin
     tagged = bears(words(rows, "tags"), rule.tags)
     served = rows["service"].isin(rule.services).to_numpy(dtype=bool) & tagged
     found = []
-    for own in _dicts(rows[served]):
+    for own in records(rows[served]):
         name = str(own["id"])
         near = around(name)
         there = [(other, _own_circle(rule, city, other, near)) for other in city.elsewhere.get(name, ())]

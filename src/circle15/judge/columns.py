@@ -23,6 +23,11 @@ def columns_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     return {name: [row.get(name) for row in rows] for name in names}
 
 
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table, each by the names of its columns."""
+    return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
+
+
 def height(table: Table) -> int:
     """Number of rows."""
     return len(table) if isinstance(table, pd.DataFrame) else len(next(iter(table.values()), ()))

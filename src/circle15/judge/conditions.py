@@ -179,11 +179,16 @@ def where_state(where: Where, site: Site) -> State:
 def _above(site: Site, column: str) -> list[str]:
     """Words of a column of totals at the site's community, township and district."""
     ids = {text(site.row.get(f"{level}_id")) for level in ("community", "township", "district")} - {""}
-    told = once(site.totals, ("column", column), lambda: _column(site.totals, column))
+    told = words_by_place(site.totals, column)
     return [told[i] for i in sorted(ids) if i in told]
 
 
-def _column(totals: pd.DataFrame, column: str) -> dict[str, str]:
+def words_by_place(totals: pd.DataFrame, column: str) -> dict[str, str]:
+    """Words of a column of totals by id of the place; none where there is no such column."""
+    return once(totals, ("column", column), lambda: _words_by_place(totals, column))
+
+
+def _words_by_place(totals: pd.DataFrame, column: str) -> dict[str, str]:
     if column not in totals.columns:
         return {}
     return dict(zip(totals["place_id"].astype(str), (text(v) for v in totals[column]), strict=True))

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from circle15.judge.columns import records
 from circle15.judge.memo import once
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _places(totals: pd.DataFrame, level: str, plan: Plan | None) -> list[dict[st
         return list(_groups(totals, plan)) if plan is not None else []
     rows = totals[totals["level"] == level]
     if not rows.empty or level != "city":
-        return [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]
+        return records(rows)
     districts = totals[totals["level"] == "district"]
     if districts.empty:
         return []

@@ -16,7 +16,7 @@ import pandas as pd
 from circle15.judge.areas import Bid, area_column, judge_area, known_of
 from circle15.judge.circles import circle_of_site, exceeding_ids, rows_with_caps
 from circle15.judge.city import holds_at, place_unknown
-from circle15.judge.columns import Table, columns_of
+from circle15.judge.columns import Table, columns_of, records
 from circle15.judge.conditions import Site, conditions, valid_on
 from circle15.judge.effects import TARGET, card, judge_effect
 from circle15.judge.findings import in_order
@@ -106,7 +106,7 @@ def _records(
     if table is None:
         return []
     if isinstance(table, pd.DataFrame):
-        table = [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
+        table = records(table)
     return [row for row in table if str(row.get(column, subject)) == subject]
 
 

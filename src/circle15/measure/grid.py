@@ -222,17 +222,21 @@ class Block:
         area = np.abs((upper[0] + lower[0]) * (upper[1] - lower[1]))
         return np.broadcast_to(area[:, None], self.values.shape)
 
-    def reached_by(self, centres: Centres, radius_m: float) -> Ints:
-        """Circles (positions) that may reach the block; some that do not are among them."""
+    def _reach(self, radius_m: float, *, spare: int) -> tuple[float, float]:
+        """How many columns and rows a circle may reach, with `spare` cells more."""
         rows, columns = self.values.shape
         lon, lat = self.corners
         r, c = np.array([0, 0, rows - 1, rows - 1]), np.array([0, columns - 1, 0, columns - 1])
         wide = np.hypot(*frame_xy(lon[r, c + 1], lat[r, c + 1], lon[r, c], lat[r, c])).min()
         high = np.hypot(*frame_xy(lon[r + 1, c], lat[r + 1, c], lon[r, c], lat[r, c])).min()
+        x, y = radius_m * _SPARE / wide + spare, radius_m * _SPARE / high + spare
         # cells of a slanted grid may be nearer across than along
-        x, y = radius_m * _SPARE / wide + 2, radius_m * _SPARE / high + 2
-        if not self.lattice.straight:
-            x, y = x * 1.5, y * 1.5
+        return (x, y) if self.lattice.straight else (x * 1.5, y * 1.5)
+
+    def reached_by(self, centres: Centres, radius_m: float) -> Ints:
+        """Circles (positions) that may reach the block; some that do not are among them."""
+        rows, columns = self.values.shape
+        x, y = self._reach(radius_m, spare=2)
         column, row = centres.column - self.column, centres.row - self.row
         with np.errstate(invalid="ignore"):
             near = (column > -x) & (column < columns + x) & (row > -y) & (row < rows + y)
@@ -266,13 +270,7 @@ class Block:
     def _on_known_ground(self, column: Floats, row: Floats, radius_m: float) -> NDArray[np.bool_]:
         """Circles that lie in the block with all they hold, and hold no cell without data."""
         rows, columns = self.values.shape
-        lon, lat = self.corners
-        r, c = np.array([0, 0, rows - 1, rows - 1]), np.array([0, columns - 1, 0, columns - 1])
-        wide = np.hypot(*frame_xy(lon[r, c + 1], lat[r, c + 1], lon[r, c], lat[r, c])).min()
-        high = np.hypot(*frame_xy(lon[r + 1, c], lat[r + 1, c], lon[r, c], lat[r, c])).min()
-        x, y = radius_m * _SPARE / wide + 1, radius_m * _SPARE / high + 1
-        if not self.lattice.straight:
-            x, y = x * 1.5, y * 1.5
+        x, y = self._reach(radius_m, spare=1)
         inside = (column - x >= 0) & (column + x <= columns) & (row - y >= 0) & (row + y <= rows)
         if not self.unknown:
             return np.asarray(inside)

@@ -259,6 +259,25 @@ def _all_lows(state: State, rules: Rules) -> bool:
 
 
 @_kernel
+def _two_of(
+    p: int, near: tuple[Ints, Small, NDArray[np.float32]], chosen: Flags, far_m: float, first: Small, metres: Floats
+) -> None:
+    """The nearest two chosen sites of one point; see `nearest_two`."""
+    start, site, distance = near
+    first[p] = -1
+    metres[p, 0] = metres[p, 1] = far_m
+    found = 0
+    for i in range(start[p], start[p + 1]):
+        if chosen[site[i]]:
+            metres[p, found] = distance[i]
+            if found == 0:
+                first[p] = site[i]
+            found += 1
+            if found == 2:  # noqa: PLR2004 - both found
+                break
+
+
+@_kernel
 def nearest_two(
     near: tuple[Ints, Small, NDArray[np.float32]], chosen: Flags, far_m: float, first: Small, metres: Floats
 ) -> None:
@@ -266,19 +285,8 @@ def nearest_two(
 
     `near` is by point: (start, site, metres), nearest first; where none is told, `far_m` stands for the distance.
     """
-    start, site, distance = near
-    for p in range(len(start) - 1):
-        first[p] = -1
-        metres[p, 0] = metres[p, 1] = far_m
-        found = 0
-        for i in range(start[p], start[p + 1]):
-            if chosen[site[i]]:
-                metres[p, found] = distance[i]
-                if found == 0:
-                    first[p] = site[i]
-                found += 1
-                if found == 2:  # noqa: PLR2004 - both found
-                    break
+    for p in range(len(near[0]) - 1):
+        _two_of(p, near, chosen, far_m, first, metres)
 
 
 @_kernel
@@ -368,18 +376,7 @@ def _refresh(
     chosen: Flags, far_m: float, first: Small, metres: Floats,
 ) -> None:  # fmt: skip
     """Nearest two of the points that either site can be near to."""
-    start, site, distance = by_point
     for mover in (s, t):
         for k in range(far[0][mover], far[0][mover + 1]):
             p = far[1][k]
-            first[p] = -1
-            metres[p, 0] = metres[p, 1] = far_m
-            found = 0
-            for i in range(start[p], start[p + 1]):
-                if chosen[site[i]]:
-                    metres[p, found] = distance[i]
-                    if found == 0:
-                        first[p] = site[i]
-                    found += 1
-                    if found == 2:  # noqa: PLR2004 - both found
-                        break
+            _two_of(p, by_point, chosen, far_m, first, metres)
