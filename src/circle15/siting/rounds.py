@@ -180,7 +180,7 @@ def _order(
     applications: gpd.GeoDataFrame, alone: Mapping[str, Verdict], *, by: By, seed: int | None, score: str | None,
     arrival: str | None,
 ) -> list[str]:  # fmt: skip
-    ids = applications["id"].astype(str).tolist()
+    ids: list[str] = applications["id"].astype(str).tolist()
     came = _arrivals(applications, arrival)
     if by == "coverage":
         return ids

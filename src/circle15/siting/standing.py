@@ -150,7 +150,7 @@ class Standing:
         found, metres = self._around(at, reach_m)
         keep = metres <= exact_m + self._accuracies_m[found] + DISTANCE_TOLERANCE_M
         found, metres = found[keep], metres[keep]
-        near = self._rows.iloc[found].assign(distance_m=metres, site_id=str(self._rows["id"].iloc[at]))
+        near: pd.DataFrame = self._rows.iloc[found].assign(distance_m=metres, site_id=str(self._rows["id"].iloc[at]))
         if self._spots is not None and self.ready.foot is not None:
             here = np.full(len(found), at)
             ways = self.ready.foot.ways(self._spots, self._spots, here, found, limit_m=FARTHEST * reach_m)
