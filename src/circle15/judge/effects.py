@@ -26,7 +26,7 @@ from circle15.judge.conditions import (
 from circle15.judge.findings import checklist_card, exceeds, finding
 from circle15.judge.inputs import Scope, number, place_of, scope_of, text
 from circle15.judge.ledger import banned_until, in_batch, swap
-from circle15.judge.nearness import Nearness, near_named, none_within, paused_around
+from circle15.judge.nearness import Nearness, near_named, none_in, none_within, paused_around
 from circle15.judge.series import Series, State, Tested, both_states
 from circle15.policy.cards import Card, Where
 from circle15.policy.formula import Stand, stand
@@ -209,7 +209,7 @@ def _exempt(rule: Exempt, site: Site) -> Finding:
         day = as_date(site.get("application_date")) or site.inputs.as_of
         states.append(State.UNKNOWN if day is None else State.YES if day <= rule.until else State.NO)
     if rule.none_in is not None:
-        states.append(_none_in(rule.none_in, site))
+        states.append(none_in(rule.none_in, site))
     notes: tuple[str, ...] = ()
     if rule.none_within and join(states) is not State.NO:
         alone = none_within(rule, site)
@@ -226,22 +226,10 @@ def _exempt(rule: Exempt, site: Site) -> Finding:
     return _of(rule, site, outcome, notes=notes, effect=effect, figures={"lifts": ";".join(rule.lifts)})
 
 
-def _none_in(level: str, site: Site) -> State:
-    """Whether no institution of the service stands in the place of a level that holds the site."""
-    place = place_of(site.plan, site.row, site.totals, level)
-    if place is None:
-        return State.UNKNOWN
-    if site.inputs.register is None:
-        held = number(place.get(f"n_{site.bid.service}"))
-    else:
-        held = count(site.inputs.register, place, of="institutions", what=((site.bid.service,), (), (), ()))[0]
-    return State.UNKNOWN if math.isnan(held) else State.YES if held == 0 else State.NO
-
-
 def _prefer(rule: Prefer, site: Site) -> Finding:
     states = [s for s in (conditions(rule, site, any_kind=rule.match == "any"),) if s is not None]
     if rule.none_in is not None:
-        states.append(_none_in(rule.none_in, site))
+        states.append(none_in(rule.none_in, site))
     near = Nearness(State.YES)
     if rule.near is not None and join(states) is not State.NO:
         near = near_named(rule, rule.near, site)

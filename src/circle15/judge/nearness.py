@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from circle15.judge.areas import count
 from circle15.judge.conditions import Site, join
-from circle15.judge.inputs import Scope, number, text
+from circle15.judge.inputs import Scope, number, place_of, text
 from circle15.judge.on_foot import TOLERANCE_M, far_of, limit_of, neighbour_of, other_way, second_opinion, told, within
 from circle15.judge.series import Series, State, Tested, both_states
 from circle15.schema import POSITION_ACCURACY_M, Neighbour
@@ -40,6 +41,18 @@ def none_within(rule: Exempt, site: Site) -> Nearness:
         return join(_NOT[_near(by, site, n)] for n in near)
 
     return Nearness(*second_opinion(rule, near, holds, radius_m=_radius_m(rule, site)))
+
+
+def none_in(level: str, site: Site) -> State:
+    """Whether no institution of the service stands in the place of a level that holds the site."""
+    place = place_of(site.plan, site.row, site.totals, level)
+    if place is None:
+        return State.UNKNOWN
+    if site.inputs.register is None:
+        held = number(place.get(f"n_{site.bid.service}"))
+    else:
+        held = count(site.inputs.register, place, of="institutions", what=((site.bid.service,), (), (), ()))[0]
+    return State.UNKNOWN if math.isnan(held) else State.YES if held == 0 else State.NO
 
 
 def near_named(rule: Prefer, wanted: Counted, site: Site) -> Nearness:
