@@ -223,7 +223,7 @@ class TestAdd:
         ))  # fmt: skip
         plan = plan_additions(field, number=1)
         assert plan.sites.empty
-        assert plan.left_out == {"pharmacy.circle.dense": 1, "pharmacy.township.max": 1}
+        assert plan.left_out == {"pharmacy.circle.dense": 1, "pharmacy.township.max": 1, "saturated": 1}
 
     def test_fewest_sites_for_a_share(self, calm):
         field = lay_out(calm, service="pharmacy", candidates=lattice_candidates(calm, spacing_m=700.0))

@@ -55,7 +55,7 @@ def _reasons(
     if limits.forbidden[site]:
         return {FORBIDDEN}
     around = field.reach.of(site)
-    if field.demand.residents[around[depth[around] == 0]].sum() < NOBODY:
-        return {SATURATED}
+    idle = field.demand.residents[around[depth[around] == 0]].sum() < NOBODY
     keys = blocking(limits, chosen, site)
-    return {field.caps.circle_rule[int(k[1])] if k[0] == "circle" else k[0] for k in keys}
+    rules = {field.caps.circle_rule[int(k[1])] if k[0] == "circle" else k[0] for k in keys}
+    return rules | {SATURATED} if idle else rules
