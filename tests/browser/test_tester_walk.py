@@ -112,6 +112,7 @@ def both(watched, ready, sites, *, least, **options):
     assert wrong == []
     assert ways > least
     assert watched.complaints == []
+    return page
 
 
 def test_a_district_holds_what_its_sites_reach_on_foot(watched, sample_city):
@@ -123,7 +124,11 @@ def test_a_district_holds_what_its_sites_reach_on_foot(watched, sample_city):
         sample.city, np.random.default_rng(23), 8 * SITES or 200, services=("pharmacy", "outpatient")
     )
     sites = [s for s in all_over if district.geometry.covers(Point(s["lon"], s["lat"]))][: SITES or 24]
-    both(watched, sample, sites, least=100, district_id=district["id"])
+    page = both(watched, sample, sites, least=100, district_id=district["id"])
+    site = next(s for s in sites if page.evaluate("(s) => C15.testerCity.ways.net.spot(s.lon, s.lat) !== null", s))
+    page.evaluate("(s) => C15.tester.test(s.lon, s.lat)", site)
+    assert "步行 800 米内" in page.inner_text(".t-facts")
+    assert page.locator("path.t-walk").count() == 2
 
 
 def test_slopes_take_longer_in_the_page_too(watched, lasting_toy_city, tmp_path):

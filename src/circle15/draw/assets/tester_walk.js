@@ -113,8 +113,9 @@
     nearest(x, y) {
       const { px, py } = this, { west, south, size, cols, rows, first, vertex, owner } = this.index;
       const col = Math.floor((x - west) / size), row = Math.floor((y - south) / size), rings = Math.ceil((this.pace.max_snap_m * 1.05) / CELL_M) + 1;
+      const fx = (x - west) / size - col, fy = (y - south) / size - row, rim0 = Math.min(fx, 1 - fx, fy, 1 - fy) - 1;
       let best = Infinity, edge = -1, at = -1, part = 0;
-      for (let ring = 0; ring <= rings && !(edge >= 0 && Math.sqrt(best) <= (ring - 1) * size); ring += 1) {
+      for (let ring = 0; ring <= rings && !(Math.sqrt(best) < (ring + rim0) * size); ring += 1) {
         for (let r = Math.max(row - ring, 0); r <= Math.min(row + ring, rows - 1); r += 1) {
           const rim = Math.abs(r - row) === ring;
           for (let c = col - ring; c <= col + ring; c += rim ? 1 : 2 * ring || 1) {

@@ -2,7 +2,7 @@
    measure/walking_circles.py). A city without streets has none of it. */
 (function () {
   "use strict";
-  const G = C15.geo, WIDEST_M = 200, M_PER_DEGREE = 111320, SHOWN_RADII = 3;
+  const G = C15.geo, WIDEST_M = 200, M_PER_DEGREE = 111320, SHOWN_RADII = 3, CLOSE_M = 0.1;
   const onFoot = (rule) => rule.distance === "walking";
 
   class Ways {
@@ -75,7 +75,10 @@
       let sum = 0;
       this.city.people.each(lon, lat, limit, (people, frame, key) => {
         for (const home of this.home(frame, key)) {
-          if (home.spot && net.to(home.spot, G.distance(lon, lat, home.lon, home.lat), limit) <= limit + G.TOLERANCE_M) sum += people * home.share;
+          if (!home.spot) continue;
+          const way = net.to(home.spot, 0, limit);
+          // the straight line matters as a floor by millimetres only
+          if (way <= limit - CLOSE_M || (way < Infinity && G.distance(lon, lat, home.lon, home.lat) <= limit + G.TOLERANCE_M)) sum += people * home.share;
         }
       });
       return sum;
@@ -121,4 +124,18 @@
   }
 
   C15.Ways = Ways;
+
+  /* Figures on foot, to stand beside the straight ones of a verdict. */
+  C15.walkWords = function ({ site, walk }, { word, num, city }) {
+    const { el } = C15, radius = num(city.plan.radius_m), known = Number.isFinite(walk.snap_m), { ways } = city;
+    const far = word("walk.far", { metres: num(100 * Math.floor(ways.horizon(site) / 100)) });
+    return {
+      residents: !known ? "" : ways.counts ? word("walk.residents", { radius, count: num(walk.residents) }) : word("walk.coarse"),
+      others: known ? word("walk.others", { radius, count: num(walk.others) }) : "",
+      snap: known ? word("walk.snap", { metres: num(walk.snap_m) }) : "",
+      alert: known ? "" : word("walk.nowhere", { metres: num(ways.meta.max_snap_m) }),
+      head: [el("th", { scope: "col", cls: "t-number", text: word("walk.distance") })],
+      cell: (n) => [el("td", { cls: "t-number", text: n.walking_m === null ? word("walk.off") : Number.isFinite(n.walking_m) ? n.walking_m.toFixed(1) : far })],
+    };
+  };
 })();
