@@ -24,7 +24,7 @@ from circle15.judge.effects import walked_column
 from circle15.judge.inputs import Inputs
 from circle15.judge.limits import circle_caps
 from circle15.judge.verdict import judge_site
-from circle15.measure.circles import lonlat, measure_circles, residents_within
+from circle15.measure.circles import circle_ground, lonlat, measure_circles
 from circle15.measure.coverage import measure_coverage
 from circle15.measure.density import measure_density
 from circle15.measure.ground import Ground
@@ -140,7 +140,8 @@ class Prepared:
     @cached_property
     def _ground(self) -> Ground | None:
         population = self.city.population
-        return Ground(population, self.city.places) if isinstance(population, Population) else None
+        held = isinstance(population, Population) or population.grid is not None
+        return Ground(population, self.city.places) if held else None
 
     @cached_property
     def _lonlat(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -286,8 +287,7 @@ class Prepared:
     def _residents(self, sites: gpd.GeoDataFrame, radius_m: float) -> NDArray[np.float64]:
         if self._ground is not None:
             return self._ground.circles(*lonlat(sites), radius_m=radius_m)["residents_within"]
-        blocks = self.city.population.blocks()
-        return np.asarray(sum(residents_within(*lonlat(sites), block, radius_m=radius_m) for block in blocks))
+        return circle_ground(self.city.population, *lonlat(sites), radius_m=radius_m)[0]
 
     def _columns(
         self, lon: Floats, lat: Floats, points: Objects, services: Objects, ids: Objects
