@@ -92,7 +92,7 @@ def _float(cell: object) -> float:
 
 def _written(text: str) -> tuple[float, float, str, int]:
     """Value, step, side and form of one text; (NaN, NaN, "", UNREAD) where it is no coordinate."""
-    spaced = _canonical(text)
+    spaced = canonical(text)
     marked = spaced.replace(" ", "")
     if "_" not in text:
         try:
@@ -117,7 +117,7 @@ def _written(text: str) -> tuple[float, float, str, int]:
     return (-value if side in {"W", "S"} or found[2] == "-" else value), step, side, DMS
 
 
-def _canonical(text: str) -> str:
+def canonical(text: str) -> str:
     """Text with one spelling for each mark and single blanks."""
     for spelled, mark in _spellings():
         text = text.replace(spelled, mark)
