@@ -24,18 +24,19 @@ from circle15.judge.columns import records
 from circle15.judge.effects import walked_column
 from circle15.judge.inputs import Inputs
 from circle15.judge.limits import circle_caps
+from circle15.judge.on_foot import residents_column
 from circle15.judge.verdict import judge_site
 from circle15.measure.circles import circle_ground, lonlat, measure_circles
 from circle15.measure.coverage import measure_coverage
-from circle15.measure.crowd import Crowd
+from circle15.measure.crowd import Crowd, standing_on
 from circle15.measure.density import measure_density
 from circle15.measure.ground import Ground
 from circle15.measure.position import circle_bounds, points_within_error
-from circle15.measure.totals import measure_totals, place_ids
-from circle15.measure.walking_circles import Both, OnFoot, walking_to
+from circle15.measure.totals import measure_totals, register_of
+from circle15.measure.walking_circles import Both, HomesOnFoot, OnFoot, walking_to
 from circle15.measure.walking_coverage import measure_walking_coverage
 from circle15.policy.plan import Plan, check_places, mark_places
-from circle15.policy.rules import Target
+from circle15.policy.rules import ON_FOOT, Target
 from circle15.project.datum import to_wgs84
 from circle15.schema import CRS, DATUMS, POSITION_ACCURACY_M, SERVICES, SPEEDS_M_PER_S, City, Datum, Population, Verdict
 
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
     from circle15.measure.crowd import Near
 
 PROPOSED_ID = "proposed"
-_ON_FOOT = {"coverage_share": "share_walking", "response_minutes": "response_minutes"}
-"""Measures of goals that the streets tell, and the column of measure/walking_coverage.py that holds each."""
 COVERAGE = "coverage_share"
 """Measure of a goal that is measured here: share of the residents within the circle of a service 服务人口覆盖率."""
 
@@ -106,7 +105,7 @@ class Prepared:
         city, streets = self.city, self.city.streets
         columns: dict[str, NDArray[np.float64]] = {}
         for rule in self.plan.rules:
-            wanted = isinstance(rule, Target) and rule.distance == "walking" and rule.measure in _ON_FOOT
+            wanted = isinstance(rule, Target) and rule.distance == "walking" and rule.measure in ON_FOOT
             if not wanted or not isinstance(rule, Target) or streets is None:
                 continue
             usual = city.pace.metres_per_s if rule.mode == "walk" else SPEEDS_M_PER_S[rule.mode]
@@ -116,7 +115,7 @@ class Prepared:
                 services=rule.services,
             )  # fmt: skip
             for service, rows in found.groupby("service"):
-                columns[walked_column(rule, str(service))] = rows[_ON_FOOT[rule.measure]].to_numpy(dtype=np.float64)
+                columns[walked_column(rule, str(service))] = rows[ON_FOOT[rule.measure]].to_numpy(dtype=np.float64)
         return columns
 
     @cached_property
@@ -240,7 +239,8 @@ class Prepared:
             ids = [PROPOSED_ID] * len(points)
             columns = self._slow_columns(gpd.GeoDataFrame({"id": ids, "service": service}, geometry=points, crs=CRS))
         else:
-            columns = {**self._ground.circles(lon, lat, radius_m=radius_m), **self._ground.density(points)}
+            circles = self._ground.circles(lon, lat, radius_m=radius_m)
+            columns = {**circles, **self._ground.density(points), **self._residents_on_foot(lon, lat)}
         told = {name: values.tolist() for name, values in columns.items()}
         return [
             {name: values[k] for name, values in told.items()}
@@ -267,10 +267,12 @@ class Prepared:
 
     def _gradual(self, sites: gpd.GeoDataFrame, measured: pd.DataFrame) -> NDArray[np.bool_]:
         """Sites whose circle may cross a threshold of density or of residents within their position accuracy (n,)."""
-        steps = {s.up_to for r in self.plan.circle_rules() for s in r.max_steps if s.up_to is not None}
+        stepped = [r for r in self.plan.circle_rules() if r.max_steps]
+        steps = {s.up_to for r in stepped if r.distance == "straight" for s in r.max_steps if s.up_to is not None}
         classes = self.plan.density_classes if self.plan.density.unit == "circle" else ()
         density = {bound for c in classes for bound in (c.min, c.below) if bound is not None}
-        near = np.zeros(len(sites), dtype=bool)
+        # how many live within a walk may change with every step, so that no bound can be told beforehand
+        near = np.full(len(sites), self.foot is not None and any(r.distance == "walking" for r in stepped))
         if steps or density:
             land_km2 = measured["circle_land_km2"].to_numpy(dtype=float)
             bounds = circle_bounds(sites, land_km2, self._residents, radius_m=self.plan.circle.radius_m)
@@ -293,7 +295,8 @@ class Prepared:
         radius_m = self.plan.circle.radius_m
         others, nearest_m = self._crowd.others(lon, lat, services, ids, radius_m=radius_m)
         circles = self._ground.circles(lon, lat, radius_m=radius_m)
-        return {"others_within": others, "nearest_other_m": nearest_m, **circles, **self._ground.density(points)}
+        told = {"others_within": others, "nearest_other_m": nearest_m, **circles, **self._ground.density(points)}
+        return told | self._residents_on_foot(lon, lat)
 
     def _slow_columns(self, sites: gpd.GeoDataFrame) -> dict[str, NDArray[Any]]:
         """The same from a population that is read block by block."""
@@ -303,7 +306,23 @@ class Prepared:
         settings = city.places.set_index("id")["settings"]
         marks = density["township_id"].map(settings).fillna("").astype(str)
         table = pd.concat([circles, density, marks.rename("township_settings")], axis=1)
-        return {str(name): values.to_numpy() for name, values in table.items()}
+        told = {str(name): values.to_numpy() for name, values in table.items()}
+        return told | self._residents_on_foot(*lonlat(sites))
+
+    def _residents_on_foot(self, lon: Floats, lat: Floats) -> dict[str, NDArray[Any]]:
+        """Residents within the distance of circle rules on foot that reckon on them, by rule; none without streets."""
+        rules = [r for r in self.plan.circle_rules() if r.distance == "walking" and (r.max_steps or r.max_rate)]
+        return {
+            residents_column(r): self._homes.within(
+                lon, lat, radius_m=r.radius_m or self.plan.circle.radius_m, minutes=r.minutes
+            )
+            for r in (rules if self.foot is not None else ())
+        }
+
+    @cached_property
+    def _homes(self) -> HomesOnFoot:
+        assert self.foot is not None  # noqa: S101 - the caller has asked
+        return HomesOnFoot(self.city.population, self.foot)
 
     def _walking(self, here: tuple[float, float], accuracy_m: float) -> pd.DataFrame:
         """Ways on foot from a place to the institutions that the rules look at."""
@@ -351,22 +370,6 @@ class Prepared:
             told = self._crowd.row(j)
             found.append({**told, "distance_m": metre, **ways.get(told["id"], nowhere)})
         return found
-
-
-def standing_on(institutions: gpd.GeoDataFrame, as_of: dt.date | None) -> gpd.GeoDataFrame:
-    """Institutions whose agreement held on a day 在册机构 (both ends included); all of them where no day is given."""
-    if as_of is None:
-        return institutions
-    day = pd.Timestamp(as_of)
-    starts, ends = institutions["valid_from"], institutions["valid_to"]
-    held = institutions[(starts.isna() | (starts <= day)) & (ends.isna() | (ends >= day))]
-    return held.reset_index(drop=True)
-
-
-def register_of(city: City) -> pd.DataFrame:
-    """The register with the places that hold each institution, as judge/inputs.py reads it."""
-    table = pd.DataFrame(city.institutions.drop(columns="geometry"))
-    return pd.concat([table, place_ids(city.institutions, city.places)], axis=1)
 
 
 def _check_question(lon: float, lat: float, datum: str, service: str, accuracy_m: float) -> None:

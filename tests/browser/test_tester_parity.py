@@ -18,13 +18,15 @@ import pyproj
 import pytest
 import shapely
 
+from circle15.draw.map import draw_district
+from circle15.draw.tester import build_tester
 from circle15.measure.coverage import measure_coverage
 from circle15.measure.kernels import depth_areas
 from circle15.policy.cards import Density
 from circle15.policy.plan import load_plan
 from circle15.prepared import Prepared
 from circle15.project.datum import from_wgs84, to_wgs84
-from circle15.project.metric import moved_to
+from circle15.project.metric import areas_m2, moved_to
 from circle15.read.city import load_city, read_city
 from circle15.schema import Population
 
@@ -73,6 +75,38 @@ def test_sites_all_over_the_sample_city(watched, sample):
     told(f"{len(sites)} sites, {counted}, {ms:.2f} ms a site in the page, {len(wrong)} differ")
     assert wrong == []
     assert len(counted) >= 3
+    assert watched.complaints == []
+
+
+def test_a_district_page_holds_what_its_sites_need(watched, sample):
+    """The page holds a district and what its circles reach; map and tester draw and judge from the same arrays."""
+    plan, assessment = sample
+    city = assessment.city
+    outline = city.places.set_index("id").loc["640502"].geometry
+    page = watched.open(
+        draw_district(assessment, "640502", parts=(build_tester(assessment, plan, district_id="640502"),))
+    )
+    sites = tools.sites_on(city, np.random.default_rng(21), 400, services=("pharmacy", "inpatient"))
+    sites = [s for s in sites if outline.distance(shapely.Point(s["lon"], s["lat"])) < 0.004][:40]
+    wrong, _, _ = tools.judge_both(page, Prepared(plan, city), sites)
+    assert wrong == []
+    assert len(sites) == 40
+    assert page.evaluate("C15.testerCity.register.length") == len(city.institutions)
+    assert page.evaluate("C15.testerCity.institutions.length") < len(city.institutions)
+    cells = city.population.cells
+    cells = cells[shapely.within(cells.geometry.to_numpy(), outline)].iloc[::200]
+    middle = shapely.centroid(cells.geometry.to_numpy())
+    told = page.evaluate(
+        """(all) => all.map((p) => {
+          const at = C15.populationAt(...p), [c, r] = C15.cells.lattice.grid_of(...p);
+          return [at.residents, at.density, C15.cells.klass[Math.round(r) * C15.cells.lattice.cols + Math.round(c)] - 1];
+        })""",
+        shapely.get_coordinates(middle).tolist(),
+    )
+    assert [t[0] for t in told] == pytest.approx(cells["residents"].tolist())
+    km2 = areas_m2(cells.geometry.to_numpy()) / 1e6
+    assert [t[1] for t in told] == pytest.approx((cells["residents"] / km2).tolist(), rel=1e-6)
+    assert [t[2] for t in told] == np.digitize(cells["residents"] / km2, [500, 1500, 3000, 6000, 12000]).tolist()
     assert watched.complaints == []
 
 

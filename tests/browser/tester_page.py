@@ -13,8 +13,9 @@ import pyogrio
 import shapely
 
 from circle15.draw.page import build_shell, read_asset
-from circle15.draw.tester import TESTER_SCRIPTS, TESTER_STYLES, pack_tester
+from circle15.draw.tester import build_tester
 from circle15.measure.coverage import measure_coverage
+from circle15.measure.totals import place_ids
 from circle15.prepared import Prepared
 from circle15.project.metric import moved_to
 from circle15.schema import CRS, Assessment, City, Population
@@ -43,19 +44,19 @@ BOOT = """
 
 def page_with_tester(assessment, plan, *, lang="zh", **options):
     """A page with a map and the tester beside it."""
-    blocks = pack_tester(assessment, plan, **options)
+    part = build_tester(assessment, plan, **options)
     shell = build_shell(map_id="tester", bounds=tuple(assessment.city.places.total_bounds))
     data = [
         f'<script type="application/octet-stream" id="{k}">{base64.b64encode(gzip.compress(v)).decode()}</script>'
-        for k, v in blocks.items()
+        for k, v in part.blocks.items()
     ]
-    scripts = [*shell.scripts, "\n".join(read_asset(n) for n in ("unpack.js", "marks.js", *TESTER_SCRIPTS))]
+    scripts = [*shell.scripts, "\n".join(read_asset(n) for n in ("unpack.js", "marks.js", *part.scripts))]
     return "\n".join(
         [
             '<!DOCTYPE html><html lang="zh-CN"><head><meta charset="utf-8"><title>tester</title>',
             *(
                 f"<style>{s}</style>"
-                for s in (*shell.styles, read_asset("page.css"), *(read_asset(n) for n in TESTER_STYLES))
+                for s in (*shell.styles, read_asset("page.css"), *(read_asset(n) for n in part.styles))
             ),
             '</head><body><div class="page ready"><aside><section id="panel"></section></aside>',
             f'<main id="stage">{shell.html}</main></div>',
@@ -76,14 +77,17 @@ def quick_assessment(plan, city, *, services=("pharmacy",)):
         radius_m=plan.circle.radius_m,
         services=services,
     )
-    empty = gpd.GeoDataFrame(geometry=[], crs=CRS)
+    empty = gpd.GeoDataFrame(
+        {k: [] for k in ("rank", "gap_id", "service", "residents", "district_id")}, geometry=[], crs=CRS
+    )
+    held = ready.city.institutions
     return Assessment(
         ready.city,
         plan.id,
         plan.title,
         plan.circle.radius_m,
         tuple(services),
-        empty,
+        pd.concat([held, place_ids(held, ready.city.places)], axis=1),
         (),
         coverage,
         ready.totals,

@@ -167,6 +167,53 @@ def test_hostile_values_in_a_fault_can_be_printed(tmp_path: Path, name: str) -> 
     assert set(said(lambda: READERS["institutions"](path))) == {"number_text", "geometry_missing"}
 
 
+LONE = "\ud800"  # half of a character: no file can hold it, but escapes and some codecs hand it on
+
+
+def test_lone_surrogates_in_names_become_the_replacement_mark_or_words(tmp_path: Path) -> None:
+    feature = {
+        "type": "Feature", "properties": {"id": "1", f"name{LONE}": "x", "name": f"a{LONE}", "beds": LONE},
+        "geometry": {"type": "Point", "coordinates": [105, 37]},
+    }  # fmt: skip
+    path = tmp_path / "a.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}), encoding="ascii")
+    assert said(lambda: READERS["institutions"](path)) == ["number_text"]
+    feature["properties"] = {"id": "1", "name": f"a{LONE}"}
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}), encoding="ascii")
+    assert READERS["institutions"](path).table["name"].tolist() == ["a\ufffd"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("encoding", "name"), [("utf-7", b"+2AA-"), ("raw_unicode_escape", b"\\ud800")])
+def test_lone_surrogates_of_a_codec_are_another_encoding(tmp_path: Path, encoding: str, name: bytes) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"id,name,lon,lat\n1," + name + b",105,37\n")
+    assert said(lambda: read_institutions(path, datum="wgs84", service="pharmacy", encoding=encoding)) == ["encoding_wrong"]  # fmt: skip
+
+
+def test_lone_surrogates_in_options_and_file_names_can_be_printed(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,name,lon,lat\n1,a,105,37\n", encoding="ascii")
+
+    def read(file: Path = path, **options: object) -> object:
+        return read_institutions(file, datum="wgs84", service="pharmacy", **options)  # type: ignore[arg-type]
+
+    assert said(lambda: read(columns={"name": LONE})) == ["column_mapped_missing"]
+    assert said(lambda: read(encoding=LONE)) == ["encoding_wrong"]
+    assert said(lambda: read(tmp_path / f"{LONE}.csv")) == ["file_unreadable"]
+    assert said(lambda: load_city(tmp_path / f"{LONE}.toml")) == ["file_unreadable"]
+
+
+def test_what_the_vector_library_remarks_is_passed_on_in_words(tmp_path: Path) -> None:
+    ring = [[105, 37], [106, 37], [106, 38], [105, 38]]  # not closed
+    geometry = {"type": "Polygon", "coordinates": [ring]}
+    features = [{"type": "Feature", "properties": {"编码": "640502", "名称": "区"}, "geometry": geometry}]
+    path = tmp_path / "a.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        READERS["places"](path)
+    assert "geometry_missing" in {p.id for p in caught.value.problems}
+
+
 def test_a_file_name_that_is_hostile(tmp_path: Path) -> None:
     path = tmp_path / "{0}\u202e名 册%s.csv"
     path.write_text("id\n1\n", encoding="utf-8")

@@ -158,6 +158,15 @@ def test_a_cell_of_ten_megabytes_is_a_name_of_ten_megabytes_or_a_message(tmp_pat
     assert refused(tmp_path / "a.csv") == ["cell_too_long"]
 
 
+@pytest.mark.parametrize("half", [b"&#xD800;", b"\xed\xa0\x80", b"_xD800_"])
+def test_half_a_character_in_a_cell_is_a_message_or_a_name_as_it_stands(tmp_path, half):
+    path = package(tmp_path / "a.xlsx", sheet=HEAD + ROWS.replace(b"<t>a</t>", b"<t>" + half + b"</t>") + TAIL)
+    if half.startswith(b"_"):
+        assert read(path)["name"].tolist() == ["_xD800_"]
+    else:
+        assert refused(path) == ["file_unreadable"]
+
+
 def test_a_password_is_said(tmp_path):
     path = package(tmp_path / "a.xlsx")
     data = bytearray(path.read_bytes())

@@ -271,7 +271,8 @@ def test_one_problem_reads_as_one_line_of_place_value_fault_and_remedy(tmp_path:
     with pytest.raises(InputError) as caught:
         read_institutions(write_xlsx(tmp_path / "register.xlsx", {"药店": rows}), datum="wgs84")
     assert word_problem(caught.value.problems[0], "zh") == (
-        "register.xlsx，工作表“药店”，第 2 行，列“经度”，值“abc”：无法识别为坐标。请写成十进制度（如 105.196698），或度分秒（如 105°11′48.1″）。"
+        "register.xlsx，工作表“药店”，第 2 行，列“经度”，值“abc”：无法识别为坐标。请写成十进制度（如 105.196698），或度分秒（如 105°11′48.1″）；"
+        "经纬度写在一格时用逗号隔开（如 105.196698,37.513274）。"
     )
 
 

@@ -13,12 +13,11 @@ from circle15.cli.words import StepBar
 from circle15.database import is_database
 from circle15.draw.basemap import Basemap, BasemapName
 from circle15.draw.index import draw_index
-from circle15.draw.map import Marks, PagePart, draw_city, draw_district
-from circle15.draw.payload import find_district
-from circle15.draw.tester import TESTER_SCRIPTS, TESTER_STYLES, pack_tester
+from circle15.draw.map import Marks, draw_city, draw_district
+from circle15.draw.tester import build_tester
 from circle15.errors import Problem, UsageError
 from circle15.policy.plan import Plan
-from circle15.schema import Assessment, City
+from circle15.schema import City
 from circle15.study import assess, find_service_gaps, provenance
 from circle15.walk import streets_on_foot
 from circle15.words import Lang
@@ -94,10 +93,10 @@ def map_city(
         written = []
         for at, place_id in enumerate(chosen["id"]):
             bar.show("draw", at, len(chosen))
+            tester = build_tester(result, plan, district_id=place_id, as_of=told["as_of"])
             page = draw_district(
-                result, place_id, lang=lang, marks=marks, links=links, parts=_tester(result, plan, place_id),
-                streets=streets,
-            )  # fmt: skip
+                result, place_id, lang=lang, marks=marks, links=links, parts=(tester,), streets=streets
+            )
             written.append(write_text(folder / pages[place_id], page))
         if whole:
             page = draw_city(result, lang=lang, marks=marks, links={"index": links["index"], **pages}, streets=streets)
@@ -105,12 +104,6 @@ def map_city(
             index = draw_index(result, lang=lang, pages=pages, city_page=links["city"], marks=marks)
             written.insert(0, write_text(folder / links["index"], index))
     tell_written(written, lang)
-
-
-def _tester(result: Assessment, plan: Plan, district_id: str) -> tuple[PagePart, ...]:
-    """The site tester of one district's page."""
-    outline = find_district(result, district_id).outline
-    return (PagePart(TESTER_SCRIPTS, TESTER_STYLES, pack_tester(result, plan, ground=outline)),)
 
 
 def list_gaps(*, lang: Lang, service: str, min_residents: float, out: str, **inputs: Any) -> None:  # noqa: ANN401

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from circle15.draw.lattice import Lattice, Quads, fit_lattice, join_quads, quads_of
+from circle15.draw.lattice import Lattice, Quads, bend_grid, fit_lattice, join_quads, quads_of
 from circle15.draw.pack import array_bytes, delta, number, polygon_arrays
 from circle15.project.metric import local_xy
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from circle15.draw.payload import Area
+    from circle15.draw.tester_grid import Grid
     from circle15.schema import Assessment
 
     Floats = NDArray[np.float64]
@@ -38,13 +39,13 @@ class Ground:
     lattice: Lattice | None
 
 
-def pack_ground(assessment: Assessment, area: Area, breaks: Sequence[float]) -> Ground:
+def pack_ground(assessment: Assessment, area: Area, breaks: Sequence[float], *, grid: Grid | None = None) -> Ground:
     """Population cells that touch the page's ground; those whose centre lies in its outline count in the legend.
 
-    `breaks` are residents per km², each the lower bound (included) of a class.
+    `breaks` are residents per km², each the lower bound (included) of a class. `grid` is the one whose cells the page
+    holds already: they are then drawn from there.
     """
     geometry, quads, inside = _cells_around(assessment, area)
-    held = None if quads is None else fit_lattice(quads)
     residents = quads.residents if quads is not None else geometry[1]
     density = _density(quads) if quads is not None else _density_of(geometry[0], geometry[1])
     classes = np.digitize(density, np.asarray(breaks) * (1.0 - _TIE))
@@ -54,6 +55,10 @@ def pack_ground(assessment: Assessment, area: Area, breaks: Sequence[float]) -> 
         "points": bool((classes == -1).any()),
         "classes": [_counted(residents, inside & (classes == n)) for n in range(len(breaks) + 1)],
     }
+    if grid is not None:
+        lattice = bend_grid(grid)
+        return Ground(values | {"lattice": lattice.as_values(), "held": True}, {}, lattice)
+    held = None if quads is None else fit_lattice(quads)
     if held is None:
         shapes = geometry[0] if quads is None or len(geometry[0]) else _shapes(quads)
         return Ground(values, {"cells": _polygons(shapes, residents, density, classes)}, None)

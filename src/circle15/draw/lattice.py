@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from circle15.draw.tester_grid import Grid
+
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
@@ -30,6 +32,7 @@ AREA_TOLERANCE = 0.04
 MOST_EMPTY = 400
 """Where fewer than one cell in this many is populated, polygons are smaller than the grid."""
 _CORNERS = 4
+_NODES = 25
 
 
 @dataclass(frozen=True)
@@ -121,13 +124,23 @@ def fit_lattice(quads: Quads) -> tuple[Lattice, Ints] | None:
     cols, rows = (int(v) + 1 for v in at.max(axis=0))
     if cols * rows > MOST_EMPTY * n or len(np.unique(at[:, 0] * rows + at[:, 1])) != n:
         return None
-    grid = _frame(at.astype(np.float64))
-    there = monomials(*_normal(quads.centre[some], degrees), DEGREE)
-    back = monomials(*_normal(at[some].astype(np.float64), grid), DEGREE)
-    to_grid = np.linalg.lstsq(there, at[some].astype(np.float64), rcond=None)[0].T
-    to_degrees = np.linalg.lstsq(back, quads.centre[some], rcond=None)[0].T
-    found = Lattice(cols, rows, DEGREE, degrees, grid, to_grid.astype(np.float64), to_degrees.astype(np.float64))
+    found = _fitted(cols, rows, quads.centre[some], at[some].astype(np.float64))
     return (found, at) if _follows(found, quads, at) else None
+
+
+def bend_grid(grid: Grid) -> Lattice:
+    """The same for a grid whose corners are known: polynomials that are near enough to draw from."""
+    col, row = (v.ravel() for v in np.meshgrid(*(np.linspace(0.0, n, _NODES) for n in (grid.cols, grid.rows))))
+    return _fitted(grid.cols, grid.rows, grid.corners(col, row), np.column_stack([col, row]) - 0.5)
+
+
+def _fitted(cols: int, rows: int, lonlat: Floats, at: Floats) -> Lattice:
+    """Polynomials through points (m, 2) in degrees and their columns and rows (m, 2)."""
+    degrees, grid = _frame(lonlat), _frame(at)
+    there, back = monomials(*_normal(lonlat, degrees), DEGREE), monomials(*_normal(at, grid), DEGREE)
+    to_grid = np.linalg.lstsq(there, at, rcond=None)[0].T
+    to_degrees = np.linalg.lstsq(back, lonlat, rcond=None)[0].T
+    return Lattice(cols, rows, DEGREE, degrees, grid, to_grid.astype(np.float64), to_degrees.astype(np.float64))
 
 
 def _places(quads: Quads, some: Ints, degrees: tuple[float, float, float, float]) -> Ints | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from circle15.draw import payload
 from circle15.draw.basemap import Basemap
 from circle15.draw.ground import pack_ground
 from circle15.draw.pack import json_bytes, number, shown
-from circle15.draw.page import assemble_page, build_shell, fill, read_asset
+from circle15.draw.page import assemble_page, build_shell, fill, join_scripts, read_asset
 from circle15.draw.streets import pack_streets
 from circle15.draw.summary import coverage_targets, findings_by_place, quota_rows, service_summary
 from circle15.schema import SERVICES
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
 
+    from circle15.draw.lattice import Lattice
+    from circle15.draw.part import PagePart, Shared
     from circle15.draw.summary import Findings
     from circle15.schema import Assessment
     from circle15.words import Lang
@@ -30,20 +32,6 @@ SCRIPTS = (
     *("labels.js", "select.js", "panel.js", "quota.js", "table.js", "legend.js", "search.js", "measure.js"),
     *("basemap.js", "link.js", "district.js"),
 )
-
-
-@dataclass(frozen=True)
-class PagePart:
-    """Something that a page holds beside the map, such as the site tester.
-
-    Its scripts run before district.js, which calls what they define (`mountTester`); blocks are read as
-    `C15.blocks[name]`; words (by language) join those of the page.
-    """
-
-    scripts: tuple[str, ...] = ()
-    styles: tuple[str, ...] = ()
-    blocks: Mapping[str, bytes] = field(default_factory=dict)
-    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -120,9 +108,10 @@ def _draw(
     streets: gpd.GeoDataFrame | None,
 ) -> str:
     breaks = payload.density_breaks(payload.dense_threshold(assessment))
-    ground = pack_ground(assessment, area, breaks)
+    shared = next((p.shared for p in parts if p.shared is not None), None)
+    ground = pack_ground(assessment, area, breaks, grid=shared.grid if shared else None)
     findings = findings_by_place(assessment)
-    values, blocks = _contents(assessment, area, findings, ground.lattice)
+    values, blocks = _contents(assessment, area, findings, ground.lattice, shared)
     on_foot, lines = pack_streets(streets, area, values["assessed"])
     heading = _heading(assessment, lang, marks, parts)
     heading["words"] = {code: heading["words"][code] | values.pop(f"words.{code}") for code in LANGS}
@@ -156,11 +145,6 @@ def _draw(
         blocks={"values": json_bytes(values), **ground.blocks, **blocks, **lines, **more},
         images=marks.basemap.hosts() if marks.basemap else (),
     )  # fmt: skip
-
-
-def join_scripts(names: tuple[str, ...]) -> str:
-    """Our page scripts as one."""
-    return "\n".join(read_asset(name) for name in names)
 
 
 def page_words(lang: Lang) -> dict[str, str]:
@@ -203,13 +187,14 @@ def _contents(
     assessment: Assessment,
     area: payload.Area,
     findings: Findings,
-    lattice: Any,  # noqa: ANN401 - a Lattice or None
+    lattice: Lattice | None,
+    shared: Shared | None,
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Institutions, places, gaps, findings and figures of the area: values, and outlines as blocks."""
     sites = payload.site_rows(assessment, area)
     drawn = [s for s in SERVICES if s in assessment.services or bool((sites["service"] == s).any())]
     assessed = [s for s in drawn if s in assessment.services]
-    places, outlines = payload.place_rows(assessment, area)
+    places, outlines = payload.place_rows(assessment, area, shared.places if shared else {})
     gaps, patches = payload.gap_columns(assessment, area, lattice)
     held = set(sites["id"])
     on_sites = [f for f in assessment.findings if f.ground == "circle" and f.subject in held]
@@ -222,7 +207,7 @@ def _contents(
     values = {
         "services": drawn,
         "assessed": assessed,
-        "sites": payload.site_columns(sites, drawn),
+        "sites": payload.site_columns(sites, drawn, shared.institutions if shared else None),
         "site_findings": [by_site.get(i, []) for i in sites["id"]],
         "rules": rules,
         "place_findings": [payload.finding_row(f, place[payload.rule_key(f)]) for f in on_places],

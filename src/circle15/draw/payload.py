@@ -95,10 +95,10 @@ def _area(  # noqa: PLR0917 - the fields of one record
     assessment: Assessment, place_id: str, name: str, level: str, districts: tuple[str, ...], shape: BaseGeometry
 ) -> Area:
     outline = shapely.make_valid(shape)
-    return Area(place_id, name, level, districts, outline, _buffer_m(outline, CONTEXT_RADII * assessment.radius_m))
+    return Area(place_id, name, level, districts, outline, widened(outline, CONTEXT_RADII * assessment.radius_m))
 
 
-def _buffer_m(outline: BaseGeometry, metres: float) -> BaseGeometry:
+def widened(outline: BaseGeometry, metres: float) -> BaseGeometry:
     """Outline widened by metres, to a percent: it only chooses what is drawn."""
     lat = shapely.get_coordinates(outline)[:, 1].mean()
     x_m, y_m = local_xy([1.0], [lat], [0.0], [lat])[0][0], local_xy([0.0], [lat + 0.5], [0.0], [lat - 0.5])[1][0]
@@ -114,21 +114,32 @@ def site_rows(assessment: Assessment, area: Area) -> gpd.GeoDataFrame:
     return near.assign(inside=near["district_id"].isin(area.districts).to_numpy()).sort_values("id", kind="stable")
 
 
-def site_columns(sites: gpd.GeoDataFrame, services: Sequence[str]) -> dict[str, list[Any]]:
-    """Columns of the institutions as lists, one value an institution."""
-    words = ("id", "name", "address", "level", "tags", "township_name", "district_name", "density_class", "circle_rule")
+def site_columns(
+    sites: gpd.GeoDataFrame, services: Sequence[str], held: Mapping[str, int] | None
+) -> dict[str, list[Any]]:
+    """Columns of the institutions as lists, one value an institution.
+
+    `held` is the row by id where the page holds ids, names, addresses and coordinates already.
+    """
+    words = ["level", "tags", "township_name", "district_name", "density_class", "circle_rule"]
     measures = {
         "others_within": 0, "nearest_other_m": 1, "residents_within": 0, "circle_land_km2": 3, "circle_limit": 0,
         "density_circle_per_km2": 0, "density_place_per_km2": 0, "density_cell_per_km2": 0, "beds": 0,
     }  # fmt: skip
     columns: dict[str, list[Any]] = {
         "service": [services.index(s) for s in sites["service"]],
-        # a micrometre: the page counts neighbours itself and must count those of the study
-        "lon": [round(float(v), 11) for v in sites.geometry.x],
-        "lat": [round(float(v), 11) for v in sites.geometry.y],
         "inside": [int(v) for v in sites["inside"]],
         "over_cap": [int(bool(v)) if pd.notna(v) else 0 for v in _column(sites, "over_cap", default=False)],
     }
+    if held is not None:
+        columns["at"] = [held[shown(i)] for i in sites["id"]]
+    else:
+        words += ["id", "name", "address"]
+        # a micrometre: the page counts neighbours itself and must count those of the study
+        columns |= {
+            "lon": [round(float(v), 11) for v in sites.geometry.x],
+            "lat": [round(float(v), 11) for v in sites.geometry.y],
+        }
     for name in words:
         columns[name] = [shown(v) for v in _column(sites, name, default="")]
     for name, digits in measures.items():
@@ -184,10 +195,11 @@ def note_words(findings: Sequence[Finding], lang: Lang) -> dict[str, str]:
     return {k: v if v and "{" not in v else "" for k, v in words.items()}
 
 
-def place_rows(assessment: Assessment, area: Area) -> tuple[list[dict[str, Any]], bytes]:
+def place_rows(assessment: Assessment, area: Area, held: Mapping[str, int]) -> tuple[list[dict[str, Any]], bytes]:
     """Places of the page and their outlines: the area, its districts and townships, the districts beside it.
 
     Returns the rows (names, totals) and the outlines as packed polygons in the same order; the first row is the area.
+    `held` is the row by id where the page holds the outline already: such a place says so (`at`) and is not packed.
     """
     places, totals = assessment.city.places, assessment.totals.drop_duplicates("place_id").set_index("place_id")
     inner = places["id"].isin(area.districts) & (places["level"] == "district")
@@ -201,7 +213,11 @@ def place_rows(assessment: Assessment, area: Area) -> tuple[list[dict[str, Any]]
             row = {"id": str(place.id), "name": shown(place.name), "level": place.level, "parent": str(place.parent)}
             rows.append(row | {"own": is_own} | _place_values(assessment, totals, str(place.id), place.geometry))
             shapes.append(place.geometry)
-    return rows, array_bytes(polygon_arrays(np.array(shapes, dtype=object)))
+    for row in rows:
+        if str(row["id"]) in held:
+            row["at"] = held[str(row["id"])]
+    told = [s for s, row in zip(shapes, rows, strict=True) if "at" not in row]
+    return rows, array_bytes(polygon_arrays(np.array(told, dtype=object)))
 
 
 def _place_values(assessment: Assessment, totals: pd.DataFrame, place_id: str, shape: BaseGeometry) -> dict[str, Any]:

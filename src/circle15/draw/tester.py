@@ -7,7 +7,6 @@ card that says so.
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +14,17 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from circle15.draw.pack import number, shown
+from circle15.draw.pack import json_bytes, number, shown
+from circle15.draw.part import PagePart, Shared
+from circle15.draw.payload import widened
 from circle15.draw.tester_pack import Packer
 from circle15.draw.tester_people import pack_people
 from circle15.policy.rules import AreaLimit, CircleLimit, Mix
-from circle15.schema import LEVELS, PLACE_LEVELS, POSITION_ACCURACY_M, SERVICES, Pace
+from circle15.schema import PLACE_LEVELS, POSITION_ACCURACY_M, SERVICES, Pace
 from circle15.words import LANGS, words_under
 
 if TYPE_CHECKING:
+    import geopandas as gpd
     from shapely.geometry.base import BaseGeometry
 
     from circle15.policy.plan import Plan
@@ -30,54 +32,57 @@ if TYPE_CHECKING:
     from circle15.words import Lang
 
 TESTER_SCRIPTS = (
-    "tester_geodesy.js", "tester_ground.js", "tester_judge.js", "tester_effects.js", "tester_position.js",
-    "tester_city.js", "tester_input.js", "tester_panel.js", "tester_verdict.js", "tester_set.js", "tester.js",
+    "tester_geodesy.js", "tester_ground.js", "tester_judge.js", "tester_on_foot.js", "tester_effects.js",
+    "tester_position.js", "tester_city.js", "tester_input.js", "tester_panel.js", "tester_verdict.js", "tester_set.js",
+    "tester.js",
 )  # fmt: skip
 TESTER_STYLES = ("tester.css",)
+REACH_RADII = 3.0
+"""A site lies up to one radius outside, its circle reaches one farther, those of its neighbours another."""
+SLACK_M = 1200.0
+"""More than the widest position error that the page takes."""
 _AMOUNTS = ("beds", "stations", "physicians")
 _ROOMS = ("outcome", "force", "conclusion", "ground", "bound", "unit", "density_class", "density_unit", "note",
           "effect", "collision")  # fmt: skip
 
 
-def pack_tester(
-    assessment: Assessment,
-    plan: Plan,
-    *,
-    ground: BaseGeometry | None = None,
-    as_of: dt.date | None = None,
-    named: frozenset[str] | None = None,
-) -> dict[str, bytes]:
-    """Data blocks of the tester by name, as tester.js reads them; they compress well.
+def build_tester(
+    assessment: Assessment, plan: Plan, *, district_id: str = "", as_of: dt.date | None = None
+) -> PagePart:
+    """The tester as a part of a page: its scripts and the data blocks that tester.js reads.
 
     Parameters
     ----------
     assessment, plan
         The plan is that of the assessment, overlay included.
-    ground
-        Where sites can be tested (EPSG:4326); all places of the city where not given.
+    district_id
+        The district whose sites can be tested; all of the city where not given. The page holds what the circles about
+        them can reach; institutions farther away are counted in their places and no more.
     as_of
         The day of the judgement, for rules that hold in a span of dates.
-    named
-        Ids of institutions whose names and addresses the tester carries itself; all where not given.
     """
+    within = _within(assessment, district_id)
+    around = widened(shapely.union_all(within.geometry.to_numpy()), REACH_RADII * plan.circle.radius_m + SLACK_M)
+    shapely.prepare(around)
     packer = Packer()
-    area = ground if ground is not None else shapely.union_all(_outermost(assessment))
-    people = pack_people(packer, assessment.city.population, ground=area, radius_m=plan.circle.radius_m)
-    packer.add_rings("ground", np.array([area], dtype=object))
+    people, grid = pack_people(packer, assessment.city.population, around)
+    places, place_at = _pack_places(packer, assessment, plan, around)
+    institutions, site_at = _pack_institutions(packer, assessment, plan, around)
     values = {
         "as_of": as_of.isoformat() if as_of else None,
         "service_order": list(SERVICES),
         "plan": plan_record(plan, assessment.city.pace),
         "people": people,
-        "places": _pack_places(packer, assessment),
-        "institutions": _pack_institutions(packer, assessment, plan, named),
-        "coverage": _coverage(assessment),
+        "within": [str(i) for i in within["id"]],
+        "places": places,
+        "institutions": institutions,
+        "coverage": _coverage(assessment, set(within["id"]) | set(within["parent"])),
         "words": {lang: words_of_tester(lang) for lang in LANGS},
         "accuracy_m": POSITION_ACCURACY_M,
         "index": packer.index,
     }
-    told = json.dumps(values, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return {"tester": told.encode("utf-8", "replace"), "tester.arrays": packer.bytes()}
+    blocks = {"tester": json_bytes(values), "tester.arrays": packer.bytes()}
+    return PagePart(TESTER_SCRIPTS, TESTER_STYLES, blocks, shared=Shared(site_at, place_at, grid))
 
 
 def words_of_tester(lang: Lang) -> dict[str, str]:
@@ -122,29 +127,41 @@ def _rule(rule: Any) -> dict[str, Any]:  # noqa: ANN401 - any of the kinds of ru
 # ── places ────────────────────────────────────────────────────
 
 
-def _outermost(assessment: Assessment) -> np.ndarray[Any, np.dtype[np.object_]]:
-    """Outlines of the widest level that the city has."""
+def _within(assessment: Assessment, district_id: str) -> gpd.GeoDataFrame:
+    """The places in which sites can be tested: the district, else all of the widest level that the city has."""
     places = assessment.city.places
+    if district_id:
+        return places[(places["level"] == "district") & (places["id"] == district_id)]
     level = next((lv for lv in PLACE_LEVELS if (places["level"] == lv).any()), None)
-    rows = places[places["level"] == level] if level else places
-    return np.asarray(rows.geometry.array, dtype=object)
+    return places[places["level"] == level]
 
 
-def _pack_places(packer: Packer, assessment: Assessment) -> list[dict[str, Any]]:
+def _pack_places(
+    packer: Packer, assessment: Assessment, plan: Plan, around: BaseGeometry
+) -> tuple[dict[str, Any], dict[str, int]]:
+    """Places that the ground meets, with their outlines; then those that are only counted: columns, and rows by id."""
     places = assessment.city.places
-    packer.add_rings("place", np.asarray(places.geometry.array, dtype=object))
+    near = np.asarray(shapely.intersects(around, places.geometry.to_numpy()))
+    named = {a for g in plan.groups for a in g.areas}
+    counted = places["level"].isin(["district", "city"]) | places["id"].isin(named) | places["name"].isin(named)
+    kept = pd.concat([places[near], places[~near & counted.to_numpy()]])
+    packer.add_rings("place", np.asarray(places.geometry.array, dtype=object)[near])
     totals = assessment.totals.drop_duplicates("place_id").set_index("place_id")
-    rows = []
-    for place in places.drop(columns="geometry").to_dict("records"):
-        total = totals.loc[place["id"]].to_dict() if place["id"] in totals.index else {}
-        rows.append(
-            {
-                "place_id": str(place["id"]),
-                **{k: shown(place.get(k)) for k in ("name", "level", "parent", "settings", "class")},
-                **{k: _exact(v) for k, v in total.items() if isinstance(v, (int, float)) and not k.startswith("n_")},
-            }
-        )
-    return rows
+    known = totals.reindex(kept["id"])
+    columns = {
+        "place_id": [str(i) for i in kept["id"]],
+        **{k: [shown(v) for v in _column(kept, k)] for k in ("name", "level", "parent", "settings", "class")},
+        **{k: [_exact(v) for v in known[k]] for k in _totals_asked(plan) if k in known},
+    }
+    return columns, {str(i): n for n, i in enumerate(places["id"][near])}
+
+
+def _totals_asked(plan: Plan) -> list[str]:
+    """Columns of the totals that a rule of the plan may look at."""
+    wanted = ["residents", "density_per_km2"]
+    for rule in plan.rules:
+        wanted += [str(v) for k in ("rate_base", "steps_by") if (v := getattr(rule, k, None)) is not None]
+    return list(dict.fromkeys(wanted))
 
 
 def _exact(value: object) -> float | None:
@@ -156,22 +173,24 @@ def _exact(value: object) -> float | None:
 
 
 def _pack_institutions(
-    packer: Packer, assessment: Assessment, plan: Plan, named: frozenset[str] | None
-) -> dict[str, Any]:
-    table = assessment.city.institutions
-    points = np.asarray(table.geometry.array, dtype=object)
-    packer.add("site.lon", shapely.get_x(points), "f8")
-    packer.add("site.lat", shapely.get_y(points), "f8")
+    packer: Packer, assessment: Assessment, plan: Plan, around: BaseGeometry
+) -> tuple[dict[str, Any], dict[str, int]]:
+    """Institutions on the ground with all that a page tells of them, those beyond as what they count for in places."""
+    everywhere = assessment.city.institutions
+    near = np.asarray(shapely.intersects(around, everywhere.geometry.to_numpy()))
+    own, beyond = everywhere[near], everywhere[~near]
+    table = pd.concat([own, beyond])
+    packer.add("site.lon", own.geometry.x, "f8")
+    packer.add("site.lat", own.geometry.y, "f8")
     packer.add("site.service", [SERVICES.index(s) for s in table["service"]], "i4")
-    ids = [str(i) for i in table["id"]]
-    told = [named is None or i in named for i in ids]
     found: dict[str, Any] = {
-        "id": [shown(i) for i in ids],
-        "name": [shown(v) if t else "" for v, t in zip(table["name"], told, strict=True)],
-        "address": [shown(v) if t else "" for v, t in zip(_column(table, "address"), told, strict=True)],
+        **{k: [shown(v) for v in _column(own, k)] for k in ("id", "name", "address")},
         "words": {},
         "numbers": [],
     }
+    if len(beyond):
+        placed = assessment.sites.drop_duplicates("id").set_index("id").reindex(beyond["id"])
+        found["beyond"] = {f"{level}_id": [shown(v) for v in _column(placed, f"{level}_id")] for level in PLACE_LEVELS}
     for column in _asked(plan, table):
         values = table[column]
         if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
@@ -183,7 +202,7 @@ def _pack_institutions(
         if list(words) != [""]:
             packer.add(f"site.{column}", codes, "i4")
             found["words"][column] = [str(w) for w in words]
-    return found
+    return found, {i: n for n, i in enumerate(found["id"])}
 
 
 def _column(table: pd.DataFrame, name: str) -> list[Any]:
@@ -208,18 +227,10 @@ def _asked(plan: Plan, table: pd.DataFrame) -> list[str]:
     return [c for c in dict.fromkeys(wanted) if c in table.columns]
 
 
-def applicant_marks(plan: Plan) -> dict[str, list[str]]:
-    """Tags and levels that the plan's rules ask an applicant for, by service."""
-    found: dict[str, list[str]] = {}
-    for service in SERVICES:
-        rules = [r for r in plan.rules if service in r.services]
-        found[service] = sorted({t for r in rules for t in (*r.tags, *getattr(r, "excludes", ()))})
-    return found | {"level": list(LEVELS)}
-
-
-def _coverage(assessment: Assessment) -> list[dict[str, Any]]:
+def _coverage(assessment: Assessment, place_ids: set[str]) -> list[dict[str, Any]]:
     columns = ("place_id", "service", "residents", "covered")
-    rows: Sequence[Mapping[Any, Any]] = assessment.coverage[list(columns)].to_dict("records")
+    told = assessment.coverage[assessment.coverage["place_id"].isin(place_ids)]
+    rows: Sequence[Mapping[Any, Any]] = told[list(columns)].to_dict("records")
     return [
         {"place_id": str(r["place_id"]), "service": r["service"], **{k: number(r[k], 6) for k in columns[2:]}}
         for r in rows

@@ -26,7 +26,7 @@ _AT_ONCE = 200_000
 
 
 @dataclass(frozen=True)
-class Lattice:
+class Grid:
     """A grid of `cols` by `rows` cells; corners by Chebyshev series (degree + 1)² in column and row, rows run north.
 
     `col` and `row` are those of the cells that it was found in.
@@ -45,8 +45,8 @@ class Lattice:
         return _evaluate(np.column_stack([col, row]), (self.cols, self.rows), self.degree, (self.lon, self.lat))
 
 
-def find_lattice(cells: NDArray[np.object_], *, window: BaseGeometry, margin_cells: int) -> Lattice | None:
-    """The grid that cells (n,) in degrees stand on, wide enough for `window` and a margin; None where they do not."""
+def find_grid(cells: NDArray[np.object_], *, window: BaseGeometry) -> Grid | None:
+    """The grid that cells (n,) in degrees stand on, wide enough for `window`; None where they stand on none."""
     corners = _quads(cells)
     if corners is None:
         return None
@@ -60,8 +60,8 @@ def find_lattice(cells: NDArray[np.object_], *, window: BaseGeometry, margin_cel
         np.column_stack([west + t * (east - west), np.full(9, y)]) for y in (south, north)
     ] + [np.column_stack([np.full(9, x), south + t * (north - south)]) for x in (west, east)])  # fmt: skip
     around = inverse(rim)
-    low = np.floor(np.minimum(around.min(axis=0), place.min(axis=0))).astype(np.int64) - margin_cells
-    high = np.ceil(np.maximum(around.max(axis=0), place.max(axis=0) + 1)).astype(np.int64) + margin_cells
+    low = np.floor(np.minimum(around.min(axis=0), place.min(axis=0))).astype(np.int64) - 1
+    high = np.ceil(np.maximum(around.max(axis=0), place.max(axis=0) + 1)).astype(np.int64) + 1
     shape = high - low
     at = (place - low)[:, None, :] + np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
     fitted = _series(at.reshape(-1, 2).astype(float), corners.reshape(-1, 2), (int(shape[0]), int(shape[1])))
@@ -71,7 +71,7 @@ def find_lattice(cells: NDArray[np.object_], *, window: BaseGeometry, margin_cel
     col, row = (place - low).T
     if len(np.unique(row * shape[0] + col)) < len(col):
         return None
-    return Lattice(int(shape[0]), int(shape[1]), degree, lon, lat, col, row)
+    return Grid(int(shape[0]), int(shape[1]), degree, lon, lat, col, row)
 
 
 def _quads(cells: NDArray[np.object_]) -> Floats | None:

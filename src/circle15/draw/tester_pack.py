@@ -17,8 +17,9 @@ BILLIONTH = 1e9
 MOST_EXACT = 100_000
 """A source with more values that are neither decimal nor single precision is rounded to thousandths of a person."""
 
-Kind = Literal["f8", "f4", "i4", "d4"]
-_TYPES: Mapping[Kind, str] = {"f8": "<f8", "f4": "<f4", "i4": "<i4", "d4": "<i4"}
+Kind = Literal["f8", "f4", "i4", "d4", "d5"]
+_TYPES: Mapping[Kind, str] = {"f8": "<f8", "f4": "<f4", "i4": "<i4", "d4": "<i4", "d5": "<i8"}
+_BYTES: Mapping[Kind, int] = {"f8": 8, "f4": 4, "i4": 4, "d4": 4, "d5": 5}
 
 
 @dataclass
@@ -30,18 +31,21 @@ class Packer:
     size: int = 0
 
     def add(self, name: str, values: ArrayLike, kind: Kind) -> None:
-        """Put one array at the end; d4 keeps first differences of whole numbers."""
+        """Put one array at the end; d4 and d5 keep first differences of whole numbers, in so many bytes."""
         array = np.asarray(values)
-        if kind == "d4":
+        if kind in {"d4", "d5"}:
             array = np.diff(array.astype(np.int64), prepend=0)
         flat = np.ascontiguousarray(array.ravel().astype(_TYPES[kind]))
-        planes = flat.view(np.uint8).reshape(-1, flat.itemsize).T
+        planes = flat.view(np.uint8).reshape(-1, flat.itemsize).T[: _BYTES[kind]]
         self.index.append({"name": name, "type": kind, "size": len(flat), "at": self.size})
         self.parts.append(np.ascontiguousarray(planes).tobytes())
         self.size += len(self.parts[-1])
 
     def add_rings(self, name: str, geometries: Sequence[shapely.Geometry] | NDArray[np.object_]) -> None:
-        """Polygons (n,) as rings: where each begins (n + 1), ring sizes, first vertices, steps in billionths."""
+        """Polygons (n,) as rings: where each begins (n + 1), ring sizes, which vertex, and the vertices in billionths.
+
+        A vertex is told once, however many outlines meet in it.
+        """
         values = shapely.orient_polygons(np.asarray(geometries, dtype=object))
         parts, owner = shapely.get_parts(values, return_index=True)
         flat = shapely.get_type_id(parts) == shapely.GeometryType.POLYGON
@@ -49,12 +53,12 @@ class Packer:
         xy, ring = shapely.get_coordinates(rings, return_index=True)
         closing = np.append(ring[1:] != ring[:-1], np.ones(min(len(ring), 1), dtype=bool))
         xy, ring = xy[~closing], ring[~closing]
-        units = np.rint(xy * BILLIONTH)
-        first = np.append(True, ring[1:] != ring[:-1]) if len(ring) else np.empty(0, dtype=bool)
+        vertices, at = _told_once(np.rint(xy * BILLIONTH).astype(np.int64))
         self.add(f"{name}.start", np.searchsorted(owner[flat][of], np.arange(len(values) + 1)), "i4")
         self.add(f"{name}.size", np.bincount(ring, minlength=len(rings)), "i4")
-        self.add(f"{name}.first", units[first] / BILLIONTH, "f8")
-        self.add(f"{name}.step", np.diff(units, axis=0)[~first[1:]] if len(units) else units, "i4")
+        self.add(f"{name}.at", at, "d4")
+        self.add(f"{name}.x", vertices[:, 0], "d5")
+        self.add(f"{name}.y", vertices[:, 1], "d5")
 
     def add_residents(self, values: NDArray[np.float64]) -> dict[str, Any]:
         """Residents as they are where they fit whole hundredths or single precision; says how to read them."""
@@ -80,3 +84,12 @@ class Packer:
     def bytes(self) -> bytes:
         """All arrays."""
         return b"".join(self.parts)
+
+
+def _told_once(vertices: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Vertices (m, 2) that differ, in the order in which they come, and which of them each is (n,)."""
+    _, first, which = np.unique(vertices, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    return vertices[first[order]], rank[which.reshape(-1)]

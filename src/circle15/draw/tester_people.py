@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from circle15.draw.tester_grid import Lattice, find_lattice
+from circle15.draw.tester_grid import Grid, find_grid
 from circle15.draw.tester_pack import BILLIONTH, Packer
 from circle15.project.metric import areas_m2
 
@@ -28,47 +28,46 @@ _M2_PER_KM2 = 1e6
 
 
 def pack_people(
-    packer: Packer, population: Population | PopulationBlocks, *, ground: BaseGeometry, radius_m: float
-) -> dict[str, Any]:
-    """Pack the residents that circles about points of `ground` (EPSG:4326) may hold; says how the page reads them."""
-    geometry, residents, land = _near(population, ground, 3.0 * radius_m)
+    packer: Packer, population: Population | PopulationBlocks, around: BaseGeometry
+) -> tuple[dict[str, Any], Grid | None]:
+    """Pack the residents on the ground given (EPSG:4326).
+
+    Returns how the page reads them, and the grid that the cells stand on (None where they stand on none).
+    """
+    geometry, residents, land = _on(population, around)
     if population.kind == "point":
         order = np.lexsort((shapely.get_x(geometry), np.round(shapely.get_y(geometry), 3)))
         told = packer.add_residents(residents[order])
         for name, values in (("lon", shapely.get_x(geometry)), ("lat", shapely.get_y(geometry))):
-            packer.add(f"point.{name}", np.rint(values[order] * BILLIONTH), "f8")
-        return {"kind": "point", "lattice": False, **told}
+            packer.add(f"point.{name}", np.rint(values[order] * BILLIONTH), "d5")
+        return {"kind": "point", "lattice": False, **told}, None
     if population.kind == "grid":
-        margin = int(np.ceil(3.0 * radius_m / population.cell_m)) if population.cell_m > 0 else 1
-        lattice = find_lattice(geometry, window=ground, margin_cells=margin)
-        runs = None if lattice is None else _land_runs(lattice, land)
-        if lattice is not None and runs is not None:
-            return _pack_grid(packer, lattice, residents, runs)
-    return _pack_areas(packer, population.kind, geometry, residents, land)
+        grid = find_grid(geometry, window=around)
+        runs = None if grid is None else _land_runs(grid, land)
+        if grid is not None and runs is not None:
+            return _pack_grid(packer, grid, residents, runs), grid
+    return _pack_areas(packer, population.kind, geometry, residents, land), None
 
 
-def _near(
-    population: Population | PopulationBlocks, ground: BaseGeometry, margin_m: float
+def _on(
+    population: Population | PopulationBlocks, around: BaseGeometry
 ) -> tuple[Geometries, Floats, BaseGeometry | None]:
-    """Cells, residents and land of all blocks about the ground."""
-    west, south, east, north = ground.bounds
-    dy = margin_m / 110_000.0
-    dx = dy / max(float(np.cos(np.radians(max(abs(south), abs(north))))), 0.01)
-    box = shapely.box(west - dx, south - dy, east + dx, north + dy)
+    """Cells, residents and land of all blocks on the ground; land is cut to its box only, which is cheaper."""
+    shapely.prepare(around)
     geometries, residents, lands = [], [], []
     for block in population.blocks():
         cells = np.asarray(block.cells.geometry.array, dtype=object)
-        near = np.asarray(shapely.intersects(shapely.box(*shapely.bounds(cells).T), box))
+        near = np.asarray(shapely.intersects(around, cells))
         geometries.append(cells[near])
         residents.append(block.cells["residents"].to_numpy(dtype=np.float64)[near])
         if block.land is not None:
-            lands.append(shapely.clip_by_rect(block.land, *box.bounds))
+            lands.append(shapely.clip_by_rect(block.land, *around.bounds))
     land = shapely.union_all(lands) if len(lands) > 1 else lands[0] if lands else None
     empty = np.empty(0, dtype=object)
     return np.concatenate(geometries or [empty]), np.concatenate(residents or [np.empty(0)]), land
 
 
-def _land_runs(lattice: Lattice, land: BaseGeometry | None) -> NDArray[np.int64] | None:
+def _land_runs(lattice: Grid, land: BaseGeometry | None) -> NDArray[np.int64] | None:
     """First and one beyond the last cell of each run of land (2r,), rising; None where land is not made of cells."""
     if land is None:
         return np.empty(0, dtype=np.int64)
@@ -86,7 +85,7 @@ def _land_runs(lattice: Lattice, land: BaseGeometry | None) -> NDArray[np.int64]
     return row * lattice.cols + edge if abs(area - whole) <= _LAND_SHARE * whole else None
 
 
-def _cells_on(lattice: Lattice, land: BaseGeometry) -> NDArray[np.bool_]:
+def _cells_on(lattice: Grid, land: BaseGeometry) -> NDArray[np.bool_]:
     """Which cells (rows, cols) have their middle on the land: squares of cells first, then those that its edge cuts."""
     shapely.prepare(land)
     held = np.zeros((lattice.rows, lattice.cols), dtype=bool)
@@ -108,7 +107,7 @@ def _cells_on(lattice: Lattice, land: BaseGeometry) -> NDArray[np.bool_]:
     return held
 
 
-def _lattice_box(lattice: Lattice) -> tuple[float, float, float, float]:
+def _lattice_box(lattice: Grid) -> tuple[float, float, float, float]:
     n = np.linspace(0.0, 1.0, 17)
     ends = np.array([0.0, 1.0]).repeat(17)
     x, y = np.concatenate([np.tile(n, 2), ends]), np.concatenate([ends, np.tile(n, 2)])
@@ -117,7 +116,7 @@ def _lattice_box(lattice: Lattice) -> tuple[float, float, float, float]:
     return float(west), float(south), float(east), float(north)
 
 
-def _pack_grid(packer: Packer, lattice: Lattice, residents: Floats, runs: NDArray[np.int64]) -> dict[str, Any]:
+def _pack_grid(packer: Packer, lattice: Grid, residents: Floats, runs: NDArray[np.int64]) -> dict[str, Any]:
     key = lattice.row * lattice.cols + lattice.col
     order = np.argsort(key, kind="stable")
     packer.add("grid.lon", lattice.lon, "f8")

@@ -13,6 +13,8 @@ from circle15.project.metric import DISTANCE_TOLERANCE_M, PointTree, distances_m
 from circle15.schema import POSITION_ACCURACY_M
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     import geopandas as gpd
     from numpy.typing import NDArray
 
@@ -111,3 +113,13 @@ class Crowd:
             return np.full(len(lon), np.nan)
         _, metres = self._of_service[service][0].nearest(lon, lat, skip=own)
         return np.asarray(np.where(np.isfinite(metres), metres, np.nan))
+
+
+def standing_on(institutions: gpd.GeoDataFrame, as_of: dt.date | None) -> gpd.GeoDataFrame:
+    """Institutions whose agreement held on a day 在册机构 (both ends included); all of them where no day is given."""
+    if as_of is None:
+        return institutions
+    day = pd.Timestamp(as_of)
+    starts, ends = institutions["valid_from"], institutions["valid_to"]
+    held = institutions[(starts.isna() | (starts <= day)) & (ends.isna() | (ends >= day))]
+    return held.reset_index(drop=True)

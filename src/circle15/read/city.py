@@ -85,6 +85,7 @@ class InstitutionsPart(_Part):
     more: tuple[str, ...] = ()
     drop_services: tuple[str, ...] = ()
     default_accuracy_m: float = Field(default=POSITION_ACCURACY_M, ge=0)
+    packed_dms: bool = False
 
 
 class PlacesPart(_Part):
@@ -366,7 +367,7 @@ def _read_institutions(
         config.folder / part.file, datum=part.datum, crs=part.crs, columns=part.columns or None, sheet=part.sheet,
         encoding=part.encoding, layer=part.layer, service=part.service, services=services or None,
         levels=part.levels or None, more=[config.folder / name for name in part.more],
-        as_of=config.city.as_of, default_accuracy_m=part.default_accuracy_m, near=near,
+        as_of=config.city.as_of, default_accuracy_m=part.default_accuracy_m, near=near, packed_dms=part.packed_dms,
         skip_faulty_rows=skip_faulty_rows,
     )  # fmt: skip
 

@@ -19,6 +19,8 @@ from circle15.read.words_in import plain, text_list
 _ORIGIN = dt.datetime(1899, 12, 30)  # noqa: DTZ001 - days have no zone
 _SERIALS = (20_000, 80_000)
 """Excel day numbers taken as dates: 1954 to 2119."""
+_FROM_1904 = 1462.0
+"""Days between the two origins of Excel, 1900 and 1904."""
 _LATEST_YEAR = 9_000
 _TIME = r"(?:\s*(\d{1,2})[:\u65f6](\d{1,2})(?:[:\u5206](\d{1,2})(?:\.\d+)?\u79d2?)?)?"
 _FORMS = (
@@ -51,6 +53,33 @@ def dates(column: Column, faults: Faults, *, ends: bool = False) -> npt.NDArray[
     return found
 
 
+def days_from_1904(column: Column, faults: Faults) -> list[Any]:
+    """Cells of a column of dates from a workbook that counts days from 1904: its day numbers become dates, noted."""
+    cells = [_day_from_1904(c) for c in column.cells]
+    changed = [i for i, (cell, given) in enumerate(zip(cells, column.cells, strict=True)) if cell is not given]
+    if changed:
+        i = changed[0]
+        faults.assume(
+            "date_1904", count=len(changed), sheet=column.sheet, row=column.rows[i], column=column.name,
+            before=f"{float(column.cells[i]):g}", after=cells[i].date().isoformat(),
+        )  # fmt: skip
+    return cells
+
+
+def _day_from_1904(cell: Any) -> Any:  # noqa: ANN401 - any cell
+    told = cell.strip() if isinstance(cell, str) else cell
+    if isinstance(told, str):
+        told = float(told) if re.fullmatch("[0-9]{5}", told) else None
+    if not isinstance(told, (int, float)) or isinstance(told, bool):
+        return cell
+    serial = told + _FROM_1904
+    return _day(serial) if _SERIALS[0] <= serial < _SERIALS[1] else cell
+
+
+def _day(serial: float) -> dt.datetime:
+    return _ORIGIN + dt.timedelta(days=int(serial), seconds=round((serial - int(serial)) * 86400))
+
+
 @cache
 def _open_words() -> frozenset[str]:
     return frozenset(plain(w) for w in text_list("date_open"))
@@ -81,7 +110,7 @@ def _date(cell: Any, noted: Noted, *, ends: bool) -> np.datetime64:  # noqa: ANN
 
 def _of_number(cell: float, noted: Noted, *, ends: bool) -> np.datetime64:
     if _SERIALS[0] <= cell < _SERIALS[1]:
-        day = _ORIGIN + dt.timedelta(days=int(cell), seconds=round((cell - int(cell)) * 86400))
+        day = _day(cell)
         noted.setdefault("date_serial", {})[cell] = day.date().isoformat()
         return np.datetime64(day, "s")
     if not cell.is_integer() or not 0 < cell < 1e15:  # noqa: PLR2004 - 14 digits of YYYYMMDDhhmmss

@@ -56,6 +56,7 @@ def read_institutions(
     as_of: dt.date | None = None,
     default_accuracy_m: float = POSITION_ACCURACY_M,
     near: Bounds | None = None,
+    packed_dms: bool = False,
     skip_faulty_rows: bool = False,
 ) -> Reading[gpd.GeoDataFrame]:
     """Read a register of institutions.
@@ -87,6 +88,8 @@ def read_institutions(
         Accuracy of positions where the file does not tell.
     near
         West, south, east, north of the city in degrees: tell the zone of metres without zone number.
+    packed_dms
+        Numbers of tables are degrees, minutes and seconds in one: 105.1108 for 105°11′08″ (see read/packed.py).
     skip_faulty_rows
         Leave rows with errors out and go on, so that the rest can be checked; the errors stand among the warnings.
 
@@ -118,7 +121,8 @@ def read_institutions(
     else:
         raws = read_tables(file, faults, kind="institution", columns=columns, sheet=sheet, encoding=encoding)
         raws += [raw for extra in more for raw in _more(extra, faults, columns=columns, encoding=encoding)]
-        raws, positions = _placed(file, raws, faults, told, columns=columns, datum=datum, crs=crs, near=near)
+        raws, positions = _placed(file, raws, faults, told, columns=columns, datum=datum, crs=crs, near=near,
+                                 packed_dms=packed_dms)  # fmt: skip
         system = crs
     pieces = [_records(r, p, faults, told, columns=columns, accuracy_m=default_accuracy_m) for r, p in
               zip(raws, positions, strict=True)]  # fmt: skip
@@ -136,7 +140,7 @@ def read_institutions(
         options={
             "crs": system, "columns": dict(columns or {}), "sheet": sheet, "encoding": encoding, "layer": layer,
             "service": service, "services": words, "levels": dict(levels or {}),
-            "as_of": as_of.isoformat() if as_of else None,
+            "as_of": as_of.isoformat() if as_of else None, "packed_dms": packed_dms or None,
         },
     )  # fmt: skip
     joined = [source_of("institutions", Path(extra), datum="", options={}) for extra in more]
@@ -210,6 +214,7 @@ def _placed(
     datum: Datum,
     crs: str | None,
     near: Bounds | None,
+    packed_dms: bool,
 ) -> tuple[list[RawTable], list[Positions]]:
     """Tables with coordinates, joined with those without; where there is none the best one is told what it lacks."""
     placed, unused = join_tables(raws, faults, columns=columns)
@@ -224,7 +229,7 @@ def _placed(
     for raw in placed:
         matched = _matched(raw, faults, told, columns=columns, needed=())
         x, y = column_of(raw, matched["lon"]), column_of(raw, matched["lat"])
-        positions.append(read_positions(x, y, faults, datum=datum, crs=system, near=near))
+        positions.append(read_positions(x, y, faults, datum=datum, crs=system, near=near, packed_dms=packed_dms))
     return placed, positions
 
 

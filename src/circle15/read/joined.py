@@ -21,7 +21,7 @@ from circle15.read.words_in import match_columns, meaning
 
 _SUMMED = ("beds", "physicians")
 _COUNTED = (*_SUMMED, "stations")
-_NOT_JOINED = ("id", "lon", "lat", "department", "branch")
+_NOT_JOINED = ("id", "lon", "lat", "lonlat", "department", "branch")
 
 Matched = Mapping[str, str]
 

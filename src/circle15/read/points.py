@@ -18,6 +18,7 @@ import shapely
 from circle15.project.datum import from_wgs84, to_wgs84
 from circle15.read.coordinates import BLANK, DMS, NUMBER, UNREAD, Axis, read_axis
 from circle15.read.faults import Faults, listed, positions_of
+from circle15.read.packed import BY_CHANCE, chance_of_packed, unpacked
 from circle15.read.rounding import Rounding, degree_rounding, metre_rounding
 from circle15.read.values import Column
 from circle15.read.zones import Bounds, Zone, in_zone, zone_of
@@ -48,7 +49,14 @@ class Positions:
 
 
 def read_positions(
-    x: Column, y: Column, faults: Faults, *, datum: Datum, crs: pyproj.CRS | None = None, near: Bounds | None = None
+    x: Column,
+    y: Column,
+    faults: Faults,
+    *,
+    datum: Datum,
+    crs: pyproj.CRS | None = None,
+    near: Bounds | None = None,
+    packed_dms: bool = False,
 ) -> Positions:
     """Read two columns of coordinates into WGS 84.
 
@@ -65,8 +73,10 @@ def read_positions(
         System of the numbers where it is no system of degrees.
     near
         Bounds of the city (degrees): tell the zone of metres that carry no zone number.
+    packed_dms
+        Numbers are DDD.MMSS; where they only look like it, that is warned of.
     """
-    axes = read_axis(x.cells), read_axis(y.cells)
+    axes = _axes(x, y, faults, packed_dms=packed_dms)
     both = _readable(axes, (x, y), faults)
     if crs is not None and not crs.is_geographic:
         lon, lat = _transformed(axes, both, crs, faults, x)
@@ -94,6 +104,19 @@ def read_positions(
     for zone, at in zones.each():
         told.projected(zone, at)
     return _with_rounding(lon, lat, rounding)
+
+
+def _axes(x: Column, y: Column, faults: Faults, *, packed_dms: bool) -> tuple[Axis, Axis]:
+    axes = read_axis(x.cells), read_axis(y.cells)
+    if packed_dms:
+        return unpacked(axes[0]), unpacked(axes[1])
+    chance = chance_of_packed(axes[0]) * chance_of_packed(axes[1])
+    if chance < BY_CHANCE:
+        faults.warn(
+            "coordinates_packed", sheet=x.sheet, row=x.rows[0], column=x.name, value=x.cells[0], other=y.name,
+            count=len(x.rows), target=x.name,
+        )  # fmt: skip
+    return axes
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from circle15.read.words_in import Kind, plain, text_list
 from circle15.read.workbooks import Sheet
 
 _SURE: Mapping[Kind, tuple[str, ...]] = {
-    "institution": ("lon", "lat"),
+    "institution": ("lon", "lat", "lonlat"),
     "place": ("name",),
-    "population": ("lon", "lat"),
+    "population": ("lon", "lat", "lonlat"),
     "indicator": ("value",),
     "event": ("date",),
 }

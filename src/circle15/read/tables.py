@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,14 @@ from typing import Any
 
 import pandas as pd
 
+from circle15.read.dates import days_from_1904
 from circle15.read.faults import Faults, fail, listed
 from circle15.read.files import EXCEL
 from circle15.read.headers import Header, find_header, is_blank_cell
+from circle15.read.pairs import split_pairs
 from circle15.read.personal import holds_personal, is_personal, masked_note
 from circle15.read.rows import fill_merged, records_of
+from circle15.read.values import Column
 from circle15.read.words_in import Kind, alias_of, match_columns
 from circle15.read.workbooks import MAX_CELLS, Sheet, read_book
 
@@ -28,7 +32,9 @@ _CSV_SAMPLE = 65536
 _PRIVATE_USE = (0xE000, 0xF8FF)
 _C1_CONTROLS = (0x80, 0x9F)
 _REPLACEMENT = 0xFFFD
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _NOT_FILLED = ("beds", "stations", "physicians", "residents", "value")
+_DAYS = ("valid_from", "valid_to", "date")
 _SHOWN = 80
 
 
@@ -104,11 +110,14 @@ def decoded(path: Path, data: bytes, *, encoding: str | None) -> tuple[str, str]
     """
     if encoding is not None:
         try:
-            return data.decode(codecs.lookup(encoding).name), encoding
+            text = data.decode(codecs.lookup(encoding).name)
         except LookupError as fault:
             raise fail(path, "encoding_name", params={"encoding": encoding}) from fault
         except (UnicodeDecodeError, UnicodeError) as fault:
             raise fail(path, "encoding_wrong", params={"encoding": encoding}) from fault
+        if _SURROGATE.search(text):  # some codecs hand on halves of characters, which no file can hold again
+            raise fail(path, "encoding_wrong", params={"encoding": encoding})
+        return text, encoding
     for guess in ("utf-8-sig", "gb18030"):
         try:
             text = data.decode(guess)
@@ -176,11 +185,24 @@ def _table(sheet: Sheet, faults: Faults, *, kind: Kind, columns: Mapping[str, st
         faults.assume("rows_hidden", count=sheet.hidden_rows, sheet=name)
         faults.warn("rows_hidden", sheet=name, count=sheet.hidden_rows)
     sections = tuple(r.section for r in records)
-    return RawTable(
-        name, without_personal(frame, faults, kind=kind, columns=columns, sheet=name), tuple(r.row for r in records),
-        title, sections if any(sections) else (),
-        above + len(records) + passed,
-    )  # fmt: skip
+    rows = tuple(r.row for r in records)
+    frame = _settled(without_personal(frame, faults, kind=kind, columns=columns, sheet=name), rows, sheet, faults,
+                     kind=kind, matched=matched)  # fmt: skip
+    return RawTable(name, frame, rows, title, sections if any(sections) else (), above + len(records) + passed)
+
+
+def _settled(
+    frame: pd.DataFrame, rows: tuple[int, ...], sheet: Sheet, faults: Faults, *, kind: Kind, matched: Mapping[str, str]
+) -> pd.DataFrame:
+    """The table with what only its sheet can tell: days that count from 1904, two coordinates in one column."""
+    name = sheet.name or None
+    matched = {c: told for c, told in matched.items() if told in frame.columns}
+    for told in (matched[c] for c in _DAYS if sheet.from_1904 and c in matched):
+        days = days_from_1904(Column(frame[told].tolist(), rows, told, name), faults)
+        frame[told] = pd.Series(days, dtype=object)
+    if "lonlat" in matched and not {"lon", "lat"} <= set(matched):
+        frame = split_pairs(frame, rows, matched["lonlat"], faults, kind=kind, sheet=name)
+    return frame
 
 
 def without_personal(

@@ -12,7 +12,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
@@ -49,19 +49,24 @@ _PREFIXED = re.compile(rb":c[\s/>]")
 _INTEGER = re.compile(rb">\s*([0-9]{1,9})\s*<")
 _HIDDEN_ROW = re.compile(rb"""<(?:\w+:)?row\b[^<>]*\shidden\s*=\s*["'](?:1|true)["']""")
 _ODD = (b"<!--", b"<![CDATA[", b"<!DOCTYPE", b"<!ENTITY")
-_SHARED = "xl/sharedstrings.xml"
+_FROM_1904 = re.compile(rb"""<(?:\w+:)?workbookPr\b[^<>]*\sdate1904\s*=\s*["'](?:1|true)["']""")
+_WORKBOOK, _SHARED = "xl/workbook.xml", "xl/sharedstrings.xml"
 _COPY_BYTES = 1 << 20
 _CONTENT = {"v", "is", "f", "t"}
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """One worksheet: cells from A1 on (blank cells ""), merged ranges as (row, column) from 0, rows that are hidden."""
+    """One worksheet: cells from A1 on (blank cells ""), merged ranges as (row, column) from 0, rows that are hidden.
+
+    `from_1904`: day numbers without a date format count from 1904-01-01, as workbooks of old Macs do.
+    """
 
     name: str
     rows: list[list[Any]]
     merged: tuple[Merged, ...] = ()
     hidden_rows: int = 0
+    from_1904: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,10 +91,14 @@ def read_book(path: Path, *, sheet: str | None = None) -> Book:
         return read_xls(path, sheet=sheet)
     parts = _unpacked(path)
     _check_cells(path, parts)
-    return read_calamine(path, _packed(parts), sheet=sheet, hidden_rows=_hidden_rows(parts))
+    return read_calamine(
+        path, _packed(parts), sheet=sheet, hidden_rows=_hidden_rows(parts), from_1904=_from_1904(parts)
+    )
 
 
-def read_calamine(path: Path, data: io.BytesIO, *, sheet: str | None, hidden_rows: int = 0) -> Book:
+def read_calamine(
+    path: Path, data: io.BytesIO, *, sheet: str | None, hidden_rows: int = 0, from_1904: bool = False
+) -> Book:
     """Read a workbook that is known to be within the bounds."""
     try:
         book = CalamineWorkbook.from_filelike(data)
@@ -99,7 +108,10 @@ def read_calamine(path: Path, data: io.BytesIO, *, sheet: str | None, hidden_row
         )
         _check_names(path, names, sheet)
         wanted = [sheet] if sheet is not None else [n for n in names if n not in hidden]
-        sheets = [_sheet(book, name, hidden_rows if len(names) == 1 else 0) for name in wanted]
+        sheets = [
+            replace(_sheet(book, name), hidden_rows=hidden_rows if len(names) == 1 else 0, from_1904=from_1904)
+            for name in wanted
+        ]
     except PasswordError as fault:
         raise fail(path, "file_password") from fault
     except (CalamineError, OSError, ValueError) as fault:
@@ -118,10 +130,10 @@ def _check_names(path: Path, names: Sequence[str], sheet: str | None) -> None:
         raise fail(path, "sheets_too_many", params={"count": len(names), "limit": MAX_SHEETS})
 
 
-def _sheet(book: CalamineWorkbook, name: str, hidden_rows: int) -> Sheet:
+def _sheet(book: CalamineWorkbook, name: str) -> Sheet:
     found = book.get_sheet_by_name(name)
     merged = tuple(((a[0], a[1]), (b[0], b[1])) for a, b in found.merged_cell_ranges or ())
-    return Sheet(name, found.to_python(skip_empty_area=False), merged, hidden_rows)
+    return Sheet(name, found.to_python(skip_empty_area=False), merged)
 
 
 def _unpacked(path: Path) -> dict[str, bytes]:
@@ -165,6 +177,10 @@ def _worksheets(parts: Mapping[str, bytes]) -> list[tuple[str, bytes]]:
 
 def _hidden_rows(parts: Mapping[str, bytes]) -> int:
     return sum(len(_HIDDEN_ROW.findall(d)) for _, d in _worksheets(parts) if b"hidden" in d)
+
+
+def _from_1904(parts: Mapping[str, bytes]) -> bool:
+    return any(_FROM_1904.search(d) for n, d in parts.items() if n.lower() == _WORKBOOK)
 
 
 def _check_cells(path: Path, parts: Mapping[str, bytes]) -> None:

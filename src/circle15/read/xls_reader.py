@@ -21,6 +21,8 @@ from circle15.read.workbooks import Book, read_calamine
 MAX_XLS_BYTES = 100_000_000
 MAX_MEMORY_BYTES = 2_000_000_000
 MAX_SECONDS = 120
+_FROM_1904 = bytes.fromhex("2200 0200 0100 0e00 0200")
+"""The record of the 1904 date system, switched on, and the head of the one that always follows it (MS-XLS 2.1.7.20)."""
 
 
 def read_xls(path: Path, *, sheet: str | None) -> Book:
@@ -58,7 +60,8 @@ def _main(path: str, sheet: str | None = None) -> None:
     _limit()
     found: Book | tuple[Problem, ...]
     try:
-        found = read_calamine(Path(path), io.BytesIO(Path(path).read_bytes()), sheet=sheet)
+        data = Path(path).read_bytes()
+        found = read_calamine(Path(path), io.BytesIO(data), sheet=sheet, from_1904=_FROM_1904 in data)
     except InputError as fault:
         found = fault.problems
     sys.stdout.buffer.write(pickle.dumps(found))

@@ -190,6 +190,7 @@
     const shell = document.getElementById("page"), data = C15.readValues("values"), map = window[shell.dataset.map];
     C15.data = data;
     C15.map = map;
+    if (C15.openTester) C15.testerCity = C15.openTester(C15.blocks); // the map draws from what the tester holds
     C15.prepare(data);
     C15.state = firstState(data);
     C15.state.map = map;

@@ -32,7 +32,12 @@
   C15.unpackLattice = function (told) {
     const lattice = new C15.Lattice(told.lattice), { cols, rows } = lattice;
     const cells = { count: told.cells, lattice, steps: told.steps, classes: told.classes };
-    if (told.steps) {
+    if (told.held) {
+      cells.people = C15.testerCity.people;
+      cells.klass = new Uint8Array(cols * rows);
+      const breaks = told.breaks.map((b) => b * (1 - 1e-6));
+      cells.people.densities((key, density) => { cells.klass[key] = 1 + breaks.filter((b) => density >= b).length; });
+    } else if (told.steps) {
       const fine = C15.blocks["cell.step"], per = told.steps.length / told.classes.length;
       cells.step = fine;
       cells.klass = Uint8Array.from(fine, (v) => (v ? 1 + Math.floor((v - 1) / per) : 0));
@@ -111,6 +116,7 @@
     const [s, n] = [lattice.degrees_of(col, row - 0.5), lattice.degrees_of(col, row + 0.5)];
     const [mx, my] = C15.metresPerDegree(lat);
     const km2 = (Math.abs((e[0] - w[0]) * (n[1] - s[1]) - (e[1] - w[1]) * (n[0] - s[0])) * mx * my) / 1e6;
+    if (cells.people) return { residents: cells.people.peopleOf(col, row), density: cells.people.cellDensity(lon, lat), exact: true };
     if (cells.steps) {
       const k = cells.step[row * lattice.cols + col] - 1, density = Math.sqrt(cells.steps[k] * (cells.steps[k + 1] || cells.steps[k]));
       return { residents: density * km2, density, exact: false };

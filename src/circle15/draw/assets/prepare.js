@@ -6,6 +6,7 @@
   C15.prepare = function (data) {
     data.site = C15.rowsOf(data.sites);
     data.site.forEach((one, n) => {
+      if (one.at !== undefined) for (const k of ["id", "name", "address", "lon", "lat"]) one[k] = C15.testerCity.institutions[one.at][k];
       one.n = n;
       one.service = data.services[one.service];
       one.u = C15.u(one.lon);
@@ -15,7 +16,8 @@
     data.siteById = new Map(data.site.map((s) => [s.id, s]));
     delete data.sites;
     delete data.site_findings;
-    shape(data.places, C15.readShapes(C15.readArrays("places"), degrees));
+    const told = C15.readShapes(C15.readArrays("places"), degrees);
+    shape(data.places, data.places.map((p) => (p.at === undefined ? told.shift() : C15.testerCity.places[p.at].outline.points())));
     data.placeById = new Map(data.places.map((p) => [p.id, p]));
     data.districtPlace = data.places[0];
     data.townships = data.places.filter((p) => p.own && p.level === "township");

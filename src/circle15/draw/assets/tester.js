@@ -39,8 +39,7 @@
 
     const layer = L.layerGroup().addTo(map);
     T.place = function (lon, lat, { quiet } = {}) {
-      const near = city.ground.holds(lon, lat) >= 0 || city.ground.near(lon, lat, 2 * city.plan.radius_m).length > 0;
-      if (!near) { T.say(T.word("coordinates.outside"), "fault"); return false; }
+      if (!city.reaches(lon, lat)) { T.say(T.word("coordinates.outside"), "fault"); return false; }
       T.site = city.last = { lon, lat };
       if (!quiet) T.say("");
       T.again();

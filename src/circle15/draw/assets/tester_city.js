@@ -9,17 +9,18 @@
       this.values = values;
       this.plan = values.plan;
       this.asOf = values.as_of;
-      this.places = values.places;
+      this.places = C15.rowsOf(values.places);
       this.people = C15.peopleOf(values.people, arrays);
-      const rings = C15.testerRings(arrays, "place"), start = arrays["place.start"];
-      this.places.forEach((p, n) => { p.outline = new C15.Outline(rings.slice(start[n], start[n + 1])); });
+      const rings = C15.testerRings(arrays, "place"), start = arrays["place.start"]; // places beyond reach have none
+      this.places.forEach((p, n) => { p.outline = new C15.Outline(n + 1 < start.length ? rings.slice(start[n], start[n + 1]) : []); });
       this.levels = {};
       for (const level of LEVELS) {
         const known = this.places.filter((p) => p.level === level);
         this.levels[level] = { table: known, byId: [...known].sort((a, b) => (a.place_id < b.place_id ? -1 : a.place_id > b.place_id ? 1 : 0)) };
       }
-      this.ground = new C15.Outline(C15.testerRings(arrays, "ground"));
-      this.institutions = institutions(values, arrays);
+      this.within = this.places.filter((p) => values.within.includes(p.place_id));
+      this.register = institutions(values, arrays);
+      this.institutions = this.register.filter((o) => Number.isFinite(o.lon) && Number.isFinite(o.lat)); // the others are only counted in their places
       this.squares = C15.squares.gridOf(this.institutions);
       this.worst = this.institutions.reduce((a, o) => Math.max(a, o.accuracy_m), 0);
       this.added = [];
@@ -48,8 +49,17 @@
         beds: J.num(site.beds), stations: J.num(site.stations), physicians: J.num(site.physicians), accuracy_m: site.accuracy_m, reach: 0 };
     }
     standing() {
-      if (!this.held) this.held = [...this.institutions.filter((o) => !this.retired.has(o.id)).map((o) => this.placed(o)), ...this.added];
+      if (!this.held) this.held = [...this.register.filter((o) => !this.retired.has(o.id)).map((o) => this.placed(o)), ...this.added];
       return this.held;
+    }
+
+    /* Whether a site may be tested there: in the places of the page, or at most a circle outside. */
+    reaches(lon, lat) {
+      return this.within.some((p) => p.outline.holds(lon, lat) >= 0 || p.outline.near(lon, lat, this.plan.radius_m).length > 0);
+    }
+    get box() {
+      const boxes = this.within.map((p) => p.outline.box);
+      return [0, 1, 2, 3].map((k) => (k < 2 ? Math.min : Math.max)(...boxes.map((b) => b[k])));
     }
 
     /* Places of an institution: inside wins, else the first that it touches (measure/totals.py place_ids). */
@@ -250,16 +260,17 @@
   function institutions(values, arrays) {
     const told = values.institutions, lon = arrays["site.lon"], lat = arrays["site.lat"], service = arrays["site.service"];
     const accuracy = arrays["site.position_accuracy_m"], out = [];
-    for (let n = 0; n < lon.length; n += 1) {
-      const given = accuracy ? accuracy[n] : NaN;
-      const one = { n, id: told.id[n], name: told.name[n], address: told.address[n], lon: lon[n], lat: lat[n], reach: 0,
+    for (let n = 0; n < service.length; n += 1) {
+      const given = accuracy ? accuracy[n] : NaN, far = n >= lon.length;
+      const one = { n, id: far ? null : told.id[n], name: told.name[n], address: told.address[n], lon: lon[n], lat: lat[n], reach: 0,
         service: values.service_order[service[n]], accuracy_m: Number.isNaN(given) ? values.accuracy_m : Math.max(0, given) };
+      if (far) for (const [column, ids] of Object.entries(told.beyond)) one[column] = ids[n - lon.length];
       for (const column of told.numbers) one[column] = arrays["site." + column][n];
       for (const [column, words] of Object.entries(told.words)) one[column] = words[arrays["site." + column][n]] || "";
       for (const column of AMOUNTS) if (one[column] === undefined) one[column] = NaN;
       out.push(one);
     }
-    return out.filter((o) => Number.isFinite(o.lon) && Number.isFinite(o.lat));
+    return out;
   }
 
   C15.TesterCity = TesterCity;

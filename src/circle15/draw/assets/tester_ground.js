@@ -8,6 +8,7 @@
   C15.unpackTester = function (bytes, index) {
     const found = {};
     for (const { name, type, size, at } of index) {
+      if (type === "d5") { found[name] = wide(bytes, at, size); continue; }
       const width = type === "f8" ? 8 : 4, raw = new Uint8Array(size * width);
       for (let k = 0; k < width; k += 1) for (let n = 0; n < size; n += 1) raw[n * width + k] = bytes[at + k * size + n];
       found[name] = type === "f8" ? new Float64Array(raw.buffer) : type === "f4" ? new Float32Array(raw.buffer) : new Int32Array(raw.buffer);
@@ -16,17 +17,25 @@
     return found;
   };
 
-  /* Rings in billionths of a degree (0.1 mm): first vertex whole, then steps. Arrays x, y, x, y …, not closed. */
+  /* Whole numbers from differences of five bytes. */
+  function wide(bytes, at, size) {
+    const out = new Float64Array(size), byte = (k, n) => bytes[at + k * size + n];
+    for (let n = 0, sum = 0; n < size; n += 1) {
+      const low = (byte(0, n) | (byte(1, n) << 8) | (byte(2, n) << 16) | (byte(3, n) << 24)) >>> 0;
+      out[n] = sum += ((byte(4, n) << 24) >> 24) * 2 ** 32 + low;
+    }
+    return out;
+  }
+
+  /* Rings of vertices in billionths of a degree (0.1 mm). Arrays x, y, x, y …, not closed. */
   C15.testerRings = function (arrays, name) {
-    const sizes = arrays[name + ".size"], first = arrays[name + ".first"], step = arrays[name + ".step"], rings = [];
+    const x = arrays[name + ".x"], y = arrays[name + ".y"], vertex = arrays[name + ".at"], rings = [];
     let at = 0;
-    for (let r = 0; r < sizes.length; r += 1) {
-      const ring = new Float64Array(2 * sizes[r]);
-      let x = Math.round(first[2 * r] * 1e9), y = Math.round(first[2 * r + 1] * 1e9);
-      for (let v = 0; v < sizes[r]; v += 1) {
-        if (v) { x += step[at]; y += step[at + 1]; at += 2; }
-        ring[2 * v] = x / 1e9;
-        ring[2 * v + 1] = y / 1e9;
+    for (const size of arrays[name + ".size"]) {
+      const ring = new Float64Array(2 * size);
+      for (let v = 0; v < size; v += 1, at += 1) {
+        ring[2 * v] = x[vertex[at]] / 1e9;
+        ring[2 * v + 1] = y[vertex[at]] / 1e9;
       }
       rings.push(ring);
     }
@@ -52,6 +61,9 @@
       this.box = [west, south, east, north];
       this.bands = null;
     }
+
+    /* Rings as [[x, y], …]. */
+    points() { return this.rings.map((ring) => Array.from({ length: ring.length / 2 }, (_, v) => [ring[2 * v], ring[2 * v + 1]])); }
 
     /* Edges by bands of latitude, so that a question looks at few of them. */
     edges(low, high) {
@@ -122,6 +134,18 @@
       this.tv = new Float64Array(this.degree + 1);
       this.corners = new Map();
       this.frames = new Map();
+    }
+
+    /* Corners i of row j from one to another as lon, lat, lon, lat …: the series of the row is summed up once. */
+    corners_of(j, from, to) {
+      const d = this.degree, lon = new Float64Array(d + 1), lat = new Float64Array(d + 1), out = new Float64Array(2 * (to - from + 1));
+      chebyshev((2 * j) / this.rows - 1, d, this.tv);
+      for (let p = 0, n = 0; p <= d; p += 1) for (let q = 0; q <= d; q += 1, n += 1) { lon[p] += this.a[n] * this.tv[q]; lat[p] += this.b[n] * this.tv[q]; }
+      for (let i = from; i <= to; i += 1) {
+        chebyshev((2 * i) / this.cols - 1, d, this.tu);
+        for (let p = 0; p <= d; p += 1) { out[2 * (i - from)] += lon[p] * this.tu[p]; out[2 * (i - from) + 1] += lat[p] * this.tu[p]; }
+      }
+      return out;
     }
 
     at(i, j) {
@@ -269,6 +293,22 @@
         const base = row * lattice.cols, to = this.start[row + 1];
         for (let n = firstAtLeast(key, this.start[row], to, base + c0); n < to && key[n] <= base + c1; n += 1) {
           visit(this.people[n], lattice.frame(key[n] - base, row), key[n]);
+        }
+      }
+    }
+
+    /* visit(key, people per km²) for every populated cell: cells as parallelograms, near enough to draw them. */
+    densities(visit) {
+      const { lattice, key, start, people } = this, { cols } = lattice;
+      for (let row = 0; row < lattice.rows; row += 1) {
+        if (start[row] === start[row + 1]) continue;
+        const from = key[start[row]] - row * cols, to = key[start[row + 1] - 1] - row * cols + 1;
+        const low = lattice.corners_of(row, from, to), high = lattice.corners_of(row + 1, from, to);
+        const [x_m, y_m] = G.localXy(low[0] + 0.001, low[1] + 0.001, low[0], low[1]).map((v) => v * 1000);
+        for (let n = start[row]; n < start[row + 1]; n += 1) {
+          const c = 2 * (key[n] - row * cols - from);
+          const m2 = ((low[c + 2] - low[c]) * (high[c + 1] - low[c + 1]) - (low[c + 3] - low[c + 1]) * (high[c] - low[c])) * x_m * y_m;
+          visit(key[n], people[n] / (m2 / 1e6));
         }
       }
     }

@@ -30,7 +30,7 @@
       event.preventDefault();
       if (!readAccuracy()) return;
       T.datum = datum.value;
-      const read = C15.readCoordinates(coordinates.value, city.ground.box);
+      const read = C15.readCoordinates(coordinates.value, city.box);
       if (read.fault) { say(word(read.fault), "fault"); return; }
       const [lon, lat] = C15.geo.toWgs84(read.lon, read.lat, datum.value);
       if (!T.place(lon, lat, { typed: coordinates.value })) return;
