@@ -311,6 +311,10 @@ class Pace:
         """Minutes on the flat."""
         return metres / (self.metres_per_s * 60.0)
 
+    def metres(self, minutes: float) -> float:
+        """Metres on the flat that so many minutes take."""
+        return minutes * 60.0 * self.metres_per_s
+
 
 @dataclass(frozen=True)
 class City:

@@ -5,6 +5,7 @@ As `study` is for straight circles, this is the door for the street network; it 
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -58,16 +59,17 @@ def walk_city(
     services: Sequence[str] | None = None,
     minutes: float = MINUTES,
     gap_min_residents: float = GAP_MIN_RESIDENTS,
+    as_of: dt.date | None = None,
     progress: Progress | None = None,
 ) -> Walk:
-    """Measure a city on its streets beside the straight circle.
+    """Measure a city on its streets beside the straight circle; the register is read as it stood `as_of`.
 
     Raises UsageError where the city has no streets, or a service is unknown.
     """
     streets = city.streets
     if streets is None:
         raise UsageError(Problem("use.streets_missing"))
-    ready = Prepared(plan, city)
+    ready = Prepared(plan, city, as_of=as_of)
     city, foot = ready.city, OnFoot(streets, pace=city.pace)
     chosen = _chosen(city, services)
     radius_m = plan.circle.radius_m
@@ -95,6 +97,7 @@ def walk_city(
     tell("done", total, total)
     pace = {"metres_per_s": city.pace.metres_per_s, "slope": city.pace.slope, "max_snap_m": city.pace.max_snap_m}
     options = {"services": list(chosen), "minutes": minutes, "gap_min_residents": gap_min_residents, "pace": pace}
+    options |= {} if as_of is None else {"as_of": as_of.isoformat()}
     return Walk(
         city, plan.title, radius_m, minutes, tuple(chosen), sites, coverage, _together(gaps), _together(reached),
         provenance(plan, city, options=options),

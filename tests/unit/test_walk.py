@@ -55,6 +55,32 @@ def test_walk_writes_everything_beside_the_straight_figures(town, tmp_path, caps
         assert len(gpd.read_file(tmp_path / "out" / f"手绘市_walk_{name}.gpkg"))
 
 
+def test_the_register_of_a_day_an_overlay_and_json(town, tmp_path, capsys):
+    overlay = tmp_path / "bureau.toml"
+    words = 'schema = 1\nplan = "zhongwei"\n[[set]]\nrule = "pharmacy.circle.dense"\nmax = 2\nsource = "局务会"\n'
+    overlay.write_text(words, encoding="utf-8")
+    register = town.parent / "register.csv"
+    text = register.read_text(encoding="utf-8")
+    register.write_text(
+        text.replace("甲街2号,105.0220,37.5150,否,2020", "甲街2号,105.0220,37.5150,否,2026"), encoding="utf-8"
+    )
+    told = ["walk", town, "--service", "pharmacy", "--json", "--out", tmp_path / "out"]
+    assert run(*told) == 0
+    out, err = capsys.readouterr()
+    now = json.loads(out)
+    assert "_walk.xlsx" in err
+    assert {r["service"] for r in now["coverage"]} == {"pharmacy"}
+    assert now["coverage"][0].keys() >= {"name", "share", "share_walking", "detour", "access_per_10k"}
+    assert run(*told, "--as-of", "2025-12-31", "--overlay", overlay) == 0
+    then = json.loads(capsys.readouterr().out)
+    limits = [{r["circle_limit"] for r in told["institutions"]} for told in (now, then)]
+    assert (3.0 in limits[0], 3.0 in limits[1], 2.0 in limits[1]) == (True, False, True)
+    held = [{r["id"] for r in told["institutions"]} for told in (now, then)]
+    assert held[0] - held[1] == {"P64050200002"}
+    assert then["run"]["options"]["as_of"] == "2025-12-31"
+    assert then["run"]["plan"]["overlay"]["file"] == "bureau.toml"
+
+
 def test_walking_never_covers_more_than_whole_cells_within_the_circle(town):
     files = load_city(town)
     city, _ = read_city(files)
@@ -112,5 +138,8 @@ def test_map_pages_show_the_streets_on_foot(town, tmp_path):
     assert run("map", town, "--district", "沙坡头区", "--as-of", "2026-04-30", "--out", tmp_path / "with") == 0
     town.write_text(town.read_text(encoding="utf-8").split("\n[streets]")[0], encoding="utf-8")
     assert run("map", town, "--district", "沙坡头区", "--out", tmp_path / "without") == 0
-    (page,), (plain,) = ((tmp_path / name).glob("*.html") for name in ("with", "without"))
+    optional = ["--streets", town.parent / "streets.osm.pbf", "--as-of", "2026-04-30", "--out", tmp_path / "option"]
+    assert run("map", town, "--district", "沙坡头区", *optional) == 0
+    (page,), (plain,), (same,) = ((tmp_path / name).glob("*.html") for name in ("with", "without", "option"))
+    assert same.stat().st_size == page.stat().st_size
     assert plain.stat().st_size < page.stat().st_size < plain.stat().st_size + 60_000

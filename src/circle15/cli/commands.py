@@ -78,11 +78,21 @@ class Maker:
         """The folder that is written to."""
         return self.option("--out", key="out", metavar="DIR", default="maps", show_default=True)
 
-    def evidence(self) -> list[click.Option]:
-        """What a plan is judged with beside the city: its overlay, indicators, events, the day."""
+    def day(self) -> list[click.Option]:
+        """On which day, and with what a bureau has filled in."""
         return [
             self.option("--as-of", "as_of", key="as_of", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD"),
             self.option("--overlay", key="overlay", metavar="FILE.toml"),
+        ]
+
+    def as_json(self) -> click.Option:
+        """The answer as JSON on stdout."""
+        return self.option("--json", "as_json", key="json", is_flag=True)
+
+    def evidence(self) -> list[click.Option]:
+        """What a plan is judged with beside the city: its overlay, indicators, events, the day."""
+        return [
+            *self.day(),
             self.option("--indicators", key="indicators", metavar="FILE.xlsx|FILE.csv"),
             self.option("--events", key="events", metavar="FILE.xlsx|FILE.csv"),
         ]
@@ -151,6 +161,7 @@ def _map(make: Maker) -> LocalCommand:
         "map",
         "assess:map_city",
         *make.city(),
+        make.streets(),
         option("--district", key="district", metavar="NAME|ID"),
         *make.evidence(),
         make.services(),
@@ -170,8 +181,8 @@ def _gaps(make: Maker) -> LocalCommand:
 def _walk(make: Maker) -> LocalCommand:
     time = Number(min=0, min_open=True)
     minutes = make.option("--minutes", key="minutes", type=time, default=15.0, show_default=True)
-    params = [*make.city(), make.streets(), make.services(), minutes, make.least(), make.out()]
-    return make.command("walk", "walk:walk", *params)
+    shown = [make.services(), minutes, make.least(), make.as_json(), make.out()]
+    return make.command("walk", "walk:walk", *make.city(), make.streets(), *make.day(), *shown)
 
 
 def _site(make: Maker) -> LocalCommand:
@@ -190,7 +201,7 @@ def _site(make: Maker) -> LocalCommand:
         option("--name", key="name", default=""),
         option("--attribute", "attributes", key="attribute", metavar="KEY=VALUE", multiple=True),
         option("--accuracy-m", "accuracy_m", key="accuracy", type=Number(min=0), default=10.0, show_default=True),
-        option("--json", "as_json", key="json", is_flag=True),
+        make.as_json(),
         option("--sheet", key="sheet", metavar="FILE.docx|FILE.xlsx"),
         make.service(),
         option("--out", key="site_out", metavar="FILE.json"),
@@ -261,15 +272,18 @@ def _round(make: Maker) -> LocalCommand:
         *make.city(),
         option("--sites", key="applications", metavar="FILE.xlsx|FILE.csv", required=True),
         option("--datum", key="site_datum", type=click.Choice(DATUMS)),
-        option("--by", key="by", type=click.Choice(["rank", "first", "lottery"]), default="rank", show_default=True),
+        option("--by", key="by", type=click.Choice(["rank", "coverage", "first", "lottery"]), default="rank",
+               show_default=True),
         option("--seed", key="seed", type=click.IntRange(min=0)),
         option("--score-column", key="score_column", metavar="NAME"),
         option("--arrival-column", key="arrival_column", metavar="NAME"),
         option("--replay", key="replay", metavar="run.json"),
+        make.streets(),
+        option("--on-foot", "on_foot", key="round_on_foot", is_flag=True),
         make.service(),
         *make.evidence(),
         make.out(),
-    )
+    )  # fmt: skip
 
 
 def _nation(make: Maker) -> LocalCommand:
@@ -304,6 +318,6 @@ def _check_plan(make: Maker) -> LocalCommand:
         "check-plan",
         "check:check_plan",
         click.Argument(["plan_file"], required=False, metavar="[ID|FILE]"),
-        make.option("--json", "as_json", key="json", is_flag=True),
+        make.as_json(),
         make.option("--out", key="plan_out", metavar="FILE.xlsx"),
     )

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from circle15.cli.load import load, tell_written
+from circle15.cli.load import day_of, load, tell_written
 from circle15.cli.words import StepBar
 from circle15.errors import Problem, UsageError
 from circle15.walk import walk_city
 from circle15.words import Lang
-from circle15.write.walk import walk_lines, write_walk
+from circle15.write.walk import walk_lines, walk_record, write_walk
 
 
 def walk(
@@ -21,19 +21,25 @@ def walk(
     services: tuple[str, ...],
     minutes: float,
     min_residents: float,
+    as_json: bool,
     out: str,
     **inputs: Any,  # noqa: ANN401
 ) -> None:
-    """Measure a city on foot; tables, layers and a summary."""
+    """Measure a city on foot; tables, layers and a summary, or all of it as JSON on stdout."""
+    as_of = day_of({"as_of": inputs.pop("as_of")})
     plan, city = load(lang, inputs)
     if city.streets is None:
         raise UsageError(Problem("use.streets_missing"))
     with StepBar(lang) as bar:
         result = walk_city(
-            plan, city, services=services or None, minutes=minutes, gap_min_residents=min_residents, progress=bar.show
-        )
+            plan, city, services=services or None, minutes=minutes, gap_min_residents=min_residents, as_of=as_of,
+            progress=bar.show,
+        )  # fmt: skip
     written = write_walk(result, Path(out), lang=lang)
+    if as_json:
+        click.echo(walk_record(result), nl=False)
+        return tell_written(written, lang, aside=True)
     first = ["pharmacy"] if "pharmacy" in result.services else result.services[:1]
     for service in services or first:
         click.echo("\n".join(walk_lines(result, service=service, lang=lang)))
-    tell_written(written, lang)
+    return tell_written(written, lang)

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from circle15.words import Lang
 
 TESTER_SCRIPTS = (
-    "tester_geodesy.js", "tester_ground.js", "tester_judge.js", "tester_effects.js", "tester_position.js",
-    "tester_city.js", "tester_input.js", "tester_panel.js", "tester_verdict.js", "tester_set.js", "tester.js",
+    "tester_geodesy.js", "tester_ground.js", "tester_judge.js", "tester_on_foot.js", "tester_effects.js",
+    "tester_position.js", "tester_city.js", "tester_input.js", "tester_panel.js", "tester_verdict.js", "tester_set.js",
+    "tester.js",
 )  # fmt: skip
 TESTER_STYLES = ("tester.css",)
 REACH_RADII = 3.0

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from circle15.judge.findings import checklist_card, exceeds, finding
-from circle15.judge.inputs import Inputs, place_key, scope_of, standing_in
+from circle15.judge.inputs import Inputs, number, place_key, scope_of, standing_in
 from circle15.judge.ledger import added_in, transferred
 from circle15.judge.memo import once
 from circle15.policy.rules import AreaLimit
@@ -184,7 +184,7 @@ def _further_sites(held: pd.DataFrame) -> int:
 
 def _base(rule: AreaLimit, place: Mapping[str, Any], names: tuple[str, ...], series: Series | None) -> float:
     wanted = rule.rate_base if rule.max_rate is not None else rule.steps_by
-    told = _number(place.get(wanted))
+    told = number(place.get(wanted))
     if math.isnan(told) and series is not None:
         told = series.latest(series.of(names, wanted))
     return told
@@ -207,8 +207,8 @@ def judge_area(
         columns = area_column(rule)
         if columns is None:
             return (checklist_card(rule, subject=subject, ground_name=str(place["name"])),)
-        today = sum(_number(place.get(column)) for column in columns)
-        base = _number(place.get(rule.rate_base if rule.max_rate is not None else rule.steps_by))
+        today = sum(number(place.get(column)) for column in columns)
+        base = number(place.get(rule.rate_base if rule.max_rate is not None else rule.steps_by))
         known = Known(today, today, base, notes=("from_totals",))
     found = []
     if rule.min is not None or rule.min_share is not None:
@@ -367,10 +367,3 @@ def _area_outcome(
     if exceeds(observed, limit):
         return (Outcome.REVIEW, ("uncounted_included",)) if rule.excludes and not exact else (Outcome.BREACHED, ())
     return Outcome.MET, ()
-
-
-def _number(value: object) -> float:
-    try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return math.nan

@@ -13,6 +13,7 @@ from circle15.judge.areas import rounded, step_limit
 from circle15.judge.columns import Table, columns_of, height, taken, values, words
 from circle15.judge.conditions import Site, fits, words_by_place
 from circle15.judge.effects import card
+from circle15.judge.inputs import number
 from circle15.judge.inputs import text as _text
 from circle15.judge.limits import (
     DENSITY_COLUMNS,
@@ -24,7 +25,18 @@ from circle15.judge.limits import (
     judge_circle,
     plain_circle,
 )
-from circle15.judge.on_foot import any_walked, far_of, limit_of, other_way, told, undecided, with_second_opinion
+from circle15.judge.on_foot import (
+    any_walked,
+    far_of,
+    limit_of,
+    neighbour_of,
+    other_way,
+    residents_column,
+    told,
+    undecided,
+    way,
+    with_second_opinion,
+)
 from circle15.judge.series import State
 from circle15.policy.cards import Where
 from circle15.policy.rules import CircleLimit
@@ -53,11 +65,11 @@ def circle_of_site(rule: CircleLimit, site: Site, row: Table, exceeding: frozens
     if not (density[0][0] or density[1][0]):
         return []
     around = _counted(rule, site, exceeding)
-    one = _site_circle(rule, site, around)
+    one = _site_circle(rule, site, around, by=rule)
     if any_walked(around[0]):
         other = other_way(rule)
-        known = told(other, (*around[0], *around[2]), other.radius_m or site.plan.circle.radius_m)
-        one = with_second_opinion(rule, one, _site_circle(other, site, around) if known else None)
+        known = told(other, (*around[0], *around[2]), _reach_m(rule, site, rule.radius_m))
+        one = with_second_opinion(rule, one, _site_circle(rule, site, around, by=other) if known else None)
     if held is State.UNKNOWN or density[1][0]:
         notes = (*one.evidence.notes, "attribute_missing")
         one = replace(one, outcome=Outcome.NO_DATA, evidence=replace(one.evidence, notes=notes))
@@ -67,30 +79,36 @@ def circle_of_site(rule: CircleLimit, site: Site, row: Table, exceeding: frozens
 _Around = tuple[tuple[Neighbour, ...], tuple[Neighbour, ...], tuple[Neighbour, ...]]
 
 
-def _site_circle(rule: CircleLimit, site: Site, around: _Around) -> Finding:
+def _site_circle(rule: CircleLimit, site: Site, around: _Around, *, by: CircleLimit) -> Finding:
+    """The circle of a site; `by` is the rule itself or the same by the other distance."""
     counted, apart, doubtful = around
-    radius_m = rule.radius_m or site.plan.circle.radius_m
+    radius_m = _reach_m(rule, site, rule.radius_m)
     limit, notes = _most(rule, site)
     if rule.reach == "overlap":
-        notes = (*notes, "circles_overlap") if rule.radius_m is not None else (*notes, "radius_not_printed")
-        radius_m *= 2
-    if rule.at_radius == "outside":
-        radius_m -= 2 * TOLERANCE_M
-    known = told(rule, (*counted, *doubtful), radius_m)
+        printed = rule.radius_m is not None or rule.minutes is not None
+        notes = (*notes, "circles_overlap" if printed else "radius_not_printed")
+    known = told(by, (*counted, *doubtful), radius_m)
     notes = notes if known else (*notes, "walking_missing")
-    by = rule if known else other_way(rule)
+    used = by if known else other_way(by)
+    bound_m = _reach_m(rule, site, limit_of(used, rule.radius_m or site.plan.circle.radius_m))
     one = judge_circle(
-        rule, subject=site.bid.site_id, neighbours=counted, radius_m=limit_of(by, radius_m), far=far_of(by),
-        accuracy_m=_float(site.row.get("position_accuracy_m"), POSITION_ACCURACY_M), notes=notes, doubtful=doubtful,
+        rule, subject=site.bid.site_id, neighbours=counted, radius_m=bound_m, far=far_of(used),
+        accuracy_m=number(site.row.get("position_accuracy_m"), POSITION_ACCURACY_M), notes=notes, doubtful=doubtful,
         apart=apart, limit=limit, figures={"radius_m": radius_m},
     )  # fmt: skip
     return one if known and "radius_not_printed" not in notes else undecided(one)
 
 
+def _reach_m(rule: CircleLimit, site: Site, radius_m: float | None) -> float:
+    """How far the rule counts: twice where circles overlap, short of the bound where that is far enough."""
+    reach_m = (radius_m or site.plan.circle.radius_m) * (2 if rule.reach == "overlap" else 1)
+    return reach_m - 2 * TOLERANCE_M if rule.at_radius == "outside" else reach_m
+
+
 def _most(rule: CircleLimit, site: Site) -> tuple[int | None, tuple[str, ...]]:
     if not rule.max_steps and rule.max_rate is None:
         return rule.max, ()
-    residents = _float(site.row.get("residents_within"), np.nan)
+    residents = number(site.row.get(residents_column(rule)))
     if rule.max_rate is not None and rule.rate_per is not None:
         limit = rounded(rule.max_rate * residents / rule.rate_per, rule.rounding)
     else:
@@ -106,16 +124,16 @@ def _counted(rule: CircleLimit, site: Site, exceeding: frozenset[str]) -> _Aroun
     doubtful: list[Neighbour] = []
     # twice the radius, for circles that overlap; who is farther than that and both position errors counts in no way
     reach_m = np.inf if rule.minutes is not None else 2 * (rule.radius_m or site.plan.circle.radius_m)
-    reach_m += _float(site.row.get("position_accuracy_m"), POSITION_ACCURACY_M)
+    reach_m += number(site.row.get("position_accuracy_m"), POSITION_ACCURACY_M)
     for row in site.near:
-        if row["distance_m"] > reach_m + _float(row.get("position_accuracy_m"), POSITION_ACCURACY_M) + TOLERANCE_M:
+        if row["distance_m"] > reach_m + number(row.get("position_accuracy_m"), POSITION_ACCURACY_M) + TOLERANCE_M:
             continue
         if wanted and row.get("service", wanted[0]) not in wanted:
             continue
         tags = frozenset(_text(row.get("tags")).split(";"))
         if not tags.isdisjoint(rule.excludes) or (rule.like == "tag" and tags.isdisjoint(rule.tags)):
             continue
-        one = _neighbour(row, would_exceed=str(row["id"]) in exceeding)
+        one = neighbour_of(row, would_exceed=str(row["id"]) in exceeding)
         if _foreign(row, site):
             apart.append(one)
             continue
@@ -125,18 +143,6 @@ def _counted(rule: CircleLimit, site: Site, exceeding: frozenset[str]) -> _Aroun
     for found in (counted, apart, doubtful):
         found.sort(key=lambda n: (n.distance_m, n.id))
     return tuple(counted), tuple(apart), tuple(doubtful)
-
-
-def _neighbour(row: Mapping[Any, Any], *, would_exceed: bool) -> Neighbour:
-    accuracy_m = max(0.0, _float(row.get("position_accuracy_m"), POSITION_ACCURACY_M))
-    ways = [_way(row.get(column)) for column in ("walking_m", "walking_minutes")]
-    return Neighbour(str(row["id"]), _text(row.get("name")), float(row["distance_m"]), accuracy_m, would_exceed, *ways)
-
-
-def _way(value: object) -> float | None:
-    """A way on foot; None where it is not known."""
-    number = _float(value, np.nan)
-    return None if np.isnan(number) else number
 
 
 def _same(rule: CircleLimit, row: Mapping[Any, Any], site: Site) -> State:
@@ -227,7 +233,7 @@ def _readings(rule: CircleLimit, part: Table) -> Iterator[_Reading]:
     for at, deciding in enumerate(values(part, "density_class", "")):
         figures: dict[str, float | str] = {}
         for unit, density, given in zip(DENSITY_COLUMNS, densities, classes, strict=True):
-            figures[f"density_{unit}_per_km2"] = _float(density[at], np.nan)
+            figures[f"density_{unit}_per_km2"] = number(density[at])
             figures[f"density_class_{unit}"] = given[at]
         known = {c[at] for c in classes} - {UNKNOWN}
         notes = ("density_unknown",) if deciding == UNKNOWN else ()
@@ -261,7 +267,7 @@ def _records(neighbours: pd.DataFrame) -> list[Neighbour]:
 
 def _known(table: Table, column: str) -> list[float | None]:
     """Ways of a column, None for NaN and where there is no such column."""
-    return [_way(v) for v in values(table, column, None)]
+    return [way(v) for v in values(table, column, None)]
 
 
 def _with_settings(sites: pd.DataFrame, totals: pd.DataFrame) -> pd.DataFrame:
@@ -295,12 +301,4 @@ def with_caps(plan: Plan, sites: pd.DataFrame, totals: pd.DataFrame) -> pd.DataF
 
 def _accuracies_m(table: Table) -> list[float]:
     found = values(table, "position_accuracy_m", POSITION_ACCURACY_M)
-    return [max(0.0, _float(a, POSITION_ACCURACY_M)) for a in found]
-
-
-def _float(value: object, default: float) -> float:
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return default
-    return default if np.isnan(number) else number
+    return [max(0.0, number(a, POSITION_ACCURACY_M)) for a in found]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from circle15.judge.columns import columns_of, records, words
 from circle15.judge.conditions import Site
 from circle15.judge.effects import suspended
 from circle15.judge.findings import CHECKLIST, checklist_card, finding, in_order
-from circle15.judge.inputs import Inputs, Scope, places, scope_of, standing_in, text
+from circle15.judge.inputs import Inputs, Scope, number, places, scope_of, standing_in, text
 from circle15.judge.limits import bears, plain_circle
 from circle15.judge.position import either, grounds
 from circle15.judge.series import Series, State, bare_series, both_states, series_of
@@ -194,11 +193,19 @@ def _pauses_around(plan: Plan, rule: Suspend, inputs: Inputs, series: Series) ->
     if register is None:
         return
     radius_m = rule.radius_m or plan.circle.radius_m
+    by_minutes = {} if rule.minutes is None else {"minutes": rule.minutes}
+    note = (
+        "pauses_around_minutes"
+        if by_minutes
+        else "pauses_around_walking"
+        if rule.distance == "walking"
+        else "pauses_around"
+    )
     for row in register[register["service"].isin(rule.services)].to_dict("records"):
-        own = Scope({"name": text(row.get("name"))}, (), ((str(row["id"]), _number(row.get("beds"))),))
+        own = Scope({"name": text(row.get("name"))}, (), ((str(row["id"]), number(row.get("beds"))),))
         one = suspended(rule, series, own, subject=str(row["id"]))
-        figures = {**one.evidence.figures, "radius_m": radius_m}
-        yield _noted(replace(one, evidence=replace(one.evidence, figures=figures)), "pauses_around")
+        figures = {**one.evidence.figures, "radius_m": radius_m, **by_minutes}
+        yield _noted(replace(one, evidence=replace(one.evidence, figures=figures)), note)
 
 
 def _noted(one: Finding, note: str) -> Finding:
@@ -261,13 +268,6 @@ def holds_at(where: Where, place: Mapping[str, Any]) -> bool:
     if not marks.isdisjoint(where.not_settings):
         return False
     return where.place_class is None or text(place.get("class")) == where.place_class
-
-
-def _number(value: object) -> float:
-    try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return math.nan
 
 
 def _why_open(rule: Card) -> tuple[str, ...]:

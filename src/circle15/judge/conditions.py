@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from circle15.judge.areas import Bid
-from circle15.judge.inputs import Inputs, groups_at, text
+from circle15.judge.inputs import Inputs, groups_at, number, text
 from circle15.judge.memo import once
 from circle15.judge.series import Series, State, bare_series
 from circle15.policy.cards import Attribute, Card, Where
@@ -102,8 +102,8 @@ def _numbers(attribute: Attribute, value: object) -> list[State]:
     for key, fits in tests.items():
         bound = getattr(attribute, key)
         if bound is not None:
-            number = _number(value)
-            states.append(State.UNKNOWN if math.isnan(number) else _state(fits(number, bound)))
+            given = number(value)
+            states.append(State.UNKNOWN if math.isnan(given) else _state(fits(given, bound)))
     return states
 
 
@@ -254,10 +254,3 @@ def valid_on(rule: Card, as_of: dt.date | None) -> bool:
 
 def _state(holds: bool) -> State:  # noqa: FBT001 - the condition itself
     return State.YES if holds else State.NO
-
-
-def _number(value: object) -> float:
-    try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return math.nan

@@ -24,8 +24,9 @@ from circle15.judge.conditions import (
     words_of,
 )
 from circle15.judge.findings import checklist_card, exceeds, finding
-from circle15.judge.inputs import Scope, place_of, scope_of, text
+from circle15.judge.inputs import Scope, number, place_of, scope_of, text
 from circle15.judge.ledger import banned_until, in_batch, swap
+from circle15.judge.nearness import Nearness, near_named, none_in, none_within, paused_around
 from circle15.judge.series import Series, State, Tested, both_states
 from circle15.policy.cards import Card, Where
 from circle15.policy.formula import Stand, stand
@@ -44,7 +45,7 @@ from circle15.policy.rules import (
     Validity,
     Warn,
 )
-from circle15.schema import POSITION_ACCURACY_M, Finding, Outcome
+from circle15.schema import Finding, Outcome
 
 APPLICANT, PLAN = "applicant", "plan"
 CASE_BY_CASE, PRIORITY, WARN, TARGET, EXEMPT = "case_by_case", "priority", "warn", "target", "exempt"
@@ -115,40 +116,10 @@ def suspended(rule: Suspend, series: Series, scope: Scope, *, subject: str) -> F
 
 
 def _suspend_around(rule: Suspend, site: Site, series: Series, level: str) -> Finding:
-    radius_m = rule.radius_m or site.plan.circle.radius_m
-    near = [n for n in site.near if n.get("service", site.bid.service) in rule.services]
-    if level:
-        near = [n for n in near if text(n.get("level")) == level]
-    states, notes, worst = [], [], math.nan
-    own_m = _float(site.row.get("position_accuracy_m"), POSITION_ACCURACY_M)
-    for row in near:
-        scope = Scope({}, (), ((str(row["id"]), _float(row.get("beds"), math.nan)),))
-        tested = both_states(series, any_of=rule.any_of, all_of=rule.all_of, scope=scope)
-        slack_m = _float(row.get("position_accuracy_m"), POSITION_ACCURACY_M) + own_m
-        if row["distance_m"] > radius_m + slack_m or tested.state is State.NO:
-            notes += [n for n in tested.notes if n == "early_warning" and row["distance_m"] <= radius_m]
-            continue
-        edge = abs(row["distance_m"] - radius_m) <= slack_m
-        notes += ["check_on_site"] if edge and tested.state is State.YES else list(tested.notes)
-        states.append(State.UNKNOWN if edge else tested.state)
-        worst = min((v for v in tested.figures.values() if isinstance(v, float)), default=worst)
-    state = join(states, every=False)
-    outcome = _SHOWN[state]
-    if outcome is Outcome.NO_DATA and "check_on_site" in notes:
-        outcome = Outcome.REVIEW
-    figures: dict[str, float | str] = {}
-    figures |= {} if math.isnan(worst) else {rule.any_of[0].indicator if rule.any_of else "value": worst}
-    inside = [n for n in near if float(n["distance_m"]) <= radius_m]
-    about = Scope({}, (), tuple((str(n["id"]), _float(n.get("beds"), math.nan)) for n in inside))
-    for at, reading in enumerate(rule.readings, start=1):
-        other = State.NO if not inside else both_states(
-            series, any_of=reading.any_of, all_of=reading.all_of, scope=about
-        ).state  # fmt: skip
-        figures[f"reading_{at}"] = f"{reading.title}: {other.value}"
-        notes += ["readings_disagree"] if other is not state else []
-    return _of(
-        rule, site, outcome, ground="circle", figures=figures, notes=tuple(dict.fromkeys(notes)), effect="suspend"
-    )
+    found = paused_around(rule, site, series, level)
+    asks = not {"check_on_site", "walking_missing"}.isdisjoint(found.notes)
+    outcome = Outcome.REVIEW if asks and found.state is State.UNKNOWN else _SHOWN[found.state]
+    return _of(rule, site, outcome, ground="circle", figures=found.figures, notes=found.notes, effect="suspend")
 
 
 def _replace(rule: Replace, site: Site) -> Finding:
@@ -237,80 +208,42 @@ def _exempt(rule: Exempt, site: Site) -> Finding:
     if rule.until is not None:
         day = as_date(site.get("application_date")) or site.inputs.as_of
         states.append(State.UNKNOWN if day is None else State.YES if day <= rule.until else State.NO)
-    if rule.none_within:
-        states.append(_none_within(site))
     if rule.none_in is not None:
-        states.append(_none_in(rule.none_in, site))
+        states.append(none_in(rule.none_in, site))
+    notes: tuple[str, ...] = ()
+    if rule.none_within and join(states) is not State.NO:
+        alone = none_within(rule, site)
+        states.append(alone.state)
+        notes = alone.notes
     state = join(states)
     if state is not State.YES:
-        return card(rule, site, "does_not_apply" if state is State.NO else "attribute_missing")
+        return card(rule, site, "does_not_apply" if state is State.NO else "attribute_missing", *notes)
     given = words_of(site.get("approvals"))
     pending = rule.needs is not None and given.isdisjoint({rule.id, rule.needs})
-    notes = [] if rule.counted else ["site_not_counted"]
-    if pending:
-        notes.append(f"needs_{rule.needs}")
+    notes = (*(() if rule.counted else ("site_not_counted",)), *((f"needs_{rule.needs}",) if pending else ()), *notes)
     outcome = Outcome.REVIEW if pending or rule.result == CASE_BY_CASE else Outcome.MET
     effect = EXEMPT if rule.result == "admit" or pending else rule.result
-    return _of(rule, site, outcome, notes=tuple(notes), effect=effect, figures={"lifts": ";".join(rule.lifts)})
-
-
-def _none_within(site: Site) -> State:
-    own_m = _float(site.row.get("position_accuracy_m"), POSITION_ACCURACY_M)
-    states = []
-    for other in (n for n in site.near if n.get("service", site.bid.service) == site.bid.service):
-        slack_m = own_m + _float(other.get("position_accuracy_m"), POSITION_ACCURACY_M)
-        gap_m = float(other["distance_m"]) - site.plan.circle.radius_m
-        states.append(State.YES if gap_m > slack_m else State.NO if gap_m <= -slack_m else State.UNKNOWN)
-    return join(states)
-
-
-def _none_in(level: str, site: Site) -> State:
-    """Whether no institution of the service stands in the place of a level that holds the site."""
-    place = place_of(site.plan, site.row, site.totals, level)
-    if place is None:
-        return State.UNKNOWN
-    if site.inputs.register is None:
-        held = _float(place.get(f"n_{site.bid.service}"), math.nan)
-    else:
-        held = count(site.inputs.register, place, of="institutions", what=((site.bid.service,), (), (), ()))[0]
-    return State.UNKNOWN if math.isnan(held) else State.YES if held == 0 else State.NO
-
-
-def _nearness(rule: Prefer, site: Site) -> tuple[State | None, dict[str, float | str]]:
-    """Whether the site stands near an institution that the rule names, and how far the nearest one is."""
-    wanted = rule.near
-    if wanted is None:
-        return None, {}
-    tags = [(n, text(n.get("tags")).split(";")) for n in site.near if n.get("service") in wanted.services]
-    named = [n for n, own in tags if not wanted.tags or not set(wanted.tags).isdisjoint(own)]
-    named = [n for n in named if not wanted.levels or n.get("level") in wanted.levels]
-    nearest = min(named, key=lambda n: float(n["distance_m"]), default=None)
-    figures: dict[str, float | str] = {} if nearest is None else {"nearest_m": round(float(nearest["distance_m"]), 1)}
-    if rule.radius_m is None:
-        return State.UNKNOWN, figures
-    if nearest is None:
-        return State.NO, figures
-    slack_m = sum(_float(r.get("position_accuracy_m"), POSITION_ACCURACY_M) for r in (site.row, nearest))
-    gap_m = float(nearest["distance_m"]) - rule.radius_m
-    return (State.UNKNOWN if abs(gap_m) <= slack_m else State.YES if gap_m <= 0 else State.NO), figures
+    return _of(rule, site, outcome, notes=notes, effect=effect, figures={"lifts": ";".join(rule.lifts)})
 
 
 def _prefer(rule: Prefer, site: Site) -> Finding:
-    state = conditions(rule, site, any_kind=rule.match == "any")
-    near, found = _nearness(rule, site)
+    states = [s for s in (conditions(rule, site, any_kind=rule.match == "any"),) if s is not None]
     if rule.none_in is not None:
-        state = join([_none_in(rule.none_in, site), *([state] if state is not None else [])])
-    if near is not None and state is not State.NO:
-        if near is State.UNKNOWN:
-            one = card(rule, site, "radius_not_printed" if rule.radius_m is None else "check_on_site")
-            return replace(one, evidence=replace(one.evidence, figures=found))
-        state = join([near, *([state] if state is not None else [])])
+        states.append(none_in(rule.none_in, site))
+    near = Nearness(State.YES)
+    if rule.near is not None and join(states) is not State.NO:
+        near = near_named(rule, rule.near, site)
+        states.append(near.state)
+    figures = dict(near.figures)
+    state = join(states) if states else None
     if state is not State.YES:
         note = {None: "", State.NO: "does_not_apply", State.UNKNOWN: "attribute_missing"}[state]
-        return card(rule, site, note)
+        # a place at the edge, an unknown way or radius is told by its own note
+        one = card(rule, site, "" if near.state is State.UNKNOWN else note, *near.notes)
+        return replace(one, evidence=replace(one.evidence, figures=figures))
     rank = min((at for at, tag in enumerate(rule.tags, start=1) if tag in site.tags), default=0)
     ranked = {"rank": float(rank)} if rule.ordered and rank else {}
-    return _of(rule, site, Outcome.MET, effect=PRIORITY, notes=("goes_first",), figures=found | ranked)
+    return _of(rule, site, Outcome.MET, effect=PRIORITY, notes=("goes_first", *near.notes), figures=figures | ranked)
 
 
 def _warn(rule: Warn, site: Site) -> Finding:
@@ -431,7 +364,7 @@ def _target(rule: Target, site: Site) -> Finding:
     if math.isnan(told):
         told = site.figures.value(f"{rule.measure}_{site.bid.service}", scope)
     # shares and times do not add up: a city summed from its districts has none on foot
-    walked = math.nan if "members" in place else _float(place.get(walked_column(rule, site.bid.service)), math.nan)
+    walked = math.nan if "members" in place else number(place.get(walked_column(rule, site.bid.service)))
     on_foot = rule.distance == "walking"
     value = walked if on_foot else told
     if math.isnan(value) and (site.series is None or on_foot):
@@ -458,11 +391,3 @@ _JUDGES: Mapping[type[Card], Callable[[Any, Site], Finding]] = {
     Suspend: _suspend, Replace: _replace, Direction: _direction, Exempt: _exempt, Prefer: _prefer, Warn: _warn,
     Case: _case, Require: _require, Ban: _ban, BatchLimit: _batch, Validity: _validity, Mix: _mix, Target: _target,
 }  # fmt: skip
-
-
-def _float(value: object, default: float) -> float:
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return default
-    return default if math.isnan(number) else number

@@ -186,3 +186,12 @@ def _told(
 def text(value: object) -> str:
     """A word of a table; "" for anything that is no text."""
     return value if isinstance(value, str) else ""
+
+
+def number(value: object, default: float = math.nan) -> float:
+    """A number of a table; the default for anything else and for NaN."""
+    try:
+        found = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return default
+    return default if math.isnan(found) else found

@@ -15,7 +15,8 @@ from circle15.judge.areas import step_limit
 from circle15.judge.conditions import attribute_state
 from circle15.judge.effects import CASE_BY_CASE, EXEMPT, PRIORITY
 from circle15.judge.findings import CHECKLIST
-from circle15.judge.inputs import text
+from circle15.judge.inputs import number, text
+from circle15.judge.on_foot import residents_column
 from circle15.policy.rules import CircleLimit, Require
 from circle15.schema import Finding, Outcome
 
@@ -58,7 +59,7 @@ def _signature(rules: Sequence[Card], row: Row) -> tuple[object, ...]:
     said.append(text(row.get("density_class")))
     for rule in rules:
         if isinstance(rule, CircleLimit) and rule.max_steps:
-            limit = step_limit(rule.max_steps, _number(row.get("residents_within")))
+            limit = step_limit(rule.max_steps, number(row.get(residents_column(rule))))
             said.append(-1.0 if math.isnan(limit) else limit)
         asked = (*rule.applicant, *(rule.needs if isinstance(rule, Require) else ()))
         said += [
@@ -153,7 +154,7 @@ def _unsure(plan: Plan, here: Row, one: Finding, row: Row, there: Finding | None
     figures: dict[str, float | str] = {
         **one.evidence.figures,
         "border_m": round(float(row["moved_m"]), 2),
-        "position_accuracy_m": _number(here.get("position_accuracy_m")),
+        "position_accuracy_m": number(here.get("position_accuracy_m")),
     }
     why, more = _difference(plan, here, row)
     figures |= more
@@ -183,13 +184,6 @@ def _difference(plan: Plan, here: Row, there: Row) -> tuple[str, dict[str, float
     if classes[0] != classes[1]:
         unit = f"density_{plan.density.unit}_per_km2"
         beyond = plan.class_title(classes[1]) if classes[1] else "—"
-        densities = {"density_per_km2": _number(here.get(unit)), "beyond_density_per_km2": _number(there.get(unit))}
+        densities = {"density_per_km2": number(here.get(unit)), "beyond_density_per_km2": number(there.get(unit))}
         return "position_class", {"beyond": beyond, **{k: round(v, 1) for k, v in densities.items()}}
     return "position_measure", {}
-
-
-def _number(value: object) -> float:
-    try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return math.nan

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from circle15.judge.areas import Bid, area_column, judge_area, known_of
@@ -20,7 +19,7 @@ from circle15.judge.columns import Table, columns_of, records
 from circle15.judge.conditions import Site, fits, valid_on
 from circle15.judge.effects import TARGET, card, judge_effect
 from circle15.judge.findings import in_order
-from circle15.judge.inputs import Inputs, place_of, text
+from circle15.judge.inputs import Inputs, number, place_of, text
 from circle15.judge.lattice import collide, conclude, deciding_rules, lift
 from circle15.judge.limits import TOLERANCE_M
 from circle15.judge.position import Elsewhere, grounds, reconcile
@@ -72,7 +71,7 @@ def judge_site(
     """
     subject, service = str(site.get("id", "")), str(site["service"])
     given = inputs or Inputs()
-    numbers = {k: _float(site.get(k)) for k in ("beds", "stations", "physicians")}
+    numbers = {k: number(site.get(k)) for k in ("beds", "stations", "physicians")}
     bid = Bid(subject, service, text(site.get("tags")), level=text(site.get("level")), **numbers)
     near = _records(neighbours, subject)
     rules = [r for r in plan.rules if service in r.services]
@@ -157,10 +156,3 @@ def _asking(one: Finding, note: str) -> Finding:
     """A finding of which it is not known whether its rule holds here."""
     evidence = replace(one.evidence, notes=tuple(dict.fromkeys((*one.evidence.notes, note))))
     return replace(one, outcome=Outcome.NO_DATA, evidence=evidence)
-
-
-def _float(value: object) -> float:
-    try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return np.nan

@@ -11,7 +11,17 @@ import numpy as np
 import shapely
 
 from circle15.measure.cells import frame_xy
-from circle15.measure.grid import Block, centres_on, circles_on, lay_levels, missing_m2, outlines_on, people_in
+from circle15.measure.grid import (
+    Block,
+    block_of,
+    centres_on,
+    circles_on,
+    lay_levels,
+    missing_m2,
+    outlines_on,
+    people_in,
+)
+from circle15.measure.grid_kernels import stamp
 from circle15.project.lattice import Lattice
 from circle15.project.metric import areas_m2
 from circle15.schema import GridCells
@@ -61,44 +71,71 @@ def circles_in(grid: GridCells, lon: Floats, lat: Floats, *, radius_m: float) ->
     Bound included; 0 at NaN and beyond the grid.
     """
     residents, ground_m2 = np.zeros(len(lon)), np.zeros(len(lon))
-    for which, window in _windows(grid, lon, lat, radius_m):
-        residents[which], ground_m2[which] = circles_on(window, lon[which], lat[which], radius_m=radius_m)
+    column, row = lattice_of(grid).grid_xy(lon, lat)
+    for which in _together(column, row):
+        x, y = column[which], row[which]
+        corner, window = window_of(grid, (y.min(), y.max()), (x.min(), x.max()), radius_m)
+        if window is None:
+            continue
+        if len(which) == 1:
+            at = (lon[which], lat[which], x - corner[1], y - corner[0])
+            whole = np.array(grid.values.shape) - corner - np.array(window.values.shape)
+            cut = min(*corner, *whole) == 0
+            residents[which], ground_m2[which] = _one_circle(window, at, radius_m, cut=bool(cut))
+        else:
+            residents[which], ground_m2[which] = circles_on(window, lon[which], lat[which], radius_m=radius_m)
     return residents, ground_m2
 
 
-def _windows(grid: GridCells, lon: Floats, lat: Floats, radius_m: float) -> Iterator[tuple[Ints, GridCells]]:
-    """Points (positions) that lie together, and the part of the grid that their circles may reach."""
-    column, row = lattice_of(grid).grid_xy(lon, lat)
+def _together(column: Floats, row: Floats) -> list[Ints]:
+    """Points (positions) that are measured together: a few each by itself, many by squares of the grid."""
     placed = np.flatnonzero(np.isfinite(column) & np.isfinite(row))
     if len(placed) <= FEW:
-        together: list[Ints] = [placed[k : k + 1] for k in range(len(placed))]
-    else:
-        box = np.floor(row[placed] / _BOX).astype(np.int64) * (1 << 32) + np.floor(column[placed] / _BOX).astype(
-            np.int64
-        )
-        order = np.argsort(box, kind="stable")
-        together = np.split(placed[order], np.flatnonzero(np.diff(box[order])) + 1)
-    for which in together:
-        window = window_of(grid, (row[which].min(), row[which].max()), (column[which].min(), column[which].max()),
-                           radius_m)  # fmt: skip
-        if window is not None:
-            yield which, window
+        return [placed[k : k + 1] for k in range(len(placed))]
+    square = _square(np.floor(row[placed]).astype(np.int64), np.floor(column[placed]).astype(np.int64))
+    order = np.argsort(square, kind="stable")
+    return np.split(placed[order], np.flatnonzero(np.diff(square[order])) + 1)
+
+
+def _square(row: Ints, column: Ints) -> Ints:
+    return np.asarray((row // _BOX) * (1 << 32) + column // _BOX)
+
+
+def _one_circle(
+    window: GridCells, at: tuple[Floats, Floats, Floats, Floats], radius_m: float, *, cut: bool
+) -> tuple[float, float]:
+    """Residents and m² of ground of one circle (longitude, latitude, column and row of its middle) in its window.
+
+    `cut` tells that the grid's own edge may cut the circle.
+    """
+    block = block_of(window)
+    base = np.zeros(block.values.shape, dtype=np.uint8)
+    known = not (cut or block.unknown)
+    sums, _ = stamp(
+        block.values, block.corners, at, radius_m=radius_m, depths=0, straight=block.lattice.straight,
+        ground=not known, base=base,
+    )  # fmt: skip
+    return float(sums[0, 0]), np.pi * radius_m**2 if known else float(sums[0, 1])
 
 
 def window_of(
     grid: GridCells, rows: tuple[float, float], columns: tuple[float, float], radius_m: float
-) -> GridCells | None:
-    """The part of a grid that circles about points between these rows and columns may reach; None where none of it."""
+) -> tuple[tuple[int, int], GridCells | None]:
+    """The part of a grid that circles about points between these rows and columns may reach (None: nothing of it).
+
+    With it the row and column of its corner.
+    """
     lattice = lattice_of(grid)
     high, wide = grid.values.shape
     x, y = _reach(lattice, rows, columns, radius_m)
     if not (np.isfinite(x) and np.isfinite(y)):
-        return grid
+        return (0, 0), GridCells(grid.values[:, :], grid.transform, grid.system)
     left, right = max(int(np.floor(columns[0] - x)), 0), min(int(np.ceil(columns[1] + x)), wide)
     top, low = max(int(np.floor(rows[0] - y)), 0), min(int(np.ceil(rows[1] + y)), high)
     if left >= right or top >= low:
-        return None
-    return GridCells(grid.values[top:low, left:right], lattice.moved(top, left).transform, grid.system)
+        return (top, left), None
+    values = grid.values[top:low, left:right]
+    return (top, left), GridCells(values, lattice.moved(top, left).transform, grid.system)
 
 
 def _reach(
@@ -160,9 +197,9 @@ def _values_at(grid: GridCells, row: Ints, column: Ints) -> Floats:
     if isinstance(values, np.ndarray):
         return np.asarray(values[row, column], dtype=np.float64)
     out = np.empty(len(row))
-    box = (row // _BOX) * (1 << 32) + column // _BOX
-    for one in np.unique(box):
-        some = np.flatnonzero(box == one)
+    square = _square(row, column)
+    for one in np.unique(square):
+        some = np.flatnonzero(square == one)
         top, left = int(row[some].min()), int(column[some].min())
         part = values[top : int(row[some].max()) + 1, left : int(column[some].max()) + 1]
         out[some] = part[row[some] - top, column[some] - left]
@@ -171,11 +208,10 @@ def _values_at(grid: GridCells, row: Ints, column: Ints) -> Floats:
 
 def cell_areas_m2(lattice: Lattice, row: Ints, column: Ints) -> Floats:
     """Square metres of cells (k,), right to 1e-9 of themselves."""
-    around = ((1, 0), (1, 1), (0, 1), (0, 0))
-    corner = [lattice.degrees((column + dc).astype(np.float64), (row + dr).astype(np.float64)) for dr, dc in around]
-    middle = tuple(np.mean([p[k] for p in corner], axis=0) for k in (0, 1))
-    xy = [frame_xy(x, y, *middle) for x, y in corner]
-    twice = sum(xy[k - 1][0] * xy[k][1] - xy[k][0] * xy[k - 1][1] for k in range(4))
+    down, right = np.array([[1], [1], [0], [0]]), np.array([[0], [1], [1], [0]])
+    lon, lat = lattice.degrees((column + right).astype(np.float64), (row + down).astype(np.float64))
+    x, y = frame_xy(lon, lat, lon.sum(axis=0) / 4, lat.sum(axis=0) / 4)
+    twice = (x[[3, 0, 1, 2]] * y - x * y[[3, 0, 1, 2]]).sum(axis=0)
     return np.asarray(np.abs(twice) / 2, dtype=np.float64)
 
 

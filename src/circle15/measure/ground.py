@@ -136,19 +136,30 @@ class Ground:
         out["township_settings"] = np.append(self._levels["township"].words["settings"], "")[held["township"]]
         return out
 
-    def alone(self, point: shapely.Point, accuracy_m: float) -> bool:
-        """Whether no border of a place can lie within `accuracy_m` of a point (a quick look; False proves nothing)."""
+    def bordering(self, point: shapely.Point, accuracy_m: float) -> IndexArray:
+        """Places (positions, rising) one of whose borders may lie within `accuracy_m` of a point.
+
+        With them come those that hold the point, so that the ground about it is told whole; none where no border is
+        near.
+        """
         (box,) = boxes_about(np.array([point.x]), np.array([point.y]), accuracy_m)
-        return not len(self._borders.query(box, predicate="intersects"))
+        pieces = self._borders[0].query(box, predicate="intersects")
+        if not len(pieces):
+            return np.empty(0, dtype=np.int64)
+        return np.union1d(self._borders[1][pieces], self._everywhere.query(point))
 
     @cached_property
-    def _borders(self) -> shapely.STRtree:
-        """Pieces of all outlines, short enough for a tree to tell them apart."""
-        lines = shapely.get_parts(shapely.boundary(np.asarray(self.places.geometry.array, dtype=object)))
+    def _everywhere(self) -> shapely.STRtree:
+        return shapely.STRtree(np.asarray(self.places.geometry.array, dtype=object))
+
+    @cached_property
+    def _borders(self) -> tuple[shapely.STRtree, IndexArray]:
+        """Pieces of all outlines, short enough for a tree to tell them apart, and the place of each."""
+        lines, place = shapely.get_parts(shapely.boundary(self._everywhere.geometries), return_index=True)
         xy, line = shapely.get_coordinates(lines, return_index=True)
         follows = np.flatnonzero(line[1:] == line[:-1])
         pieces = shapely.linestrings(np.stack([xy[follows], xy[follows + 1]], axis=1))
-        return shapely.STRtree(np.asarray(pieces, dtype=object))
+        return shapely.STRtree(np.asarray(pieces, dtype=object)), np.asarray(place[line[follows]], dtype=np.int64)
 
     def _cell_densities(self, points: NDArray[np.object_]) -> FloatArray:
         if self.population.grid is not None:

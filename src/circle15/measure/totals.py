@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
     from circle15.measure.kernels import Floats, Ints
-    from circle15.schema import Population, PopulationBlocks
+    from circle15.schema import City, Population, PopulationBlocks
 
 M2_PER_KM2 = 1e6
 PEOPLE = 10_000
@@ -97,6 +97,12 @@ def place_ids(institutions: gpd.GeoDataFrame, places: gpd.GeoDataFrame) -> pd.Da
         held[inside.cell[at]] = ids[inside.place[at]]
         found[f"{level}_id"] = pd.array(held, dtype="str")
     return pd.DataFrame(found, index=institutions.index)
+
+
+def register_of(city: City) -> pd.DataFrame:
+    """The register with the places that hold each institution, as judge/inputs.py reads it."""
+    table = pd.DataFrame(city.institutions.drop(columns="geometry"))
+    return pd.concat([table, place_ids(city.institutions, city.places)], axis=1)
 
 
 def _ground(places: gpd.GeoDataFrame, population: Population | PopulationBlocks) -> tuple[Floats, Floats]:

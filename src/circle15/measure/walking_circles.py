@@ -6,6 +6,7 @@ than 200 m are first laid out in parts.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,29 @@ def cells_on_foot(block: Population, network: WalkNetwork) -> CellsOnFoot:
     return CellsOnFoot(network.spots(lon, lat), cells.residents, cells.row, cells.geometry)
 
 
+class HomesOnFoot:
+    """The residents of a city taken to its streets once, for many questions.
+
+    Parameters
+    ----------
+    population, foot
+        Residents and the streets that they walk.
+    """
+
+    def __init__(self, population: Population | PopulationBlocks, foot: OnFoot) -> None:
+        self._population, self._foot = population, foot
+        self._cells: dict[WalkNetwork, list[CellsOnFoot]] = {}
+
+    def within(self, lon: Floats, lat: Floats, *, radius_m: float, minutes: float | None = None) -> Floats:
+        """Residents (n,) within `radius_m` on foot of places (n,) in degrees WGS 84, or within `minutes` if given."""
+        network, limit_m = self._foot.metres, radius_m
+        if minutes is not None:
+            network, limit_m = self._foot.timed, self._foot.pace.metres(minutes)
+        if network not in self._cells:
+            self._cells[network] = [cells_on_foot(block, network) for block in self._population.blocks()]
+        return residents_on_foot(network, (lon, lat), self._cells[network], limit_m=limit_m)
+
+
 def walking_to(
     here: tuple[float, float],
     institutions: gpd.GeoDataFrame,
@@ -162,17 +186,24 @@ def measure_walking_circles(
     columns |= _others(sites, institutions, foot, radius_m=radius_m, minutes=minutes)
     for name, network, limit in (
         ("residents_walking", foot.metres, radius_m),
-        ("residents_minutes", foot.timed, minutes * 60.0 * foot.pace.metres_per_s),
+        ("residents_minutes", foot.timed, foot.pace.metres(minutes)),
     ):
-        at = network.spots(*where)
-        people = np.zeros(len(sites))
-        for block in population.blocks():
-            cells = cells_on_foot(block, network)
-            i, j, _ = network.within(at, cells.spots, limit)
-            people += np.bincount(i, cells.residents[j], minlength=len(sites))
-        columns[name] = people
+        cells = (cells_on_foot(block, network) for block in population.blocks())
+        columns[name] = residents_on_foot(network, where, cells, limit_m=limit)
     table = pd.DataFrame(columns, index=sites.index)
     return table.where(pd.Series(spots.found, index=sites.index), other=np.nan)
+
+
+def residents_on_foot(
+    network: WalkNetwork, where: tuple[Floats, Floats], blocks: Iterable[CellsOnFoot], *, limit_m: float
+) -> Floats:
+    """Residents (n,) within `limit_m` on foot (bound included) of places (n,), degrees WGS 84; NaN off the streets."""
+    at = network.spots(*where)
+    people = np.zeros(len(where[0]))
+    for cells in blocks:
+        i, j, _ = network.within(at, cells.spots, limit_m)
+        people += np.bincount(i, cells.residents[j], minlength=len(people))
+    return np.where(at.found, people, np.nan)
 
 
 def _others(
@@ -186,7 +217,7 @@ def _others(
         own = pd.Index(institutions["id"].to_numpy()[others]).get_indexer(pd.Index(sites["id"].to_numpy()[rows]))
         for name, network, limit in (
             ("others_walking", foot.metres, radius_m),
-            ("others_minutes", foot.timed, minutes * 60.0 * foot.pace.metres_per_s),
+            ("others_minutes", foot.timed, foot.pace.metres(minutes)),
         ):
             a, b = network.spots(*_taken(lonlat(sites), rows)), network.spots(*_taken(lonlat(institutions), others))
             i, j, _ = network.within(a, b, limit)

@@ -163,7 +163,7 @@ def _access(
     beds = theirs["beds"].fillna(0.0).to_numpy(dtype=float) if service == "inpatient" else np.zeros(len(theirs))
     supply = beds if beds.any() else np.ones(len(theirs))
     there = foot.timed.spots(*lonlat(theirs))
-    limit_m = minutes * 60.0 * foot.pace.metres_per_s
+    limit_m = foot.pace.metres(minutes)
     parts, read = [], 0
     for block in homes.blocks:
         spots = foot.timed.spots(block.spots.lon, block.spots.lat)

@@ -244,3 +244,15 @@ class Card(Cited):
     valid_from: dt.date | None = None
     valid_to: dt.date | None = None
     against: Ids = ()
+
+
+class ByDistance(Card):
+    """Cards that look at institutions about the site 按距离的条款: how far, and by which distance.
+
+    `radius_m` left out is the radius of the plan's circle. With `distance = "walking"` metres are walked, and `minutes`
+    may stand for them; ways on foot are handed in as `walking_m` and `walking_minutes`. Unknown ways never pass.
+    """
+
+    distance: Literal["straight", "walking"] = "straight"
+    radius_m: Positive | None = None
+    minutes: Positive | None = None

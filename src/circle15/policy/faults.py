@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ValidationError
 
 from circle15.errors import Problem
-from circle15.policy.cards import Card, Document, Group, Indicator, PlaceClass, PlaceMark, Step, Trigger
+from circle15.policy.cards import ByDistance, Card, Document, Group, Indicator, PlaceClass, PlaceMark, Step, Trigger
 from circle15.policy.formula import names_in
 from circle15.policy.rules import (
     KINDS,
+    ON_FOOT,
     AreaLimit,
     CircleLimit,
     Direction,
+    Exempt,
     Exit,
     Mix,
+    Prefer,
     Replace,
     Require,
     Suspend,
@@ -213,6 +216,8 @@ def _card_faults(spot: Spot, card: Card, records: Sequence[tuple[Spot, BaseModel
         yield from _steps(spot, card.max_steps)
     if isinstance(card, CircleLimit):
         yield from _circle_limits(spot, card)
+    if isinstance(card, (ByDistance, Target)):
+        yield from _distances(spot, card)
 
 
 def _spans(spot: Spot, card: Card) -> Iterator[Problem]:
@@ -232,6 +237,36 @@ def _circle_limits(spot: Spot, card: CircleLimit) -> Iterator[Problem]:
         yield spot.problem("two_limits", extra, first=given[0])
     if (card.max_rate is None) != (card.rate_per is None):
         yield spot.problem("missing_key", "rate_per" if card.rate_per is None else "max_rate")
+
+
+def _distances(spot: Spot, card: ByDistance | Target) -> Iterator[Problem]:
+    """Distances that would decide nothing: a way on foot must be honoured or refused, never passed over."""
+    walking = card.distance == "walking"
+    if isinstance(card, Target):
+        if walking and card.measure not in ON_FOOT:
+            yield spot.problem("not_on_foot", "measure", card.measure, known=", ".join(sorted(ON_FOOT)))
+        given = {} if walking else {"mode": card.mode != "walk", "speed_m_per_s": card.speed_m_per_s is not None}
+        wanted = 'distance = "walking"'
+    else:
+        if card.minutes is not None and not walking:
+            yield spot.problem("distance_idle", "minutes", card.minutes, wanted='distance = "walking"')
+        looks, wanted = _looks_about(card)
+        fields = ("radius_m", "minutes")
+        given = {} if looks else {"distance": walking} | {k: getattr(card, k) is not None for k in fields}
+    for field, told in given.items():
+        if told:
+            yield spot.problem("distance_idle", field, getattr(card, field), wanted=wanted)
+
+
+def _looks_about(card: ByDistance) -> tuple[bool, str]:
+    """Whether a card looks at institutions within a distance, and what makes it do so."""
+    if isinstance(card, Suspend):
+        return card.scope == "radius", 'scope = "radius"'
+    if isinstance(card, Exempt):
+        return card.none_within, "none_within = true"
+    if isinstance(card, Prefer):
+        return card.near is not None, "near = { services = […] }"
+    return True, ""
 
 
 def _steps(spot: Spot, steps: Sequence[Step]) -> Iterator[Problem]:

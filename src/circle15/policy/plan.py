@@ -18,7 +18,18 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from circle15.errors import PlanError, Problem
-from circle15.policy.cards import Circle, Density, Document, Fact, Group, Indicator, PlaceClass, PlaceMark, Record
+from circle15.policy.cards import (
+    ByDistance,
+    Circle,
+    Density,
+    Document,
+    Fact,
+    Group,
+    Indicator,
+    PlaceClass,
+    PlaceMark,
+    Record,
+)
 from circle15.policy.faults import Spot, area_problems, cross_problems, line_of, quote_problems, shape_problems
 from circle15.policy.overlay import OverlayNote, lay_over
 from circle15.policy.rules import RULE_RECORDS, CircleLimit, Rule
@@ -121,16 +132,15 @@ class Plan(Record):
         return {k: tuple(v) for k, v in sorted(found.items())}
 
     def reach_m(self, *, metres_per_s: float) -> float:
-        """How far from a site any rule looks, in metres (overlaps look twice their radius).
+        """How far from a site any rule looks, in metres (overlaps look twice their distance).
 
         Rules in minutes on foot look as far as one walks at `metres_per_s` in a straight line.
         """
         reach = [self.circle.radius_m]
         for rule in self.rules:
-            reach.append((getattr(rule, "minutes", None) or 0.0) * 60.0 * metres_per_s)
-            radius_m = getattr(rule, "radius_m", None)
-            if radius_m is not None:
-                reach.append(radius_m * (2 if getattr(rule, "reach", "") == "overlap" else 1))
+            if isinstance(rule, ByDistance):
+                own_m = max(rule.radius_m or 0.0, (rule.minutes or 0.0) * 60.0 * metres_per_s)
+                reach.append(own_m * (2 if isinstance(rule, CircleLimit) and rule.reach == "overlap" else 1))
         return max(reach)
 
 

@@ -5,6 +5,7 @@ No kind knows a city; every number stands in a plan file beside its clause and v
 """
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field
@@ -14,6 +15,7 @@ from circle15.policy.cards import (
     Amount,
     Attributes,
     Base,
+    ByDistance,
     Card,
     Count,
     Counted,
@@ -34,7 +36,7 @@ from circle15.policy.cards import (
 from circle15.schema import Level, Mode, Service
 
 
-class CircleLimit(Card):
+class CircleLimit(ByDistance):
     """Number of institutions within the circle 服务圈上限.
 
     `max` left out means that the plan prints no number: each case goes to review. With `counts_site` the institution
@@ -42,8 +44,8 @@ class CircleLimit(Card):
     bear one of `tags`; `counts_services`: those of these services), without those tagged with one of `excludes`, and
     equal to the site in every column of `same`. `reach = "overlap"` counts those whose own circle meets the site's.
     With `at_radius = "outside"` a distance equal to the radius is far enough (a minimum spacing 间距).
-    `max_rate` for every `rate_per` residents within the plan's circle, rounded down unless `rounding` says otherwise.
-    Walking distances are handed in as `walking_m` (against radius_m) or `walking_minutes` (against `minutes`).
+    `max_rate` for every `rate_per` residents within the plan's circle, rounded down unless `rounding` says otherwise;
+    of a card on foot residents too, here and in `max_steps`, are those within its own distance on foot.
     """
 
     kind: Literal["circle_limit"]
@@ -58,9 +60,6 @@ class CircleLimit(Card):
     same: Words = ()
     excludes: Words = ()
     reach: Literal["radius", "overlap"] = "radius"
-    distance: Literal["straight", "walking"] = "straight"
-    radius_m: Positive | None = None
-    minutes: Positive | None = None
     at_radius: Literal["inside", "outside"] = "inside"
 
 
@@ -111,7 +110,7 @@ class Mix(Card):
     shares: dict[Level, Share]
 
 
-class Suspend(Card):
+class Suspend(ByDistance):
     """New designation pauses while indicators stand so 暂停新增; `radius` counts around each such institution.
 
     With the scope `radius` the readings are tried on all institutions within the radius about the applicant.
@@ -122,7 +121,6 @@ class Suspend(Card):
     all_of: Triggers = ()
     readings: Annotated[tuple[Reading, ...], AS_TUPLE] = ()
     scope: Literal["city", "district", "township", "group", "radius"]
-    radius_m: Positive | None = None
     same_level: bool = False
 
 
@@ -153,12 +151,12 @@ class Exit(Card):
     excludes: Words = ()
 
 
-class Exempt(Card):
+class Exempt(ByDistance):
     """Cases that other rules do not bind 特殊情形.
 
     `lifts` names the kinds of rules lifted; `counted` tells whether they still use up totals; `result` what follows.
-    With `none_within` it holds only where no institution of the service stands within the circle, with `none_in` only
-    where none stands in the place of that level.
+    With `none_within` it holds only where no institution of the service stands within the circle (of `radius_m` or
+    `minutes` where given), with `none_in` only where none stands in the place of that level.
     """
 
     kind: Literal["exempt"]
@@ -175,18 +173,17 @@ class Exempt(Card):
     result: Literal["admit", "priority", "admit_all", "case_by_case"] = "admit"
 
 
-class Prefer(Card):
+class Prefer(ByDistance):
     """Cases that go first 优先纳入; with `ordered` the order of `tags` is the rank.
 
-    With `near` only sites within `radius_m` of an institution so counted (no radius printed: for people to
-    check), with `none_in` only where no institution of the service stands in the place of that level.
+    With `near` only sites within `radius_m` or `minutes` of an institution so counted (neither printed: for people
+    to check), with `none_in` only where no institution of the service stands in the place of that level.
     """
 
     kind: Literal["prefer"]
     match: Literal["all", "any"] = "all"
     ordered: bool = False
     near: Counted | None = None
-    radius_m: Positive | None = None
     none_in: Literal["community", "township", "district"] | None = None
 
 
@@ -256,12 +253,16 @@ class Direction(Card):
     scope: Ground = "district"
 
 
+ON_FOOT: Mapping[str, str] = {"coverage_share": "share_walking", "response_minutes": "response_minutes"}
+"""Measures of goals that the streets tell, and the column of measure/walking_coverage.py that holds each."""
+
+
 class Target(Card):
     """A goal to be reached 目标值.
 
-    With `distance = "walking"` the measures coverage_share (of residents within the plan's radius on foot) and
-    response_minutes (within which 95 % of residents are) are measured on the streets, by `mode` at `speed_m_per_s` or
-    the mode's usual speed; the straight figure stands beside where indicators tell it.
+    With `distance = "walking"` the measures of `ON_FOOT`, coverage_share (of residents within the plan's radius on
+    foot) and response_minutes (within which 95 % of residents are), are measured on the streets, by `mode` at
+    `speed_m_per_s` or the mode's usual speed; the straight figure stands beside where indicators tell it.
     """
 
     kind: Literal["target"]

@@ -12,7 +12,7 @@ from circle15.words import Lang, word
 from circle15.write.files import safe_file_name
 from circle15.write.gis import write_layer
 from circle15.write.report import marks_of, source_sheet
-from circle15.write.run_record import write_run_record
+from circle15.write.run_record import to_json, write_run_record
 from circle15.write.tables import GAPS, Column
 from circle15.write.workbook import Sheet, write_workbook
 
@@ -54,6 +54,7 @@ WALK_SITES: tuple[Column, ...] = (
     Column("snap_m", "metres", 12),
 )
 WALK_GAPS: tuple[Column, ...] = (*GAPS, Column("nearest_walking_m", "metres", 14))
+WALK_SCHEMA = 1
 PARTING = ("over_straight", "over_walking", "unknown")
 """Verdicts of institutions that the list of differences names."""
 
@@ -109,6 +110,24 @@ def write_walk(result: Walked, folder: Path, *, lang: Lang) -> list[Path]:
         write_layer(folder / f"{stem}_reached.gpkg", result.reached, layer="reached"),
         write_run_record(folder / f"{stem}_run.json", result.provenance),
     ]
+
+
+def walk_record(result: Walked) -> str:
+    """The city on foot as JSON: coverage, institutions, gaps and what replays the run.
+
+    Stable keys (`schema` rises when one changes its meaning or goes): coverage, institutions and gaps hold the columns
+    of the workbook by their names, one object a row; `service` and `verdict_on_foot` are told by their ids; null stands
+    for what is unknown and where no way leads.
+    """
+    tables = (
+        ("coverage", result.coverage, WALK_COVERAGE), ("institutions", result.sites, WALK_SITES),
+        ("gaps", result.gaps, WALK_GAPS),
+    )  # fmt: skip
+    told: dict[str, object] = {
+        name: table[[c.name for c in columns]].to_dict("records") for name, table, columns in tables
+    }
+    head = {"schema": WALK_SCHEMA, "city": result.city.name, "radius_m": result.radius_m, "minutes": result.minutes}
+    return to_json(head | told | {"run": result.provenance})
 
 
 def walk_lines(result: Walked, *, service: str, lang: Lang) -> list[str]:

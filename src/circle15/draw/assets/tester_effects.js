@@ -21,28 +21,31 @@
         const day = J.asDate(J.get(site, "application_date")) || site.asOf;
         states.push(!day ? UNKNOWN : day <= rule.until ? YES : NO);
       }
-      if (rule.none_within) states.push(noneWithin(site));
       if (rule.none_in) states.push(noneIn(rule.none_in, site));
+      let opinion = [];
+      if (rule.none_within && J.join(states) !== NO) {
+        const [alone, told] = noneWithin(rule, site);
+        states.push(alone);
+        opinion = told;
+      }
       const state = J.join(states);
-      if (state !== YES) return J.card(rule, site, said(state));
+      if (state !== YES) return J.card(rule, site, said(state), ...opinion);
       const pending = Boolean(rule.needs) && disjoint(J.wordsOf(J.get(site, "approvals")), [rule.id, rule.needs]);
       const result = rule.result || "admit", notes = rule.counted === false ? ["site_not_counted"] : [];
       if (pending) notes.push("needs_" + rule.needs);
       return of(rule, pending || result === "case_by_case" ? REVIEW : MET, {
-        notes, effect: result === "admit" || pending ? "exempt" : result, figures: { lifts: rule.lifts.join(";") },
+        notes: [...notes, ...opinion], effect: result === "admit" || pending ? "exempt" : result, figures: { lifts: rule.lifts.join(";") },
       });
     },
     prefer(rule, site) {
-      let state = J.conditions(rule, site, rule.match === "any");
-      const near = nearness(rule, site), and = (one) => J.join(state === null ? [one] : [one, state]);
-      if (rule.none_in) state = and(noneIn(rule.none_in, site));
-      if (near !== null && state !== NO) {
-        if (near === UNKNOWN) return J.card(rule, site, rule.radius_m === undefined ? "radius_not_printed" : "check_on_site");
-        state = and(near);
-      }
-      if (state !== YES) return J.card(rule, site, said(state));
+      const held = J.conditions(rule, site, rule.match === "any"), states = held === null ? [] : [held];
+      if (rule.none_in) states.push(noneIn(rule.none_in, site));
+      const [near, opinion] = rule.near && J.join(states) !== NO ? nearNamed(rule, site) : [null, []];
+      if (near !== null) states.push(near);
+      const state = states.length ? J.join(states) : null;
+      if (state !== YES) return J.card(rule, site, near === UNKNOWN ? "" : said(state), ...opinion);
       const rank = list(rule.tags).findIndex((t) => site.tags.includes(t)) + 1;
-      return of(rule, MET, { effect: "priority", notes: ["goes_first"], figures: rule.ordered && rank ? { rank } : {} });
+      return of(rule, MET, { effect: "priority", notes: ["goes_first", ...opinion], figures: rule.ordered && rank ? { rank } : {} });
     },
     warn(rule, site) {
       const state = J.conditions(rule, site);
@@ -107,23 +110,22 @@
     return J.count(site.city, place, "institutions", { services: [site.row.service], tags: [], levels: [], excludes: [] })[0] === 0 ? YES : NO;
   }
 
-  /* Whether the site stands near an institution that the rule names; null where it names none. */
-  function nearness(rule, site) {
-    if (!rule.near) return null;
+  const within = (by, site, n) => J.foot.within(by, n, by.radius_m || site.plan.radius_m, or(site.row.position_accuracy_m, 10));
+  const opinion = (rule, site, near, holds) => J.foot.secondOpinion(rule, near, rule.radius_m || site.plan.radius_m, holds);
+
+  /* Whether the site stands near an institution that the rule names, with notes (judge/nearness.py). */
+  function nearNamed(rule, site) {
     const { services, tags, levels } = rule.near;
-    const named = site.near.filter((n) => services.includes(n.service) && (!list(tags).length || !disjoint(tags, J.words(n.tags))) && (!list(levels).length || levels.includes(n.level)));
-    if (rule.radius_m === undefined) return UNKNOWN;
-    if (!named.length) return NO;
-    const nearest = named.reduce((a, b) => (b.distance_m < a.distance_m ? b : a));
-    const gap = nearest.distance_m - rule.radius_m, slack = or(site.row.position_accuracy_m, 10) + nearest.accuracy_m;
-    return Math.abs(gap) <= slack ? UNKNOWN : gap <= 0 ? YES : NO;
+    const near = site.near.filter((n) => services.includes(n.service) && (!list(tags).length || !disjoint(tags, J.words(n.tags))) && (!list(levels).length || levels.includes(n.level)));
+    if (rule.radius_m === undefined && rule.minutes === undefined) return [UNKNOWN, ["radius_not_printed"]];
+    const [state, notes] = opinion(rule, site, near, (by) => (near.length ? J.join(near.map((n) => within(by, site, n)), false) : NO));
+    return [state, state === UNKNOWN && !notes.includes("walking_missing") ? ["check_on_site", ...notes] : notes];
   }
 
-  function noneWithin(site) {
-    const near = site.near.filter((n) => n.service === site.row.service), own = or(site.row.position_accuracy_m, 10);
-    const gaps = near.map((n) => [n.distance_m - site.plan.radius_m, n.accuracy_m + own]);
-    if (gaps.every(([gap, slack]) => gap > slack)) return YES;
-    return gaps.some(([gap, slack]) => gap <= -slack) ? NO : UNKNOWN;
+  const NOT = { [YES]: NO, [NO]: YES, [UNKNOWN]: UNKNOWN };
+  function noneWithin(rule, site) {
+    const near = site.near.filter((n) => n.service === site.row.service);
+    return opinion(rule, site, near, (by) => J.join(near.map((n) => NOT[within(by, site, n)])));
   }
 
   J.ofSite = function (rule, site) {

@@ -182,10 +182,10 @@
 
   const met = (count, limit) => (J.exceeds(count, limit) ? BREACHED : MET);
 
-  function judgeCircle(rule, { neighbours, radius, accuracy, figures, notes, doubtful, apart, limit }) {
-    const most = limit === null || limit === undefined ? rule.max : limit, within = (n) => n.distance_m <= radius + TOL;
+  function judgeCircle(rule, { neighbours, radius, accuracy, figures, notes, doubtful, apart, limit, far }) {
+    const most = limit === null || limit === undefined ? rule.max : limit, within = (n) => far(n) <= radius + TOL;
     const inside = neighbours.filter(within);
-    const edge = neighbours.filter((n) => Math.abs(n.distance_m - radius) <= n.accuracy_m + accuracy + TOL);
+    const edge = neighbours.filter((n) => Math.abs(far(n) - radius) <= n.accuracy_m + accuracy + TOL);
     const own = rule.counts_site ? 1 : 0, told = [...notes];
     const unsure = doubtful.filter((n) => within(n) && !edge.includes(n));
     let outcome = REVIEW;
@@ -245,8 +245,10 @@
         if (row.density_class === "unknown") notes.push("density_unknown");
         if (unique(classes).filter((c) => c !== "unknown").length > 1) notes.push("density_disagrees");
       }
-      const found = counted(rule, site);
-      const one = judgeCircle(rule, { ...found, neighbours: found.counted, doubtful: [], radius: plan.radius_m, accuracy, figures, notes });
+      const { counted: near, apart } = counted(rule, site), { foot } = J, other = foot.other(rule);
+      const by = (r) => judgeCircle(rule, { neighbours: near, apart, doubtful: [], radius: plan.radius_m, accuracy, figures, notes, far: foot.far(r) });
+      const beside = foot.anyWalked(near) ? (foot.told(other, near, plan.radius_m) ? by(other) : null) : undefined;
+      const one = beside === undefined ? by(rule) : foot.withSecondOpinion(rule, by(rule), beside);
       return [unknown ? { ...one, outcome: NO_DATA } : one];
     }
     const where = rule.where || {}, plainRule = given ? { ...rule, where: { ...where, place_class: undefined } } : rule;
@@ -254,29 +256,38 @@
     const fits = J.conditions({ ...rule, where: { zones: where.zones, areas: where.areas, place_class: given } }, site);
     if (fits === NO) return [J.card(rule, site, "does_not_apply")];
     if (!holds && !unknown) return [];
-    const one = otherCircle(rule, site, accuracy);
+    const around = counted(rule, site), other = J.foot.other(rule);
+    let one = otherCircle(rule, rule, site, around, accuracy);
+    if (J.foot.anyWalked(around.counted)) {
+      const told = J.foot.told(other, [...around.counted, ...around.doubtful], reachOf(rule, site, rule.radius_m));
+      one = J.foot.withSecondOpinion(rule, one, told ? otherCircle(rule, other, site, around, accuracy) : null);
+    }
     return [fits === UNKNOWN || unknown ? { ...one, outcome: NO_DATA, notes: [...one.notes, "attribute_missing"] } : one];
   };
 
-  function otherCircle(rule, site, accuracy) {
-    let { counted: sure, apart, doubtful } = counted(rule, site), radius = rule.radius_m || site.plan.radius_m, limit, notes = [];
+  /* How far the rule counts: twice where circles overlap, short of the bound where that is far enough. */
+  function reachOf(rule, site, radius) {
+    const reach = (radius || site.plan.radius_m) * (rule.reach === "overlap" ? 2 : 1);
+    return rule.at_radius === "outside" ? reach - 2 * TOL : reach;
+  }
+
+  /* `by` is the rule itself or the same by the other distance. */
+  function otherCircle(rule, by, site, around, accuracy) {
+    const radius = reachOf(rule, site, rule.radius_m), notes = [];
+    let limit;
     if (list(rule.max_steps).length || rule.max_rate !== undefined) {
-      const residents = num(site.row.residents_within);
+      const residents = num(site.row[J.foot.residents(rule)]);
       limit = rule.max_rate !== undefined && rule.rate_per !== undefined ? rounded((rule.max_rate * residents) / rule.rate_per, rule.rounding || "floor") : J.stepLimit(list(rule.max_steps), residents);
       if (Number.isNaN(limit)) { limit = undefined; notes.push("count_missing"); }
     }
-    if (rule.reach === "overlap") {
-      notes.push(rule.radius_m !== undefined ? "circles_overlap" : "radius_not_printed");
-      radius *= 2;
-    }
-    if (rule.at_radius === "outside") radius -= 2 * TOL;
-    // no ways on foot in a page: they are known to be too long only where nobody is near enough in a straight line
-    const walking = rule.distance === "walking";
-    const known = !walking || ![...sure, ...doubtful].some((n) => rule.minutes !== undefined || n.distance_m <= radius + TOL);
-    if (!known) notes.push("walking_missing");
-    else if (walking) sure = doubtful = [];
-    const one = judgeCircle(rule, { neighbours: sure, doubtful, apart, radius, accuracy, notes, limit, figures: { radius_m: radius } });
-    return known && !notes.includes("radius_not_printed") ? one : { ...one, outcome: REVIEW };
+    if (rule.reach === "overlap") notes.push(rule.radius_m !== undefined || rule.minutes !== undefined ? "circles_overlap" : "radius_not_printed");
+    const told = J.foot.told(by, [...around.counted, ...around.doubtful], radius), used = told ? by : J.foot.other(by);
+    if (!told) notes.push("walking_missing");
+    const one = judgeCircle(rule, {
+      neighbours: around.counted, doubtful: around.doubtful, apart: around.apart, accuracy, notes, limit, figures: { radius_m: radius },
+      radius: reachOf(rule, site, J.foot.limit(used, rule.radius_m || site.plan.radius_m)), far: J.foot.far(used),
+    });
+    return told && !notes.includes("radius_not_printed") ? one : J.foot.undecided(one);
   }
 
   function rounded(quota, how) {
