@@ -27,12 +27,12 @@ def _bare_row(
     values: Floats, holder: np.ndarray, base: np.ndarray, slot: np.ndarray, shares: Floats, r: int, bare: Floats
 ) -> None:
     """Share of each cell of a row that counts as gap: 0 where nobody lives, outside the places, under circles."""
+    for c in range(values.shape[1]):  # no branches: compiled to many cells a step
+        bare[c] = 1.0 if (values[r, c] > 0.0) & (base[r, c] == 0) & (holder[r, c] >= 0) else 0.0
     for c in range(values.shape[1]):
-        share = 0.0
-        if values[r, c] > 0.0 and base[r, c] == 0 and holder[r, c] >= 0:
-            m = slot[r, c]
-            share = 1.0 if m < 0 else 1.0 - shares[m, 0]
-        bare[c] = share if share > LEAST_SHARE else 0.0
+        if slot[r, c] >= 0 and bare[c] > 0.0:
+            share = 1.0 - shares[slot[r, c], 0]
+            bare[c] = share if share > LEAST_SHARE else 0.0
 
 
 @njit(nogil=True)

@@ -17,7 +17,7 @@ import shapely
 from circle15.measure.cells import frame_xy, pack_geometries, row_areas_m2
 from circle15.measure.grid_kernels import add_up, deepen, stamp
 from circle15.measure.kernels import depth_areas
-from circle15.measure.pieces import locate, polygons_only
+from circle15.measure.pieces import polygons_only
 from circle15.measure.place_kernels import lay, missing
 from circle15.project.lattice import Lattice
 from circle15.schema import PLACE_LEVELS
@@ -104,6 +104,21 @@ class Centres:
     lat: Floats
     column: Floats
     row: Floats
+
+    @cached_property
+    def _by_row(self) -> tuple[Ints, Floats]:
+        """Positions in order of their rows, and these rows; what is nowhere is left out."""
+        order = np.argsort(self.row)
+        order = order[np.isfinite(self.row[order]) & np.isfinite(self.column[order])]
+        return order, self.row[order]
+
+    def within(self, rows: tuple[float, float], columns: tuple[float, float]) -> Ints:
+        """Positions, rising, of those that lie between rows and between columns."""
+        order, at = self._by_row
+        first, last = np.searchsorted(at, rows)
+        some = order[first:last]
+        column = self.column[some]
+        return np.sort(some[(column > columns[0]) & (column < columns[1])])
 
 
 def centres_on(lon: Floats, lat: Floats, lattice: Lattice) -> Centres:
@@ -237,10 +252,7 @@ class Block:
         """Circles (positions) that may reach the block; some that do not are among them."""
         rows, columns = self.values.shape
         x, y = self._reach(radius_m, spare=2)
-        column, row = centres.column - self.column, centres.row - self.row
-        with np.errstate(invalid="ignore"):
-            near = (column > -x) & (column < columns + x) & (row > -y) & (row < rows + y)
-        return np.flatnonzero(near & np.isfinite(centres.lon) & np.isfinite(centres.lat)).astype(np.int64)
+        return centres.within((self.row - y, self.row + rows + y), (self.column - x, self.column + columns + x))
 
     def cover(self, centres: Centres, *, radius_m: float, depths: int = DEPTHS, ground: bool = True) -> Cover:
         """Lay the circles of one service on the block; without `ground` their land is not measured (0)."""
@@ -296,11 +308,11 @@ class Block:
 
     def lay(self, outlines: Outlines, places: Ints) -> Laid:
         """Lay places of one level (positions in `outlines`) on the block."""
-        label, (cell, owner, part) = lay(
+        label, (cell, owner, part), touched = lay(
             (outlines.xy, outlines.ring_start, outlines.place_start), places,
             origin=(float(self.column), float(self.row)), change=self.change, shape=self.values.shape[:2],
         )  # fmt: skip
-        return Laid(label, cell, owner, part)
+        return Laid(label, cell, owner, part, touched)
 
 
 def _viewed(values: Floats) -> Floats:
@@ -316,12 +328,13 @@ def _viewed(values: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Laid:
-    """Places of one level on a block: `label` (rows, columns) and the list of cells astride, as from `lay`."""
+    """Places of one level on a block: labels (rows, columns), list of cells astride, places there, as from `lay`."""
 
     label: NDArray[np.int32]
     cell: NDArray[np.int32]
     owner: NDArray[np.int32]
     part: Floats
+    places: Ints
 
 
 def _joined(parts: Sequence[tuple[Any, Any, Floats]]) -> tuple[Any, Any, Floats]:
@@ -333,7 +346,7 @@ def _joined(parts: Sequence[tuple[Any, Any, Floats]]) -> tuple[Any, Any, Floats]
 
 def block_of(grid: GridCells) -> Block:
     """A whole grid in memory as one block."""
-    return Block(grid.values, Lattice(grid.transform, grid.system))
+    return Block(grid.values[:, :], Lattice(grid.transform, grid.system))
 
 
 def circles_on(grid: GridCells, lon: Floats, lat: Floats, *, radius_m: float) -> tuple[Floats, Floats]:
@@ -421,12 +434,8 @@ def _piece_shares(
 ) -> Floats:
     """Shares (k, DEPTHS) under circles of the pieces that places cut off of cells: (cell, place, slot) of each."""
     cell, owner, slot = pieces_of
-    lon, lat = block.corners
-    box = shapely.box(np.min(lon), np.min(lat), np.max(lon), np.max(lat))
-    grounds = outlines.geometry.copy()
-    some = np.unique(owner)
-    grounds[some] = [shapely.clip_by_rect(g, *box.bounds) for g in grounds[some]]
-    pieces = polygons_only(np.asarray(shapely.intersection(block.quads(cell), grounds[owner]), dtype=object))
+    grounds = _grounds(block, outlines, owner)
+    pieces = polygons_only(np.asarray(shapely.intersection(block.quads(cell), grounds), dtype=object))
     packed = pack_geometries(pieces, widest_m=np.inf)
     count = cover.start[slot + 1] - cover.start[slot]
     begin = np.append(0, np.cumsum(count)).astype(np.int64)
@@ -442,6 +451,16 @@ def _piece_shares(
     return np.where(rank < 0, 1.0, np.take_along_axis(shares, np.maximum(rank, 0), axis=1)).clip(max=1.0)
 
 
+def _grounds(block: Block, outlines: Outlines, owner: NDArray[np.int32]) -> NDArray[np.object_]:
+    """Outlines (k,) of places, as far as the block reaches; prepared for many questions."""
+    lon, lat = block.corners
+    some, which = np.unique(owner, return_inverse=True)
+    box = (np.min(lon), np.min(lat), np.max(lon), np.max(lat))
+    grounds = np.array([shapely.clip_by_rect(g, *box) for g in outlines.geometry[some]], dtype=object)
+    shapely.prepare(grounds)
+    return grounds[which]
+
+
 def missing_m2(block: Block, outlines: Outlines, *, levels: Mapping[int, Laid] | None = None) -> Floats:
     """Ground (places,) in m² of each place that lies in the block and has no data."""
     out = np.zeros(len(outlines))
@@ -452,16 +471,21 @@ def missing_m2(block: Block, outlines: Outlines, *, levels: Mapping[int, Laid] |
     return out
 
 
-def holders(block: Block, outlines: Outlines, laid: Laid) -> NDArray[np.int32]:
-    """Place (rows, columns) of one level that holds the centre of each populated cell; negative where none does."""
-    label = laid.label.copy()
-    cells = np.unique(laid.cell)
-    cells = cells[block.values.ravel()[cells] > 0]
-    if len(cells):
+def hold_centres(block: Block, outlines: Outlines, laid: Laid, covers: Sequence[Cover]) -> NDArray[np.int32]:
+    """Place (rows, columns) of one level that holds the centre of each cell whose residents lack cover; else below 0.
+
+    On a border the first by id holds it. The labels of `laid` are changed and returned.
+    """
+    bare = block.values.ravel()[laid.cell] > 0
+    bare &= np.any([cover.base.ravel()[laid.cell] == 0 for cover in covers], axis=0)
+    cell, owner = laid.cell[bare], laid.owner[bare]
+    if len(cell):
         lon, lat = block.corners
-        r, c = np.divmod(cells.astype(np.int64), block.values.shape[1])
+        r, c = np.divmod(cell.astype(np.int64), block.values.shape[1])
         corner = [(lon[at], lat[at]) for at in ((r, c), (r, c + 1), (r + 1, c), (r + 1, c + 1))]
         x, y = ((np.min(v, axis=0) + np.max(v, axis=0)) / 2 for v in zip(*corner, strict=True))
-        among = np.unique(laid.owner)
-        label.ravel()[cells] = np.append(among, -1)[locate(x, y, outlines.table.iloc[among])]
-    return label
+        held = shapely.intersects_xy(_grounds(block, outlines, owner), x, y)
+        cell, owner = cell[held], owner[held]
+        last_by_id_first = np.argsort(outlines.table["id"].to_numpy().astype(str)[owner], kind="stable")[::-1]
+        laid.label.ravel()[cell[last_by_id_first]] = owner[last_by_id_first]
+    return laid.label

@@ -16,14 +16,17 @@ from numba import njit
 
 from circle15.measure.kernels import Floats, Ints, _depth_cell, _inner, _kernel
 from circle15.measure.quad_kernels import (
+    _DEG,
     _SMALL_CELL,
     EARTH_A_M,
     _depth_quad,
     _frame,
     _middle,
+    _parallel,
     _quad,
     _series,
     _share,
+    _turned,
 )  # fmt: skip
 
 
@@ -93,17 +96,17 @@ def _stamp(
                 in_lo, in_hi = _span(a, b, off2 - inner * inner, column - 0.5)
                 in_lo, in_hi = max(in_lo, lo), min(in_hi, hi)
             if in_hi >= in_lo:
-                for c in range(in_lo, in_hi + 1):
-                    v = values[r, c]
+                for v in values[r, in_lo : in_hi + 1]:
                     if v > 0.0:
                         total += v
-                    if base[r, c] < depths:
-                        base[r, c] += 1
+                under = base[r, in_lo : in_hi + 1]
+                for i in range(len(under)):
+                    under[i] += np.uint8(under[i] < depths)
                 if ground:
                     for c in range(in_lo, in_hi + 1):
                         if not math.isnan(values[r, c]):
                             land += _quad(series, at[1], lattice, (r, c), quad)[0]
-            size = (0.0, 0.0)
+            size, parallel = (0.0, 0.0), (0.0, 0.0, 0.0)
             fresh = True
             for c in range(lo, hi + 1):
                 if in_lo <= c <= in_hi:
@@ -111,10 +114,15 @@ def _stamp(
                 v = values[r, c]
                 if not (v > 0.0 or (ground and not math.isnan(v))):
                     continue
-                if fresh or not straight:
+                if not straight:
                     size = _quad(series, at[1], lattice, (r, c), quad)
-                    fresh = False
-                where = _frame(series, at[1], at, _middle(lon, lat, r, c))
+                    where = _frame(series, at[1], at, _middle(lon, lat, r, c))
+                else:
+                    if fresh:
+                        size = _quad(series, at[1], lattice, (r, c), quad)
+                        parallel = _parallel(series, at[1], at[1], 0.5 * (lat[r, c] + lat[r + 1, c]))
+                        fresh = False
+                    where = _turned(parallel, (at[0] - 0.5 * (lon[r, c] + lon[r, c + 1])) * _DEG)
                 share = _share(quad, rings, where, size, radius)
                 if share <= 0.0:
                     continue

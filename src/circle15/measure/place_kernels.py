@@ -134,6 +134,15 @@ def _mark(
     return (cell, owner, part), count + 1
 
 
+@njit(nogil=True)
+def _free(cells: np.ndarray) -> bool:
+    """Whether no place holds any of the cells yet."""
+    free = True
+    for label in cells:
+        free &= label == NOWHERE
+    return free
+
+
 @_kernel
 def _lay(
     xy: Floats,
@@ -143,13 +152,14 @@ def _lay(
     origin: tuple[float, float],
     change: Floats,
     label: np.ndarray,
+    touched: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, Floats]:
     """See `lay`."""
     rows, columns = label.shape
     store = (np.empty(64, np.int32), np.empty(64, np.int32), np.empty(64))
     listed = 0
     events = (np.empty(256, np.int32), np.empty(256, np.int32), np.empty(256))
-    for place in places:
+    for n, place in enumerate(places):
         count = 0
         for ring in range(place_start[place], place_start[place + 1]):
             first, last = ring_start[ring], ring_start[ring + 1]
@@ -172,11 +182,12 @@ def _lay(
                 if share < _LEAST:
                     continue
                 until = min(events[1][some[i]], columns) if i < len(some) else columns
+                touched[n] |= until > c
+                if share > 1.0 - _LEAST and _free(label[r, c:until]):
+                    label[r, c:until] = place
+                    continue
                 for k in range(c, until):
-                    if share > 1.0 - _LEAST and label[r, k] == NOWHERE:
-                        label[r, k] = place
-                    else:
-                        store, listed = _mark(label, (r, k), place, share, store, listed)
+                    store, listed = _mark(label, (r, k), place, share, store, listed)
     return store[0][:listed], store[1][:listed], store[2][:listed]
 
 
@@ -208,7 +219,7 @@ def lay(
     origin: tuple[float, float],
     change: Floats,
     shape: tuple[int, int],
-) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, Floats]]:
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, Floats], Ints]:
     """Lay places of one level on a block of cells.
 
     Parameters
@@ -227,12 +238,14 @@ def lay(
 
     Returns
     -------
-    label (rows, columns) int32: place that holds the whole cell, NOWHERE, or ASTRIDE for cells in the list; and the
-    list: cell (row · columns + column), place, share of the cell's area in it.
+    label (rows, columns) int32: place that holds the whole cell, NOWHERE, or ASTRIDE for cells in the list; the
+    list: cell (row · columns + column), place, share of the cell's area in it; and those of `places` that touch the
+    block.
     """
     label = np.full(shape, NOWHERE, dtype=np.int32)
-    listed = _lay(*outlines, np.asarray(places, dtype=np.int64), origin, change, label)
-    return label, listed
+    touched = np.zeros(len(places), dtype=np.bool_)
+    listed = _lay(*outlines, places, origin, change, label, touched)
+    return label, listed, places[touched]
 
 
 def missing(

@@ -11,6 +11,7 @@ import math
 
 from circle15.measure.kernels import (
     NONE,
+    PART,
     SAME_CENTRE_M,
     TOUCH_M,
     WHOLE,
@@ -48,6 +49,27 @@ def _series(lat: float) -> tuple[float, float, float, float, float, float, float
 
 
 @_inner
+def _parallel(
+    series: tuple[float, float, float, float, float, float, float, float, float], about: float, at: float, of: float
+) -> tuple[float, float, float]:
+    """What a frame owes to the two latitudes alone: metres a radian east, metres north, half the turn a radian east."""
+    p0, p1, p2, p3, m0, m1, m2, s, c = series
+    d = (0.5 * (at + of) - about) * _DEG
+    north = (m0 + d * (m1 + d * m2)) * ((at - of) * _DEG)
+    return p0 + d * (p1 + d * (p2 + d * p3)), north, 0.5 * (s + d * (c - 0.5 * d * s))
+
+
+@_inner
+def _turned(parallel: tuple[float, float, float], east: float) -> tuple[float, float]:
+    """Metres east and north of a point that lies so many radians to the east."""
+    wide, y, turn = parallel
+    x, h = wide * east, turn * east
+    h2 = h * h
+    sine, cosine = h * (1.0 - h2 / 6.0 * (1.0 - h2 / 20.0)), 1.0 - h2 / 2.0 * (1.0 - h2 / 12.0)
+    return x * cosine - y * sine, y * cosine + x * sine
+
+
+@_inner
 def _frame(
     series: tuple[float, float, float, float, float, float, float, float, float],
     about: float,
@@ -55,15 +77,7 @@ def _frame(
     of: tuple[float, float],
 ) -> tuple[float, float]:
     """Metres east and north of the point `at` in the frame of `of` (degrees); `cells.frame_xy` by the series."""
-    p0, p1, p2, p3, m0, m1, m2, s, c = series
-    east, north = (at[0] - of[0]) * _DEG, (at[1] - of[1]) * _DEG
-    d = (0.5 * (at[1] + of[1]) - about) * _DEG
-    x = (p0 + d * (p1 + d * (p2 + d * p3))) * east
-    y = (m0 + d * (m1 + d * m2)) * north
-    h = 0.5 * east * (s + d * (c - 0.5 * d * s))
-    h2 = h * h
-    sine, cosine = h * (1.0 - h2 / 6.0 * (1.0 - h2 / 20.0)), 1.0 - h2 / 2.0 * (1.0 - h2 / 12.0)
-    return x * cosine - y * sine, y * cosine + x * sine
+    return _turned(_parallel(series, about, at[1], of[1]), (at[0] - of[0]) * _DEG)
 
 
 @_inner
@@ -105,11 +119,11 @@ def _quad(
 def _arc(px: float, py: float, qx: float, qy: float, radius: float) -> float:
     """Area between the lines from 0 to p and to q and the short arc from p to q."""
     chord = 0.5 * (px * qy - py * qx)
-    s = 0.5 * math.hypot(px - qx, py - qy) / radius
+    t = 0.25 * ((px - qx) * (px - qx) + (py - qy) * (py - qy)) / (radius * radius)
+    s = math.sqrt(t)
     if s > _SHORT_ARC:
         s = min(s, 1.0)
         return chord + radius * radius * (math.asin(s) - s * math.sqrt(1.0 - s * s))
-    t = s * s
     tail = t * (3.0 / 56.0 + t * (5.0 / 144.0 + t * (35.0 / 1408.0 + t * 63.0 / 3328.0)))
     return chord + 2.0 * radius * radius * s * t * (1.0 / 3.0 + t * (1.0 / 10.0 + tail))
 
@@ -126,23 +140,18 @@ def _quad_area(quad: Floats, dx: float, dy: float, radius: float) -> float:
     for k in range(4):
         bx, by = quad[k, 0] - dx, quad[k, 1] - dy
         b_in = bx * bx + by * by <= r2
-        t1, t2 = 0.0, 1.0
-        if not (a_in and b_in):
+        cross = ax * by - ay * bx
+        if a_in and b_in:
+            twice += cross
+        else:
             ux, uy = bx - ax, by - ay
-            length2 = ux * ux + uy * uy
-            along = -(ax * ux + ay * uy) / length2
-            cross = ax * uy - ay * ux
-            half2 = (r2 - cross * cross / length2) / length2
-            half = math.sqrt(half2) if half2 > 0.0 else 0.0
-            if a_in:
-                t2 = min(max(along + half, 0.0), 1.0)
-            elif b_in:
-                t1 = min(max(along - half, 0.0), 1.0)
-            else:
-                t1, t2 = along - half, along + half
-                if half == 0.0 or t1 <= 0.0 or t2 >= 1.0:
-                    t1, t2 = 1.0, 0.0
-            if t1 <= t2:
+            length2, towards = ux * ux + uy * uy, -(ax * ux + ay * uy)
+            half2 = r2 * length2 - cross * cross
+            # between two corners outside the circle the edge dips into it where its nearest point does
+            if a_in or b_in or (half2 > 0.0 and 0.0 < towards < length2):
+                half = math.sqrt(half2) if half2 > 0.0 else 0.0
+                t1 = 0.0 if a_in else min(max((towards - half) / length2, 0.0), 1.0)
+                t2 = 1.0 if b_in else min(max((towards + half) / length2, 0.0), 1.0)
                 if not a_in:
                     px, py = ax + t1 * ux, ay + t1 * uy
                     if waiting:
@@ -152,8 +161,7 @@ def _quad_area(quad: Floats, dx: float, dy: float, radius: float) -> float:
                         in_x, in_y, late = px, py, True
                 if not b_in:
                     out_x, out_y, waiting = ax + t2 * ux, ay + t2 * uy, True
-        if t1 <= t2:
-            twice += (ax * by - ay * bx) * (t2 - t1)
+                twice += cross * (t2 - t1)
         ax, ay, a_in = bx, by, b_in
     if waiting and late:
         arcs += _arc(out_x, out_y, in_x, in_y, radius)
@@ -164,10 +172,10 @@ def _quad_area(quad: Floats, dx: float, dy: float, radius: float) -> float:
 def _share(quad: Floats, rings: Ints, at: tuple[float, float], size: tuple[float, float], radius: float) -> float:
     """Share of a cell (area, reach) inside the circle about `at` in its frame."""
     area, reach = size
-    away = math.hypot(at[0], at[1])
-    if away + reach <= radius:
+    away2 = at[0] * at[0] + at[1] * at[1]
+    if reach <= radius and away2 <= (radius - reach) * (radius - reach):
         return 1.0
-    if away - reach >= radius:
+    if away2 >= (radius + reach) * (radius + reach):
         return 0.0
     if 2.0 * reach <= _SMALL_CELL * radius:
         return min(_quad_area(quad, at[0], at[1], radius) / area, 1.0)
@@ -210,23 +218,22 @@ def _sides(quad: Floats, discs: Floats, groups: int, radius: float, scratch: Flo
 
 
 @_inner
-def _from(ax: float, ay: float, bx: float, by: float) -> float:
-    """Angle from a to b, −π to π."""
-    return math.atan2(ax * by - ay * bx, ax * bx + ay * by)
+def _crossings(quad: Floats, discs: Floats, groups: int, own: int, size: tuple[float, float], into: Floats) -> int:
+    """Where sides and other circles cut the circle `own`: metres beside the line from its centre to the cell's, rising.
 
-
-@_inner
-def _crossings(quad: Floats, discs: Floats, groups: int, own: int, radius: float, reach: float, into: Floats) -> int:
-    """Angles at which the circle `own` is cut by the cell's sides and by others near it, rising through the cell."""
+    Near the cell, small beside the circle, these rise with the angle.
+    """
+    radius, reach = size
     cx, cy = discs[own, 0], discs[own, 1]
-    towards = math.atan2(-cy, -cx)
+    away = math.sqrt(cx * cx + cy * cy)
+    across_x, across_y = cy / away, -cx / away
     count = 0
     for v in range(4):
         ax, ay = quad[v - 1, 0] - cx, quad[v - 1, 1] - cy
         ux, uy = quad[v, 0] - cx - ax, quad[v, 1] - cy - ay
         for t in _cuts(ax, ay, ax + ux, ay + uy, radius):
             if t >= 0.0:
-                into[count] = _from(-cx, -cy, ax + t * ux, ay + t * uy)
+                into[count] = (ax + t * ux) * across_x + (ay + t * uy) * across_y
                 count += 1
     for g in range(groups):
         ux, uy = discs[g, 0] - cx, discs[g, 1] - cy
@@ -238,12 +245,18 @@ def _crossings(quad: Floats, discs: Floats, groups: int, own: int, radius: float
         for side in (-half, half):
             x, y = 0.5 * ux - side * uy, 0.5 * uy + side * ux
             if math.hypot(x + cx, y + cy) <= reach + 1.0:  # a cut away from the cell splits no arc inside it
-                into[count] = _from(-cx, -cy, x, y)
+                into[count] = x * across_x + y * across_y
                 count += 1
     _sort(into, count)
-    for i in range(count):
-        into[i] += towards
     return count
+
+
+@_inner
+def _on_circle(centre: tuple[float, float], beside: float, radius: float) -> tuple[float, float]:
+    """Point of a circle, from its centre, so far beside the line from there to 0 (counter-clockwise)."""
+    along = math.sqrt(radius * radius - beside * beside)
+    away = math.sqrt(centre[0] * centre[0] + centre[1] * centre[1])
+    return (centre[1] * beside - centre[0] * along) / away, (-centre[0] * beside - centre[1] * along) / away
 
 
 @_inner
@@ -251,20 +264,37 @@ def _bows(
     quad: Floats, rings: Ints, discs: Floats, groups: int, size: tuple[float, float], scratch: Floats, out: Floats
 ) -> None:
     """Add the arcs inside the cell that bound the ground under at least k + 1 circles to `out[k]`."""
-    radius, reach = size
+    radius = size[0]
     levels = len(out)
     for own in range(groups):
         cx, cy, times = discs[own, 0], discs[own, 1], int(discs[own, 2])
-        count = _crossings(quad, discs, groups, own, radius, reach, scratch)
+        count = _crossings(quad, discs, groups, own, size, scratch)
+        if count == 0:
+            continue
+        qx, qy = _on_circle((cx, cy), scratch[0], radius)
         for i in range(count - 1):
-            a, b = scratch[i], scratch[i + 1]
-            x, y = cx + radius * math.cos(0.5 * (a + b)), cy + radius * math.sin(0.5 * (a + b))
-            if b <= a or not _inside_cell(quad, rings, x, y):
+            px, py = qx, qy
+            qx, qy = _on_circle((cx, cy), scratch[i + 1], radius)
+            if scratch[i + 1] <= scratch[i]:
+                continue
+            middle = radius / math.hypot(px + qx, py + qy)
+            x, y = cx + (px + qx) * middle, cy + (py + qy) * middle
+            if not _inside_cell(quad, rings, x, y):
                 continue
             others = _deep(discs, groups, own, (x, y), radius * radius)
-            arc = radius * (b - a) + cx * (math.sin(b) - math.sin(a)) - cy * (math.cos(b) - math.cos(a))
+            bow = _arc(px, py, qx, qy, radius) + 0.5 * (cx * (qy - py) - cy * (qx - px))
             for k in range(min(others, levels), min(others + times, levels)):
-                out[k] += 0.5 * radius * arc
+                out[k] += bow
+
+
+@_inner
+def _relation_quad(quad: Floats, rings: Ints, x: float, y: float, radius: float) -> int:
+    """As `_relation`; corners on both sides of the circle tell at once."""
+    held = 0
+    for v in range(4):
+        dx, dy = quad[v, 0] - x, quad[v, 1] - y
+        held += dx * dx + dy * dy < radius * radius
+    return PART if 0 < held < 4 else _relation(quad, rings, x, y, radius)  # noqa: PLR2004 - corners
 
 
 @_inner
@@ -280,7 +310,7 @@ def _depth_quad(
     whole = groups = 0
     for i in range(len(centres)):
         x, y = centres[i, 0], centres[i, 1]
-        relation = _relation(quad, rings, x, y, radius)
+        relation = _relation_quad(quad, rings, x, y, radius)
         if relation == WHOLE:
             whole += 1
         elif relation != NONE:
@@ -296,7 +326,7 @@ def _depth_quad(
         return
     rest = out[whole:]
     if groups == 1:
-        rest[: min(int(centres[0, 2]), len(rest))] = _disc_area(quad, rings, centres[0, 0], centres[0, 1], radius)
+        rest[: min(int(centres[0, 2]), len(rest))] = _quad_area(quad, centres[0, 0], centres[0, 1], radius)
     else:
         _sides(quad, centres, groups, radius, scratch, rest)
         _bows(quad, rings, centres, groups, (radius, reach), scratch, rest)

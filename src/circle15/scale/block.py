@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from circle15.measure.gap_kernels import patches
-from circle15.measure.grid import DEPTHS, Block, Cover, Laid, holders, lay_levels, missing_m2, people_in
+from circle15.measure.grid import DEPTHS, Block, Cover, Laid, hold_centres, lay_levels, missing_m2, people_in
 from circle15.measure.grid_kernels import clean
 from circle15.read.raster import read_block
 from circle15.schema import PLACE_LEVELS
@@ -48,7 +48,7 @@ def measure_block(task: Task, number: int, values: NDArray[np.float64], nodata: 
     populated, without, _, _ = told
     found: Result = {"told": np.array(told, dtype=np.int64)}
     levels = lay_levels(block, task.outlines)
-    place = np.unique(np.concatenate([np.empty(0, np.int64), *(_named(laid) for laid in levels.values())]))
+    place = np.unique(np.concatenate([np.empty(0, np.int64), *(laid.places for laid in levels.values())]))
     found["place"] = place
     found["missing_m2"] = missing_m2(block, task.outlines, levels=levels)[place]
     if without == values.size:
@@ -66,18 +66,12 @@ def measure_block(task: Task, number: int, values: NDArray[np.float64], nodata: 
     return found | _gaps(task, block, covers[:-1], levels)
 
 
-def _named(laid: Laid) -> NDArray[np.int64]:
-    """Places that a block's cells lie in."""
-    whole = np.bincount(laid.label.ravel() + 2)[2:] if laid.label.max(initial=-1) >= 0 else np.empty(0)
-    return np.union1d(np.flatnonzero(whole), laid.owner).astype(np.int64)
-
-
 def _gaps(task: Task, block: Block, covers: list[Cover], levels: dict[int, Laid]) -> Result:
     looked_at = (task.outlines.level == _DISTRICT).any()
     laid = levels.get(_DISTRICT if looked_at else _CITY)
     if laid is None:
         return {}
-    holder = holders(block, task.outlines, laid)
+    holder = hold_centres(block, task.outlines, laid, covers)
     found: Result = {}
     for s, cover in enumerate(covers):
         sums, seat, sides = patches(
