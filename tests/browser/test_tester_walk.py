@@ -18,7 +18,8 @@ import pytest
 from shapely.geometry import Point
 from streets_osm import write_osm
 
-from circle15.measure.walking_circles import measure_walking_circles
+from circle15.measure.circles import lonlat
+from circle15.measure.walking_circles import measure_walking_circles, walking_to
 from circle15.policy.cards import Step, Where
 from circle15.policy.plan import load_plan
 from circle15.prepared import Prepared
@@ -86,15 +87,16 @@ def check_ways(page, ready, sites):
         {"id": "proposed", "service": [s["service"] for s in sites]},
         geometry=gpd.points_from_xy([s["lon"] for s in sites], [s["lat"] for s in sites]), crs=CRS,
     )  # fmt: skip
-    city = ready.city
+    city, there = ready.city, ready.foot.spots(*lonlat(ready.city.institutions))
     true = measure_walking_circles(table, city.institutions, city.population, ready.foot, radius_m=800.0)
     count = 0
     for site, (walk, near, horizon), row in zip(sites, told["all"], true.to_dict("records"), strict=True):
         mine = np.array([walk[k] for k in ("snap_m", "others", "residents")], dtype=float)
         theirs = np.array([row[k] for k in ("snap_m", "others_walking", "residents_walking")], dtype=float)
         assert mine == pytest.approx(theirs, abs=1e-3, nan_ok=True), site
-        lon, lat = (np.array([site[k]]) for k in ("lon", "lat"))
-        ways = {str(n["id"]): n for n in ready._neighbours(lon, lat, site["accuracy_m"], None)}
+        reach_m = ready.reach_m(site["accuracy_m"])
+        table = walking_to((site["lon"], site["lat"]), city.institutions, ready.foot, reach_m=reach_m, there=there)
+        ways = {row["id"]: row for row in table.to_dict("records")}
         slow = ready.city.pace.metres_per_s * 60.0
         for name, metres, minutes in near:
             told_m, told_min = ways[name]["walking_m"], ways[name]["walking_minutes"]
