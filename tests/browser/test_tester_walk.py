@@ -128,7 +128,7 @@ def test_a_district_holds_what_its_sites_reach_on_foot(watched, sample_city):
     sites = [s for s in all_over if district.geometry.covers(Point(s["lon"], s["lat"]))][: SITES or 24]
     page = both(watched, sample, sites, least=100, district_id=district["id"])
     site = next(s for s in sites if page.evaluate("(s) => C15.testerCity.ways.net.spot(s.lon, s.lat) !== null", s))
-    page.evaluate("(s) => C15.tester.test(s.lon, s.lat)", site)
+    page.evaluate("(s) => C15.tester.open(s)", site)
     assert "步行 800 米内" in page.inner_text(".t-facts")
     assert page.locator("path.t-walk").count() == 2
 
