@@ -25,10 +25,11 @@ from circle15.judge.inputs import Inputs
 from circle15.judge.limits import circle_caps
 from circle15.judge.on_foot import residents_column
 from circle15.judge.verdict import judge_site
-from circle15.measure.circles import lonlat, measure_circles, residents_within
+from circle15.measure.circles import lonlat, measure_circles, residents_within, sites_of
 from circle15.measure.coverage import measure_coverage
 from circle15.measure.density import measure_density
 from circle15.measure.ground import Ground
+from circle15.measure.others import Others, Sites
 from circle15.measure.position import circle_bounds, points_within_error
 from circle15.measure.totals import measure_totals, place_ids
 from circle15.measure.walking_circles import Both, HomesOnFoot, OnFoot, walking_to
@@ -150,14 +151,8 @@ class Prepared:
         return PointTree(*self._lonlat)
 
     @cached_property
-    def _of_service(self) -> dict[str, tuple[NDArray[np.int64], PointTree, pd.Index]]:
-        lon, lat = self._lonlat
-        ids = self.city.institutions["id"].to_numpy()
-        groups = self.city.institutions.groupby("service", sort=True).indices
-        return {
-            str(service): (np.asarray(rows), PointTree(lon[rows], lat[rows]), pd.Index(ids[rows]))
-            for service, rows in groups.items()
-        }
+    def _others(self) -> Others:
+        return Others(sites_of(self.city.institutions))
 
     @cached_property
     def _register_columns(self) -> pd.DataFrame:
@@ -176,13 +171,10 @@ class Prepared:
 
         `sites` needs id, service and point geometry (EPSG:4326); index in = index out.
         """
-        lon, lat = lonlat(sites)
-        services, ids = sites["service"].to_numpy(dtype=object), sites["id"].to_numpy(dtype=object)
         if self._ground is None:
             columns = self._slow_columns(sites)
         else:
-            points = np.asarray(sites.geometry.array, dtype=object)
-            columns = self._columns(lon, lat, points, services, ids)
+            columns = self._columns(sites_of(sites), np.asarray(sites.geometry.array, dtype=object))
         found = pd.DataFrame(columns, index=sites.index)
         measured = gpd.GeoDataFrame(pd.concat([sites, found], axis=1), geometry="geometry", crs=sites.crs)
         return measured.join(circle_caps(self.plan, pd.DataFrame(measured.drop(columns="geometry"))))
@@ -204,7 +196,7 @@ class Prepared:
         known = {k: v for k, v in (attributes or {}).items() if k not in {"id", "service", "geometry"}}
         said = _proposed(service, position_accuracy_m, known)
         point = Point(wgs_lon[0], wgs_lat[0])
-        row = said | self._row(point, service) | {"lon": float(wgs_lon[0]), "lat": float(wgs_lat[0])}
+        row = said | self._row(point, service, said["institution"]) | {"lon": point.x, "lat": point.y}
         return judge_site(
             self.plan,
             site=row,
@@ -236,19 +228,20 @@ class Prepared:
         walking = None
         if self.foot is not None:
             walking = self._walking((float(lon[own]), float(lat[own])), self.worst_accuracy_m)
-        others = j != own
+        others = self._others.whose[j] != self._others.whose[own]
         return self._told_of(j[others], metres[others], walking)
 
     # ── parts of an answer ────────────────────────────────────
 
-    def _row(self, point: Point, service: str) -> dict[str, Any]:
-        """Measures and caps of one proposed site."""
+    def _row(self, point: Point, service: str, institution: str) -> dict[str, Any]:
+        """Measures and caps of one proposed site; `institution` is the code of the one that it would be a campus of."""
         if self._ground is None:
-            site = gpd.GeoDataFrame({"id": [PROPOSED_ID], "service": [service]}, geometry=[point], crs=CRS)
-            columns = self._slow_columns(site)
+            told = {"id": [PROPOSED_ID], "service": [service], "institution": [institution]}
+            columns = self._slow_columns(gpd.GeoDataFrame(told, geometry=[point], crs=CRS))
         else:
-            lon, lat, points = np.array([point.x]), np.array([point.y]), np.array([point], dtype=object)
-            columns = self._columns(lon, lat, points, np.array([service], object), np.array([PROPOSED_ID], object))
+            kind, own = np.array([service], dtype=object), np.array([PROPOSED_ID], dtype=object)
+            site = Sites(np.array([point.x]), np.array([point.y]), kind, own, [institution or PROPOSED_ID])
+            columns = self._columns(site, np.array([point], dtype=object))
         return {name: v[0] if v.dtype == object else v[0].item() for name, v in columns.items()}
 
     def _elsewhere(self, row: Mapping[str, Any], said: Mapping[str, Any], point: Point) -> list[Mapping[str, Any]]:
@@ -290,13 +283,12 @@ class Prepared:
         blocks = self.city.population.blocks()
         return np.asarray(sum(residents_within(*lonlat(sites), block, radius_m=radius_m) for block in blocks))
 
-    def _columns(
-        self, lon: Floats, lat: Floats, points: Objects, services: Objects, ids: Objects
-    ) -> dict[str, NDArray[Any]]:
+    def _columns(self, sites: Sites, points: Objects) -> dict[str, NDArray[Any]]:
         """Measures of sites (n,) as columns, from the indexes."""
         assert self._ground is not None  # noqa: S101 - the caller has asked
-        others, nearest_m = self._others(lon, lat, services, ids)
-        circles = self._ground.circles(lon, lat, radius_m=self.plan.circle.radius_m)
+        lon, lat, radius_m = sites.lon, sites.lat, self.plan.circle.radius_m
+        others, nearest_m = self._others.counts(sites, radius_m)
+        circles = self._ground.circles(lon, lat, radius_m=radius_m)
         told = {"others_within": others, "nearest_other_m": nearest_m, **circles, **self._ground.density(points)}
         return told | self._residents_on_foot(lon, lat)
 
@@ -325,19 +317,6 @@ class Prepared:
     def _homes(self) -> HomesOnFoot:
         assert self.foot is not None  # noqa: S101 - the caller has asked
         return HomesOnFoot(self.city.population, self.foot)
-
-    def _others(self, lon: Floats, lat: Floats, services: Objects, ids: Objects) -> tuple[NDArray[np.int64], Floats]:
-        """Others of the same service within the radius, and metres to the nearest, as `measure_circles` has them."""
-        others, nearest_m = np.zeros(len(lon), dtype=np.int64), np.full(len(lon), np.nan)
-        for service in sorted(set(services) & set(self._of_service)):
-            at = np.flatnonzero(services == service)
-            _, tree, register = self._of_service[service]
-            own = register.get_indexer(pd.Index(ids[at]))
-            i, j, _ = tree.within(lon[at], lat[at], self.plan.circle.radius_m)
-            others[at] = np.bincount(i[j != own[i]], minlength=len(at))
-            _, metres = tree.nearest(lon[at], lat[at], skip=own)
-            nearest_m[at] = np.where(np.isfinite(metres), metres, np.nan)
-        return others, nearest_m
 
     def _walking(self, here: tuple[float, float], accuracy_m: float) -> pd.DataFrame:
         """Ways on foot from a place to the institutions that the rules look at."""
@@ -430,6 +409,6 @@ def _check_question(lon: float, lat: float, datum: str, service: str, accuracy_m
 
 def _proposed(service: str, position_accuracy_m: float, known: Mapping[str, object]) -> dict[str, Any]:
     """What is said of a proposed site, in the columns that measures and rules look at."""
-    given: dict[str, Any] = {"name": "", "level": "", "tags": "", "beds": float("nan")}
+    given: dict[str, Any] = {"name": "", "level": "", "tags": "", "beds": float("nan"), "institution": ""}
     given |= {k: v for k, v in known.items() if isinstance(v, (str, int, float))}
     return given | {"id": PROPOSED_ID, "service": service, "position_accuracy_m": position_accuracy_m}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from circle15.judge.inputs import Inputs, Scope, inside, text
+from circle15.judge.inputs import Inputs, Scope, count_institutions, inside, text
 from circle15.policy.formula import names_in, reckon
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class Series:
         ]
         held = held[fits]
         if counted.of == "institutions" or held.empty:
-            return float(len(held))
+            return float(count_institutions(held))
         return float(held[counted.of].sum(skipna=False)) if counted.of in held.columns else math.nan
 
     def _rank(self, indicator: str, scope: Scope) -> float:
