@@ -10,7 +10,7 @@ from circle15.draw import payload
 from circle15.draw.basemap import Basemap
 from circle15.draw.ground import pack_ground
 from circle15.draw.pack import json_bytes, number, shown
-from circle15.draw.page import assemble_page, build_shell, fill, read_asset
+from circle15.draw.page import assemble_page, build_shell, fill, join_scripts, read_asset
 from circle15.draw.streets import pack_streets
 from circle15.draw.summary import coverage_targets, findings_by_place, quota_rows, service_summary
 from circle15.schema import SERVICES
@@ -145,11 +145,6 @@ def _draw(
         blocks={"values": json_bytes(values), **ground.blocks, **blocks, **lines, **more},
         images=marks.basemap.hosts() if marks.basemap else (),
     )  # fmt: skip
-
-
-def join_scripts(names: tuple[str, ...]) -> str:
-    """Our page scripts as one."""
-    return "\n".join(read_asset(name) for name in names)
 
 
 def page_words(lang: Lang) -> dict[str, str]:
