@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -160,9 +160,20 @@ class SheetCount:
     kept: int
 
 
+class GridValues(Protocol):
+    """Numbers of a grid that are read where they are asked for: an array, or a raster on disk."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+
+    def __getitem__(self, part: tuple[slice, slice], /) -> NDArray[Any]:
+        """A window as an array."""
+
+
 @dataclass(frozen=True)
 class GridCells:
-    """A block of a regular grid as plain numbers 人口格网, beside or instead of its cells as geometries.
+    """A regular grid as plain numbers 人口格网, beside or instead of its cells as geometries.
 
     Parameters
     ----------
@@ -174,7 +185,7 @@ class GridCells:
         Reference system of x and y in any form that PROJ reads; "" for degrees of WGS 84 or CGCS2000.
     """
 
-    values: NDArray[Any]
+    values: GridValues
     transform: tuple[float, float, float, float, float, float]
     system: str = ""
 
@@ -213,12 +224,14 @@ class Population:
 class PopulationBlocks:
     """A population too large to hold: blocks are read anew at each pass.
 
-    Each cell stands in exactly one block. `open_blocks` is called for every pass and yields `Population` pieces.
+    Each cell stands in exactly one block. `open_blocks` is called for every pass and yields `Population` pieces;
+    `grid` holds all cells as numbers that are read where they are asked for.
     """
 
-    def __init__(self, open_blocks: Iterable[Population], *, cell_m: float) -> None:
+    def __init__(self, open_blocks: Iterable[Population], *, cell_m: float, grid: GridCells | None = None) -> None:
         self._open = open_blocks
         self.cell_m = cell_m
+        self.grid = grid
         self.kind: Literal["grid"] = "grid"
 
     def blocks(self) -> Iterator[Population]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from circle15.judge.findings import checklist_card, exceeds, finding
-from circle15.judge.inputs import Inputs, count_institutions, inside, number, place_key, scope_of
+from circle15.judge.inputs import Inputs, count_institutions, number, place_key, scope_of, standing_in
 from circle15.judge.ledger import added_in, transferred
 from circle15.judge.memo import once
 from circle15.policy.rules import AreaLimit
@@ -71,6 +71,10 @@ def area_column(rule: AreaLimit) -> tuple[str, ...] | None:
     return tuple(f"n_{service}" for service in rule.services)
 
 
+_What = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+"""Services, tags, levels and excluded tags of what is counted."""
+
+
 # ── counting in the register ──────────────────────────────────
 
 
@@ -92,10 +96,11 @@ def known_of(
     """
     if inputs.register is None:
         return None
-    register, alike = _alike(rule, inputs.register, like)
-    today, most, notes = count(register, place, of=rule.of, what=(rule.services, rule.tags, rule.levels, rule.excludes))
-    if not alike:
-        today = most = math.nan
+    what = (rule.services, rule.tags, rule.levels, rule.excludes)
+    if rule.with_tags or rule.same:
+        today, most, notes = _count_alike(rule, standing_in(inputs.register, place, rule.services), like, what)
+    else:
+        today, most, notes = count(inputs.register, place, of=rule.of, what=what)
     if rule.counts != "all":
         since = rule.valid_from or plan.document.valid_from
         if rule.counts == "new_this_year":
@@ -111,31 +116,32 @@ def known_of(
         scope = scope_of(plan, place, totals, inputs, services=rule.services, level="")
         limit = series.value(rule.max_indicator, scope)
     moved = transferred(inputs, place, totals, services=rule.services, of=rule.of) if rule.transfers else 0.0
-    return Known(today, most, base, below, limit, notes, moved, _stands(register, place, rule, applicant))
+    return Known(today, most, base, below, limit, notes, moved, _stands(inputs.register, place, rule, applicant))
 
 
-def _alike(rule: AreaLimit, register: pd.DataFrame, like: Mapping[str, object] | None) -> tuple[pd.DataFrame, bool]:
-    """Institutions that bear all of `with_tags` and equal the applicant in each of `same`; whether all is told."""
-    kept = register
+def _count_alike(
+    rule: AreaLimit, held: pd.DataFrame, like: Mapping[str, object] | None, what: _What
+) -> tuple[float, float, tuple[str, ...]]:
+    """As `count`, of those that bear all of `with_tags` and equal the applicant in each of `same`; NaN if not told."""
+    kept = held
     if rule.with_tags:
-        marks = kept["tags"].fillna("").astype(str).str.split(";").map(set)
-        kept = kept[np.array([m.issuperset(rule.with_tags) for m in marks], dtype=bool)]
+        marks = held["tags"].fillna("").astype(str).str.split(";").map(set)
+        kept = held[np.array([m.issuperset(rule.with_tags) for m in marks], dtype=bool)]
     for column in rule.same:
         own = None if like is None else like.get(column)
-        if kept.empty:
-            continue
         if own is None or column not in kept.columns:
-            return kept, False
+            return math.nan, math.nan, ()
         kept = kept[kept[column].astype(str) == str(own)]
-    return kept, True
+    return _count(kept, rule.of, what)
 
 
 def _stands(register: pd.DataFrame, place: Mapping[str, Any], rule: AreaLimit, applicant: str) -> bool:
     """Whether an institution with this code counts in the place already."""
-    if not applicant or register.empty:
+    if not applicant:
         return False
-    held = register[np.array(institution_codes(register), dtype=object) == applicant]
-    return count(held, place, of="institutions", what=(rule.services, rule.tags, rule.levels, rule.excludes))[0] > 0
+    held = standing_in(register, place, rule.services)
+    own = held[np.array(institution_codes(held), dtype=object) == applicant]
+    return _count(own, "institutions", (rule.services, rule.tags, rule.levels, rule.excludes))[0] > 0
 
 
 def _below(register: pd.DataFrame, place: Mapping[str, Any], share_of: Counted) -> float:
@@ -147,23 +153,18 @@ def count(
     place: Mapping[str, Any],
     *,
     of: str,
-    what: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]],
+    what: _What,
 ) -> tuple[float, float, tuple[str, ...]]:
     """Count in a place, the most it can be where levels are not known, and notes.
 
     `what` holds services, tags (any of them), levels and excluded tags. Amounts that nobody tells make NaN.
     """
-    return once(register, ("count", place_key(place), of, what), lambda: _count(register, place, of, what))
+    asked = ("count", place_key(place), of, what)
+    return once(register, asked, lambda: _count(standing_in(register, place, what[0]), of, what))
 
 
-def _count(
-    register: pd.DataFrame,
-    place: Mapping[str, Any],
-    of: str,
-    what: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]],
-) -> tuple[float, float, tuple[str, ...]]:
-    services, tags, levels, excludes = what
-    held = register[inside(register, place) & register["service"].isin(services)]
+def _count(held: pd.DataFrame, of: str, what: _What) -> tuple[float, float, tuple[str, ...]]:
+    _, tags, levels, excludes = what
     marks = held["tags"].fillna("").astype(str).str.split(";").map(set)
     keep = [(not tags or not m.isdisjoint(tags)) and m.isdisjoint(excludes) for m in marks]
     held = held[np.array(keep, dtype=bool)]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
 
 from circle15.judge.columns import records
 from circle15.judge.memo import once
 from circle15.schema import institution_codes
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from numpy.typing import NDArray
 
     from circle15.policy.plan import Plan
 
@@ -103,7 +106,8 @@ def place_of(plan: Plan, row: Mapping[str, Any], totals: pd.DataFrame, level: st
     place_id = text(row.get(f"{level}_id"))
     if level == "city" and not place_id and text(row.get("district_id")) and len(known) == 1:
         return known[0]
-    return next((p for p in known if place_id and str(p["place_id"]) == place_id), None)
+    by_id = once(totals, ("by id", level, plan.groups), lambda: {str(p["place_id"]): p for p in reversed(known)})
+    return by_id.get(place_id) if place_id else None
 
 
 def groups_at(plan: Plan, row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -112,16 +116,37 @@ def groups_at(plan: Plan, row: Mapping[str, Any]) -> tuple[str, ...]:
     return plan.groups_of(*(n for n in names if n))
 
 
-def inside(register: pd.DataFrame, place: Mapping[str, Any]) -> pd.Series[bool]:
-    """Which institutions of the register stand in a place (n,)."""
+def standing_in(register: pd.DataFrame, place: Mapping[str, Any], services: Sequence[str]) -> pd.DataFrame:
+    """Institutions of the register that stand in a place and are of one of some services, in its order."""
+    held = register.iloc[rows_in(register, place)]
+    return held[held["service"].isin(services)]
+
+
+def rows_in(register: pd.DataFrame, place: Mapping[str, Any]) -> NDArray[np.int64]:
+    """Rows of the register that stand in a place, rising."""
     members = place.get("members")
     if members is not None:
-        held = register["district_id"].astype(str).isin(members)
-        return held | register["township_id"].astype(str).isin(members) if "township_id" in register.columns else held
+        columns = [c for c in ("district_id", "township_id") if c in register.columns]
+        found = [_rows_by(register, c).get(str(m), _NOBODY) for c in columns for m in members]
+        return np.unique(np.concatenate([_NOBODY, *found]))
     column = f"{place['level']}_id"
-    if column not in register.columns:
-        column = "district_id"
-    return register[column].astype(str) == str(place["place_id"])
+    told = _rows_by(register, column if column in register.columns else "district_id")
+    return told.get(str(place["place_id"]), _NOBODY)
+
+
+_NOBODY = np.empty(0, dtype=np.int64)
+
+
+def _rows_by(register: pd.DataFrame, column: str) -> Mapping[str, NDArray[np.int64]]:
+    """Rows of the register by the words of a column."""
+
+    def told() -> dict[str, NDArray[np.int64]]:
+        codes, names = pd.factorize(register[column].astype(str))
+        order = np.argsort(codes, kind="stable")
+        ends = np.cumsum(np.bincount(codes, minlength=len(names)))
+        return dict(zip((str(n) for n in names), np.split(order, ends[:-1]), strict=True)) if len(names) else {}
+
+    return once(register, ("rows", column), told)
 
 
 def count_institutions(held: pd.DataFrame) -> int:
@@ -172,7 +197,7 @@ def _institutions(
 def _told(
     register: pd.DataFrame, place: Mapping[str, Any], services: tuple[str, ...], level: str
 ) -> tuple[tuple[str, float], ...]:
-    held = register[inside(register, place) & register["service"].isin(services)]
+    held = standing_in(register, place, services)
     if level:
         held = held[held["level"].astype(str) == level]
     beds = held["beds"] if "beds" in held.columns else [math.nan] * len(held)

@@ -80,27 +80,29 @@ def bears(settings: NDArray[np.object_], wanted: Sequence[str]) -> NDArray[np.bo
     """Whether each `;`-joined list of marks (n,) holds any wanted one; all true when none is wanted."""
     if not wanted:
         return np.ones(len(settings), dtype=bool)
-    codes, uniques = pd.factorize(settings)
-    hit = np.array([not set(wanted).isdisjoint(str(u).split(";")) for u in uniques], dtype=bool)
-    return hit[codes] if len(codes) else np.zeros(0, dtype=bool)
+    held = {marks: not set(wanted).isdisjoint(str(marks).split(";")) for marks in set(settings.tolist())}
+    return np.array([held[marks] for marks in settings.tolist()], dtype=bool)
 
 
 def circle_rule_holds(
-    rule: CircleLimit, sites: Table, deciding: NDArray[np.object_]
+    rule: CircleLimit, sites: Table, deciding: NDArray[np.object_], *, tagged: bool = True, classed: bool = True
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Where a circle rule holds and where that cannot be told: two (n,) arrays.
 
-    `deciding` is the class by the plan's deciding density. Tagged rules hold for sites that bear one of the tags.
+    `deciding` is the class by the plan's deciding density. Tagged rules hold for sites that bear one of the tags;
+    without `tagged` or `classed` tags or class are not asked about.
     """
     where, settings = rule.where, words(sites, "township_settings")
-    served = np.isin(words(sites, "service"), rule.services) & bears(words(sites, "tags"), rule.tags)
+    served = np.array([s in rule.services for s in words(sites, "service")], dtype=bool)
+    if tagged and rule.tags:
+        served &= bears(words(sites, "tags"), rule.tags)
     holds = served & bears(settings, where.settings)
     if where.not_settings:
         holds &= ~bears(settings, where.not_settings)
     unknown = np.zeros(height(sites), dtype=bool)
     if where.settings or where.not_settings:
         unknown |= words(sites, "township_id") == ""
-    if where.place_class is not None:
+    if classed and where.place_class is not None:
         holds &= deciding == where.place_class
         unknown |= deciding == UNKNOWN
     return holds & ~unknown, unknown & served

@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 
 from circle15.measure.cells import CellArrays, disc_fractions, pack_cells, pack_geometries
-from circle15.measure.grid import circles_on
+from circle15.measure.grid_ground import circles_in
 from circle15.measure.near_kernels import count_near
 from circle15.measure.others import Others, Sites
 from circle15.project.metric import DISTANCE_TOLERANCE_M, candidate_pairs, distances_m, pairs_within
@@ -97,20 +97,10 @@ def measure_circles(
     """
     others, nearest_m = Others(sites_of(institutions)).counts(sites_of(sites), radius_m)
     lon, lat = lonlat(sites)
-    residents, land_km2 = np.zeros(len(sites)), np.zeros(len(sites))
-    circle_km2 = np.pi * radius_m**2 / _M2_PER_KM2
-    for block in population.blocks():
-        if block.grid is not None:
-            held, ground_m2 = circles_on(block.grid, lon, lat, radius_m=radius_m)
-            residents += held
-            land_km2 += ground_m2 / _M2_PER_KM2
-            continue
-        residents += residents_within(lon, lat, block, radius_m=radius_m)
-        land_km2 += circle_km2 if block.land is None else land_within_km2(lon, lat, block.land, radius_m)
+    residents, land_km2 = circle_ground(population, lon, lat, radius_m=radius_m)
     nowhere = np.isnan(lon) | np.isnan(lat)
     residents[nowhere] = land_km2[nowhere] = np.nan
-    # sums over blocks may pass the whole circle by rounding; a source that cannot tell counts once
-    land_km2 = np.minimum(land_km2, circle_km2)
+    circle_km2 = np.pi * radius_m**2 / _M2_PER_KM2
     density = np.divide(residents, land_km2, out=np.full(len(sites), np.nan), where=land_km2 > 0)
     return pd.DataFrame(
         {
@@ -123,6 +113,22 @@ def measure_circles(
         },
         index=sites.index,
     )
+
+
+def circle_ground(
+    population: Population | PopulationBlocks, lon: FloatArray, lat: FloatArray, *, radius_m: float
+) -> tuple[FloatArray, FloatArray]:
+    """Residents and km² of ground (n,) of circles about points in degrees; at NaN nobody and no matter what ground."""
+    circle_km2 = np.pi * radius_m**2 / _M2_PER_KM2
+    if population.grid is not None:
+        residents, ground_m2 = circles_in(population.grid, lon, lat, radius_m=radius_m)
+        return residents, np.minimum(ground_m2 / _M2_PER_KM2, circle_km2)
+    residents, land_km2 = np.zeros(len(lon)), np.zeros(len(lon))
+    for block in population.blocks():
+        residents += residents_within(lon, lat, block, radius_m=radius_m)
+        land_km2 += circle_km2 if block.land is None else land_within_km2(lon, lat, block.land, radius_m)
+    # sums over blocks may pass the whole circle by rounding; a source that cannot tell counts once
+    return residents, np.minimum(land_km2, circle_km2)
 
 
 def residents_within(lon: FloatArray, lat: FloatArray, block: Population, *, radius_m: float) -> FloatArray:
@@ -160,9 +166,14 @@ def sites_of(table: gpd.GeoDataFrame) -> Sites:
 
 def lonlat(sites: gpd.GeoDataFrame) -> tuple[FloatArray, FloatArray]:
     """Longitude and latitude of a table of points; NaN where the geometry is missing or empty."""
-    points = np.array(sites.geometry.array, dtype=object)
-    points[shapely.is_empty(points)] = None  # get_x refuses an empty point
-    return shapely.get_x(points), shapely.get_y(points)
+    return point_degrees(np.asarray(sites.geometry.array, dtype=object))
+
+
+def point_degrees(points: NDArray[np.object_]) -> tuple[FloatArray, FloatArray]:
+    """Longitude and latitude of points (n,); NaN where one is missing or empty."""
+    placed = points.copy()
+    placed[shapely.is_empty(points)] = None  # get_x refuses an empty point
+    return shapely.get_x(placed), shapely.get_y(placed)
 
 
 def _near_cells(
