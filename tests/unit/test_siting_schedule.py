@@ -147,6 +147,30 @@ class TestCaps:
         assert not broken(limits, standing)  # one in, two out
 
 
+class TestCircles:
+    def around(self, field, site):
+        at = int(field.positions([site])[0])
+        return {field.ids[int(n)] for n in field.near[field.near_start[at] : field.near_start[at + 1]]}
+
+    def test_neither_a_site_nor_a_campus_of_its_institution_is_an_other(self, crowded_city):
+        ready = ready_of(crowded_city)
+        field = lay_out(ready, service="pharmacy", leaving=True)
+        one, *others = sorted(i for i in field.ids if self.around(field, i))
+        assert one not in self.around(field, one)
+        campus = next(i for i in others if i in self.around(field, one))
+        table = ready.city.institutions
+        table["institution"] = ["X" if i in {one, campus} else "" for i in table["id"]]
+        again = lay_out(with_rules(ready, *ready.plan.rules), service="pharmacy", leaving=True)
+        assert self.around(again, one) == self.around(field, one) - {campus}
+
+    def test_positions_that_may_be_within_count_where_it_must_be_sure(self, crowded_city):
+        ready = ready_of(crowded_city)
+        ready.city.institutions["position_accuracy_m"] = 500.0
+        plain, sure = (lay_out(ready, service="pharmacy", leaving=True, sure=s) for s in (False, True))
+        assert all(self.around(plain, i) <= self.around(sure, i) for i in plain.ids)
+        assert len(sure.near) > len(plain.near)
+
+
 class TestLedger:
     def test_exits_and_entries_of_a_round_count_in_the_ledger_that_swaps_are_judged_by(self, crowded_city):
         rule = Replace(kind="replace", id="p.swap", ratio=1.0, per="city", **CITED)

@@ -19,7 +19,7 @@ import pandas as pd
 from circle15.judge.areas import Known, judge_area, known_of
 from circle15.judge.city import holds_at
 from circle15.judge.conditions import valid_on
-from circle15.judge.inputs import inside, places, scope_of
+from circle15.judge.inputs import places, rows_in, scope_of
 from circle15.judge.ledger import swap
 from circle15.judge.limits import circle_caps, plain_circle
 from circle15.judge.series import Series, State, bare_series, both_states, series_of
@@ -139,7 +139,7 @@ class _Counting:
     @cached_property
     def series(self) -> Series:
         """Indicators as told, or what totals and register give where none were handed in."""
-        return series_of(self.plan.indicators, self.inputs) or bare_series(self.plan, self.inputs)
+        return series_of(self.plan, self.inputs) or bare_series(self.plan, self.inputs)
 
     @cached_property
     def tags(self) -> tuple[frozenset[str], ...]:
@@ -160,7 +160,7 @@ class _Counting:
         wanted, every = frozenset(rule.tags), frozenset(getattr(rule, "with_tags", ()))
         never = frozenset(getattr(rule, "excludes", ()))
         fits = [(not wanted or not t.isdisjoint(wanted)) and t >= every and t.isdisjoint(never) for t in self.tags]
-        counts = np.array(fits, dtype=bool) & inside(self.sites, place).to_numpy(dtype=bool)
+        counts = np.array(fits, dtype=bool) & np.isin(np.arange(len(fits)), rows_in(self.sites, place))
         if getattr(rule, "levels", ()):
             counts &= np.isin(self.levels, rule.levels)  # type: ignore[union-attr]
         if getattr(rule, "counts", "all") != "all":

@@ -16,11 +16,11 @@ from circle15.measure.circles import lonlat
 from circle15.measure.pieces import locate
 from circle15.measure.walking_circles import WIDEST_M
 from circle15.prepared import Prepared
-from circle15.schema import CRS, POSITION_ACCURACY_M, SERVICES
+from circle15.schema import CRS, POSITION_ACCURACY_M, SERVICES, institution_codes
 from circle15.siting.caps import PlanCaps, caps_of
 from circle15.siting.demand import Demand, Reach, demand_points, reach_straight
 from circle15.siting.kernels import Flags, Floats, Ints, Small
-from circle15.siting.limits import Limits, neighbours
+from circle15.siting.limits import Limits
 from circle15.siting.on_foot import walked_reach
 
 if TYPE_CHECKING:
@@ -185,12 +185,14 @@ def _inside_city(ready: Prepared, edges: tuple[Floats, Floats, float] | None, pa
 def _neighbours(
     sites: gpd.GeoDataFrame, at: tuple[Floats, Floats], radius_m: float, *, sure: bool
 ) -> tuple[Ints, Small]:
-    if not sure:
-        return neighbours(*at, radius_m=radius_m)
-    accuracy = sites["position_accuracy_m"].fillna(POSITION_ACCURACY_M).to_numpy(dtype=np.float64)
+    """Others within the circle of each site; campuses of one institution are no others 分院区同属一家."""
+    accuracy = sites["position_accuracy_m"].fillna(POSITION_ACCURACY_M).to_numpy(dtype=np.float64) * sure
     found = reach_straight(*at, *at, radius_m=radius_m + 2 * float(accuracy.max(initial=0.0)))
     site = found.site
-    keep = (found.point != site) & (found.distance_m <= radius_m + accuracy[site] + accuracy[found.point] + 1e-3)
+    codes = np.array(institution_codes(sites), dtype=object)
+    keep = (codes[found.point] != codes[site]) & (
+        found.distance_m <= radius_m + accuracy[site] + accuracy[found.point] + 1e-3
+    )
     start = np.append(0, np.cumsum(np.bincount(site[keep], minlength=len(sites)))).astype(np.int64)
     return start, found.point[keep]
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from circle15.siting.demand import reach_straight
 from circle15.siting.kernels import Flags, Floats, Ints, Rules, Small, State, place
 from circle15.siting.solve import Program
 
@@ -91,14 +90,6 @@ def free_limits(
     nobody = np.zeros(sites + 1, dtype=np.int64), np.empty(0, dtype=np.int32)
     found = Limits(sites, must, never, np.full(sites, np.inf), *nobody)
     return found.at_most(number) if np.isfinite(number) else found
-
-
-def neighbours(lon: Floats, lat: Floats, *, radius_m: float) -> tuple[Ints, Small]:
-    """Others within `radius_m` of each site (geodesic, bound included): start (n + 1,) and positions."""
-    found = reach_straight(lon, lat, lon, lat, radius_m=radius_m)
-    other = found.point != found.site
-    start = np.append(0, np.cumsum(np.bincount(found.site[other], minlength=len(lon)))).astype(np.int64)
-    return start, found.point[other]
 
 
 # ── as rows of a program ──────────────────────────────────────
