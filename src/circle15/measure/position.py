@@ -85,12 +85,12 @@ def accuracies_m(sites: pd.DataFrame) -> FloatArray:
 
 
 def circle_bounds(
-    sites: gpd.GeoDataFrame,
+    accuracy_m: FloatArray,
     land_km2: FloatArray,
-    residents: Callable[[gpd.GeoDataFrame, float], FloatArray],
+    residents: Callable[[IndexArray, float], FloatArray],
     *,
     radius_m: float,
-) -> pd.DataFrame:
+) -> dict[str, FloatArray]:
     """Least and greatest residents and density that the circle of a site could have within its position accuracy.
 
     A circle moved by d holds all that lies within radius - d of the site and nothing beyond radius + d; its land
@@ -98,37 +98,32 @@ def circle_bounds(
 
     Parameters
     ----------
-    sites
-        EPSG:4326 points with `position_accuracy_m`.
-    land_km2
-        (n,) land of the circle where the site is thought to be.
+    accuracy_m, land_km2
+        (n,) position accuracy, and land of the circle where the site is thought to be.
     residents
-        Gives the residents (k,) within a radius in metres of some of the sites.
+        Gives the residents (k,) of some of the sites (positions) within a radius in metres.
 
     Returns
     -------
-    DataFrame indexed like `sites`: residents_low, residents_high, density_low, density_high (infinite without land).
+    Columns (n,): residents_low, residents_high, density_low, density_high (infinite without land).
     """
-    reach_m = np.exp2(np.ceil(np.log2(np.maximum(accuracies_m(sites), 1.0))))
-    low, high = np.zeros(len(sites)), np.zeros(len(sites))
+    n = len(accuracy_m)
+    reach_m = np.exp2(np.ceil(np.log2(np.maximum(accuracy_m, 1.0))))
+    low, high = np.zeros(n), np.zeros(n)
     for d in np.unique(reach_m):
         at = np.flatnonzero(reach_m == d)
-        low[at] = residents(sites.iloc[at], radius_m - d) if radius_m > d else 0.0
-        high[at] = residents(sites.iloc[at], radius_m + d)
+        low[at] = residents(at, radius_m - d) if radius_m > d else 0.0
+        high[at] = residents(at, radius_m + d)
     inner, circle, outer = (
         np.pi * r**2 / _M2_PER_KM2 for r in (np.maximum(radius_m - reach_m, 0.0), radius_m, radius_m + reach_m)
     )
     most_km2, least_km2 = land_km2 + outer - circle, np.maximum(land_km2 - circle + inner, 0.0)
-    nothing, infinite = np.zeros(len(sites)), np.full(len(sites), np.inf)
-    return pd.DataFrame(
-        {
-            "residents_low": low,
-            "residents_high": high,
-            "density_low": np.divide(low, most_km2, out=nothing, where=most_km2 > 0),
-            "density_high": np.divide(high, least_km2, out=infinite, where=least_km2 > 0),
-        },
-        index=sites.index,
-    )
+    return {
+        "residents_low": low,
+        "residents_high": high,
+        "density_low": np.divide(low, most_km2, out=np.zeros(n), where=most_km2 > 0),
+        "density_high": np.divide(high, least_km2, out=np.full(n, np.inf), where=least_km2 > 0),
+    }
 
 
 # ── ground of places and cells ────────────────────────────────
