@@ -195,7 +195,7 @@ def _contents(
     drawn = [s for s in SERVICES if s in assessment.services or bool((sites["service"] == s).any())]
     assessed = [s for s in drawn if s in assessment.services]
     places, outlines = payload.place_rows(assessment, area, shared.places if shared else {})
-    gaps, patches = payload.gap_columns(assessment, area, lattice)
+    gaps, patches = payload.gap_columns(assessment, area, lattice, list(sites["id"]))
     held = set(sites["id"])
     on_sites = [f for f in assessment.findings if f.ground == "circle" and f.subject in held]
     own = [(str(p["level"]), str(p["id"])) for p in places if p["own"]]
