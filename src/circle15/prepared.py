@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,7 @@ from circle15.measure.coverage import measure_coverage
 from circle15.measure.crowd import Crowd, standing_on
 from circle15.measure.density import measure_density
 from circle15.measure.ground import Ground
-from circle15.measure.position import accuracies_m, circle_bounds, points_within_error
+from circle15.measure.position import accuracies_m, circle_bounds, other_ground, points_within_error
 from circle15.measure.totals import measure_totals, register_of
 from circle15.measure.walking_circles import Both, HomesOnFoot, OnFoot, walking_to
 from circle15.measure.walking_coverage import measure_walking_coverage
@@ -190,8 +190,7 @@ class Prepared:
         said = proposed_row(service, position_accuracy_m, known)
         point = Point(wgs_lon[0], wgs_lat[0])
         near = self.crowd.within(wgs_lon, wgs_lat, self.reach_m(position_accuracy_m))
-        (measured,) = self._rows(wgs_lon, wgs_lat, service, [near])
-        row = said | measured | {"lon": float(wgs_lon[0]), "lat": float(wgs_lat[0])}
+        row = said | self._row(wgs_lon, wgs_lat, service, near) | {"lon": float(wgs_lon[0]), "lat": float(wgs_lat[0])}
         return judge_site(
             self.plan,
             site=row,
@@ -239,21 +238,26 @@ class Prepared:
 
     # ── parts of an answer ────────────────────────────────────
 
-    def _rows(self, lon: Floats, lat: Floats, service: str, near: Sequence[Near]) -> list[dict[str, Any]]:
-        """Measures of places (n,) where one proposed site may stand, with those who are near each of them."""
-        points, radius_m = np.asarray(shapely.points(lon, lat), dtype=object), self.plan.circle.radius_m
+    def _row(self, lon: Floats, lat: Floats, service: str, near: Near) -> dict[str, Any]:
+        """Measures of one proposed site (1,), those who are near it being known."""
+        radius_m = self.plan.circle.radius_m
         if self._ground is None:
-            ids = [PROPOSED_ID] * len(points)
+            return self._moved(lon, lat, service)[0]
+        circles = self._ground.circles(lon, lat, radius_m=radius_m)
+        density = self._ground.density(np.asarray(shapely.points(lon, lat), dtype=object))
+        columns = {**circles, **density, **self._residents_on_foot(lon, lat)}
+        crowd = self.crowd.about(lon, lat, service, near, radius_m=radius_m)
+        return crowd | {name: values.tolist()[0] for name, values in columns.items()}
+
+    def _moved(self, lon: Floats, lat: Floats, service: str) -> list[dict[str, Any]]:
+        """Measures of places (n,) where one proposed site may stand."""
+        points, ids = np.asarray(shapely.points(lon, lat), dtype=object), np.full(len(lon), PROPOSED_ID, dtype=object)
+        if self._ground is None:
             columns = self._slow_columns(gpd.GeoDataFrame({"id": ids, "service": service}, geometry=points, crs=CRS))
         else:
-            circles = self._ground.circles(lon, lat, radius_m=radius_m)
-            columns = {**circles, **self._ground.density(points), **self._residents_on_foot(lon, lat)}
+            columns = self._columns(lon, lat, points, np.full(len(lon), service, dtype=object), ids)
         told = {name: values.tolist() for name, values in columns.items()}
-        return [
-            {name: values[k] for name, values in told.items()}
-            | self.crowd.about(lon[[k]], lat[[k]], service, n, radius_m=radius_m)
-            for k, n in enumerate(near)
-        ]
+        return [{name: values[k] for name, values in told.items()} for k in range(len(lon))]
 
     def _elsewhere(self, row: Mapping[str, Any], said: Mapping[str, Any], point: Point) -> list[Mapping[str, Any]]:
         """Measures of one proposed site at other points where it may stand."""
@@ -261,17 +265,17 @@ class Prepared:
         if accuracy_m == 0:
             return []
         about = np.arange(len(self.city.places)) if self._ground is None else self._ground.bordering(point, accuracy_m)
-        at = [np.array([v]) for v in (point.x, point.y, accuracy_m, row["circle_land_km2"])]
-        ring = self._gradual(*at)
+        lon, lat, error_m, land_km2 = (np.array([v]) for v in (point.x, point.y, accuracy_m, row["circle_land_km2"]))
+        ring = self._gradual(lon, lat, error_m, land_km2)
         if not (len(about) or ring[0] or self._by_cell):
             return []
-        site = gpd.GeoDataFrame({k: [v] for k, v in said.items()}, geometry=[point], crs=CRS)
         cells = self.city.population if self._by_cell else None
-        around = points_within_error(site, self.city.places.iloc[about], ring=ring, cells=cells)
-        lon, lat = lonlat(around)
-        near = [self.crowd.within(lon[[k]], lat[[k]], self.plan.circle.radius_m) for k in range(len(around))]
-        found = self._rows(lon, lat, str(said["service"]), near)
-        return [{**said, "moved_m": m, **r} for m, r in zip(around["moved_m"].tolist(), found, strict=True)]
+        finds = other_ground(lon, lat, error_m, self.city.places.iloc[about], ring=ring, cells=cells)
+        if not finds:
+            return []
+        x, y = (np.array([get(f[2]) for f in finds]) for get in (shapely.get_x, shapely.get_y))
+        found = self._moved(x, y, str(said["service"]))
+        return [{**said, "moved_m": f[1], **r} for f, r in zip(finds, found, strict=True)]
 
     @cached_property
     def _by_cell(self) -> bool:

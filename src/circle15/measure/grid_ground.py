@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from circle15.measure.kernels import Floats, Ints
 
 FEW = 32
-"""Up to this many circles are measured each in a window of its own, more of them block by block."""
+"""Up to this many circles are measured each in a window of its own (close ones in one), more of them by squares."""
+_CLOSE = 32  # columns or rows
 SIDE = 2048
 _BOX = 1024
 _SPARE = 1.05
@@ -88,8 +89,11 @@ def circles_in(grid: GridCells, lon: Floats, lat: Floats, *, radius_m: float) ->
 
 
 def _together(column: Floats, row: Floats) -> list[Ints]:
-    """Points (positions) that are measured together: a few each by itself, many by squares of the grid."""
+    """Points (positions) that are measured together: a few each by itself or all at once, many by squares."""
     placed = np.flatnonzero(np.isfinite(column) & np.isfinite(row))
+    spread = max(np.ptp(v[placed]) for v in (column, row)) if len(placed) else 0.0
+    if 1 < len(placed) <= FEW and spread <= _CLOSE:
+        return [placed]
     if len(placed) <= FEW:
         return [placed[k : k + 1] for k in range(len(placed))]
     square = _square(np.floor(row[placed]).astype(np.int64), np.floor(column[placed]).astype(np.int64))

@@ -62,18 +62,29 @@ def points_within_error(
     The rows of `sites` (once a point, by order of sites) with the point as geometry and `moved_m`: the geodesic
     distance from the site to the nearest point of that ground (of the point itself on the rings).
     """
-    lon, lat = lonlat(sites)
-    accuracy_m = accuracies_m(sites)
+    finds = other_ground(*lonlat(sites), accuracies_m(sites), places, ring=ring, cells=cells)
+    at = np.array([f[0] for f in finds], dtype=np.int64)
+    table = pd.DataFrame(sites.drop(columns=sites.geometry.name)).iloc[at].reset_index(drop=True)
+    table["moved_m"] = np.array([f[1] for f in finds], dtype=np.float64)
+    return gpd.GeoDataFrame(table, geometry=[f[2] for f in finds], crs=CRS)
+
+
+def other_ground(
+    lon: FloatArray,
+    lat: FloatArray,
+    accuracy_m: FloatArray,
+    places: gpd.GeoDataFrame,
+    *,
+    ring: NDArray[np.bool_] | None = None,
+    cells: Population | PopulationBlocks | None = None,
+) -> list[tuple[int, float, shapely.Point]]:
+    """What `points_within_error` finds, for sites told as arrays (n,): position of the site, metres, the point."""
     finds: list[tuple[int, float, shapely.Point]] = []
     for outlines in _grounds(places, cells):
         finds += _elsewhere(lon, lat, accuracy_m, outlines)
     if ring is not None:
         finds += _rings(lon, lat, accuracy_m, np.flatnonzero(ring))
-    finds.sort(key=lambda f: (f[0], f[1]))
-    at = np.array([f[0] for f in finds], dtype=np.int64)
-    table = pd.DataFrame(sites.drop(columns=sites.geometry.name)).iloc[at].reset_index(drop=True)
-    table["moved_m"] = np.array([f[1] for f in finds], dtype=np.float64)
-    return gpd.GeoDataFrame(table, geometry=[f[2] for f in finds], crs=CRS)
+    return sorted(finds, key=lambda f: (f[0], f[1]))
 
 
 def accuracies_m(sites: pd.DataFrame) -> FloatArray:
