@@ -18,7 +18,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import Point
 
-from circle15.judge.asked import PROPOSED_ID, attributes_of, check_question, proposed_row
+from circle15.judge.asked import attributes_of, check_question, proposed_row
 from circle15.judge.circles import exceeding_ids
 from circle15.judge.columns import records
 from circle15.judge.effects import walked_column
@@ -26,11 +26,12 @@ from circle15.judge.inputs import Inputs
 from circle15.judge.limits import circle_caps
 from circle15.judge.on_foot import residents_column
 from circle15.judge.verdict import judge_site
-from circle15.measure.circles import circle_ground, lonlat, measure_circles
+from circle15.measure.circles import circle_ground, lonlat, measure_circles, sites_of
 from circle15.measure.coverage import measure_coverage
 from circle15.measure.crowd import Crowd, standing_on
 from circle15.measure.density import measure_density
 from circle15.measure.ground import Ground
+from circle15.measure.others import Sites
 from circle15.measure.position import accuracies_m, circle_bounds, other_ground, points_within_error
 from circle15.measure.totals import measure_totals, register_of
 from circle15.measure.walking_circles import Both, HomesOnFoot, OnFoot, walking_to
@@ -161,13 +162,10 @@ class Prepared:
 
         `sites` needs id, service and point geometry (EPSG:4326); index in = index out.
         """
-        lon, lat = lonlat(sites)
-        services, ids = sites["service"].to_numpy(dtype=object), sites["id"].to_numpy(dtype=object)
         if self._ground is None:
             columns = self._slow_columns(sites)
         else:
-            points = np.asarray(sites.geometry.array, dtype=object)
-            columns = self._columns(lon, lat, points, services, ids)
+            columns = self._columns(sites_of(sites), np.asarray(sites.geometry.array, dtype=object))
         found = pd.DataFrame(columns, index=sites.index)
         measured = gpd.GeoDataFrame(pd.concat([sites, found], axis=1), geometry="geometry", crs=sites.crs)
         return measured.join(circle_caps(self.plan, pd.DataFrame(measured.drop(columns="geometry"))))
@@ -190,7 +188,7 @@ class Prepared:
         said = proposed_row(service, position_accuracy_m, known)
         point = Point(wgs_lon[0], wgs_lat[0])
         near = self.crowd.within(wgs_lon, wgs_lat, self.reach_m(position_accuracy_m))
-        row = said | self._row(wgs_lon, wgs_lat, service, near) | {"lon": float(wgs_lon[0]), "lat": float(wgs_lat[0])}
+        row = said | self._row(wgs_lon, wgs_lat, said, near) | {"lon": float(wgs_lon[0]), "lat": float(wgs_lat[0])}
         return judge_site(
             self.plan,
             site=row,
@@ -233,29 +231,29 @@ class Prepared:
         walking = None
         if self.foot is not None:
             walking = self._walking((float(lon[0]), float(lat[0])), self.worst_accuracy_m)
-        others = j != at
-        return self._told_of(j[others], metres[others], walking)
+        return self._told_of(*crowd.apart((j, metres), crowd.code(at)), walking)
 
     # ── parts of an answer ────────────────────────────────────
 
-    def _row(self, lon: Floats, lat: Floats, service: str, near: Near) -> dict[str, Any]:
+    def _row(self, lon: Floats, lat: Floats, said: Mapping[str, Any], near: Near) -> dict[str, Any]:
         """Measures of one proposed site (1,), those who are near it being known."""
         radius_m = self.plan.circle.radius_m
         if self._ground is None:
-            return self._moved(lon, lat, service)[0]
+            return self._moved(lon, lat, said)[0]
         circles = self._ground.circles(lon, lat, radius_m=radius_m)
         density = self._ground.density(np.asarray(shapely.points(lon, lat), dtype=object))
         columns = {**circles, **density, **self._residents_on_foot(lon, lat)}
-        crowd = self.crowd.about(lon, lat, service, near, radius_m=radius_m)
+        crowd = self.crowd.about(_at(lon, lat, said), near, radius_m=radius_m)
         return crowd | {name: values.tolist()[0] for name, values in columns.items()}
 
-    def _moved(self, lon: Floats, lat: Floats, service: str) -> list[dict[str, Any]]:
+    def _moved(self, lon: Floats, lat: Floats, said: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Measures of places (n,) where one proposed site may stand."""
-        points, ids = np.asarray(shapely.points(lon, lat), dtype=object), np.full(len(lon), PROPOSED_ID, dtype=object)
+        points = np.asarray(shapely.points(lon, lat), dtype=object)
         if self._ground is None:
-            columns = self._slow_columns(gpd.GeoDataFrame({"id": ids, "service": service}, geometry=points, crs=CRS))
+            own = {k: [said[k]] * len(points) for k in ("id", "service", "institution")}
+            columns = self._slow_columns(gpd.GeoDataFrame(own, geometry=points, crs=CRS))
         else:
-            columns = self._columns(lon, lat, points, np.full(len(lon), service, dtype=object), ids)
+            columns = self._columns(_at(lon, lat, said), points)
         told = {name: values.tolist() for name, values in columns.items()}
         return [{name: values[k] for name, values in told.items()} for k in range(len(lon))]
 
@@ -274,7 +272,7 @@ class Prepared:
         if not finds:
             return []
         x, y = (np.array([get(f[2]) for f in finds]) for get in (shapely.get_x, shapely.get_y))
-        found = self._moved(x, y, str(said["service"]))
+        found = self._moved(x, y, said)
         return [{**said, "moved_m": f[1], **r} for f, r in zip(finds, found, strict=True)]
 
     @cached_property
@@ -305,13 +303,11 @@ class Prepared:
             return self._ground.circles(lon, lat, radius_m=radius_m)["residents_within"]
         return circle_ground(self.city.population, lon, lat, radius_m=radius_m)[0]
 
-    def _columns(
-        self, lon: Floats, lat: Floats, points: Objects, services: Objects, ids: Objects
-    ) -> dict[str, NDArray[Any]]:
+    def _columns(self, sites: Sites, points: Objects) -> dict[str, NDArray[Any]]:
         """Measures of sites (n,) as columns, from the indexes."""
         assert self._ground is not None  # noqa: S101 - the caller has asked
-        radius_m = self.plan.circle.radius_m
-        others, nearest_m = self.crowd.others(lon, lat, services, ids, radius_m=radius_m)
+        lon, lat, radius_m = sites.lon, sites.lat, self.plan.circle.radius_m
+        others, nearest_m = self.crowd.others(sites, radius_m=radius_m)
         circles = self._ground.circles(lon, lat, radius_m=radius_m)
         told = {"others_within": others, "nearest_other_m": nearest_m, **circles, **self._ground.density(points)}
         return told | self._residents_on_foot(lon, lat)
@@ -388,3 +384,9 @@ class Prepared:
             told = self.crowd.row(j)
             found.append({**told, "distance_m": metre, **ways.get(told["id"], nowhere)})
         return found
+
+
+def _at(lon: Floats, lat: Floats, said: Mapping[str, Any]) -> Sites:
+    """One proposed site thought to stand at places (n,)."""
+    service, own_id = (np.full(len(lon), said[k], dtype=object) for k in ("service", "id"))
+    return Sites(lon, lat, service, own_id, [str(said["institution"] or said["id"])] * len(lon))

@@ -124,7 +124,7 @@ def _alike(
     columns = [pd.factorize(sites["service"])[0], pd.factorize(sites["position_accuracy_m"])[0]]
     columns += [pd.factorize(pd.Series(said))[0]]
     columns += [pd.factorize(measured[c])[0] for c in _GROUND if c in measured]
-    alone = ready.may_differ(sites, measured)
+    alone = ready.may_differ(sites, measured) | np.array(["institution" in row for row in known], dtype=bool)
     pooled = "pooling_area" in ready.city.institutions or any("pooling_area" in row for row in known)
     for service in sorted(set(sites["service"])):
         at = np.flatnonzero((sites["service"] == service).to_numpy())
@@ -184,18 +184,16 @@ class _Some:
             return np.zeros(len(self.sites), dtype=np.int64)
         radius_m = (rule.radius_m or self.ready.plan.circle.radius_m) * (2 if rule.reach == "overlap" else 1)
         radius_m -= 2 * TOLERANCE_M if rule.at_radius == "outside" else 0.0
-        i, gap_m, slack_m = self._gaps(radius_m, self._counted(rule))
+        i, j, gap_m, slack_m = self._gaps(radius_m, self._counted(rule))
         inside, edge = gap_m <= TOLERANCE_M, np.abs(gap_m) <= slack_m + TOLERANCE_M
-        counts = np.column_stack(
-            [np.bincount(i[p], minlength=len(self.sites)) for p in (inside, inside & ~edge, inside | edge)]
-        )
+        counts = np.column_stack([self._institutions(i[p], j[p]) for p in (inside, inside & ~edge, inside | edge)])
         own = 1 if rule.counts_site else 0
         over = np.array([exceeds(k + own, rule.max) for k in range(int(counts.max(initial=0)) + 1)], dtype=np.int64)
         return np.asarray(over[counts] @ np.array([4, 2, 1]))
 
     def _nobody_near(self) -> Codes:
         """Whether someone of the service surely, or perhaps, stands within the plan's radius."""
-        i, gap_m, slack_m = self._gaps(self.ready.plan.circle.radius_m, self.ready.crowd.services == self.service)
+        i, _, gap_m, slack_m = self._gaps(self.ready.plan.circle.radius_m, self.ready.crowd.services == self.service)
         surely, perhaps = (
             np.bincount(i[p], minlength=len(self.sites)) > 0 for p in (gap_m <= -slack_m, gap_m <= slack_m)
         )
@@ -213,14 +211,20 @@ class _Some:
                 counted &= np.array([not t.isdisjoint(rule.tags) for t in tags], dtype=bool)
         return counted
 
+    def _institutions(self, site: Codes, other: Codes) -> Codes:
+        """How many institutions each site has among its pairs; campuses 分院区 count once."""
+        whose = self.ready.crowd.whose
+        size = int(whose.max(initial=0)) + 1
+        return np.bincount(np.unique(site * size + whose[other]) // size, minlength=len(self.sites))
+
     def _gaps(
         self, radius_m: float, counted: NDArray[np.bool_]
-    ) -> tuple[Codes, NDArray[np.float64], NDArray[np.float64]]:
-        """Pairs of sites (positions) and institutions about a radius: metres beyond it, and what positions may err."""
+    ) -> tuple[Codes, Codes, NDArray[np.float64], NDArray[np.float64]]:
+        """Pairs of sites and institutions (positions) about a radius: metres beyond it, and what positions may err."""
         lon, lat = lonlat(self.sites)
         own_m = self.sites["position_accuracy_m"].to_numpy(dtype=np.float64)
         rows = np.flatnonzero(counted)
         theirs_m = self.ready.crowd.accuracies_m[rows]
         reach_m = radius_m + own_m.max(initial=0.0) + theirs_m.max(initial=0.0) + 1.0
         i, j, metres = PointTree(self.ready.crowd.lon[rows], self.ready.crowd.lat[rows]).within(lon, lat, reach_m)
-        return i, metres - radius_m, theirs_m[j] + own_m[i]
+        return i, rows[j], metres - radius_m, theirs_m[j] + own_m[i]

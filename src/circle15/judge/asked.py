@@ -36,6 +36,6 @@ def attributes_of(told: Mapping[str, object] | None) -> dict[str, object]:
 
 def proposed_row(service: str, position_accuracy_m: float, known: Mapping[str, object]) -> dict[str, Any]:
     """What is said of a proposed site, in the columns that measures and rules look at."""
-    given: dict[str, Any] = {"name": "", "level": "", "tags": "", "beds": float("nan")}
+    given: dict[str, Any] = {"name": "", "level": "", "tags": "", "beds": float("nan"), "institution": ""}
     given |= {k: v for k, v in known.items() if isinstance(v, (str, int, float))}
     return given | {"id": PROPOSED_ID, "service": service, "position_accuracy_m": position_accuracy_m}
