@@ -26,11 +26,12 @@ from circle15.judge.inputs import Inputs
 from circle15.judge.limits import circle_caps
 from circle15.judge.on_foot import residents_column
 from circle15.judge.verdict import judge_site
-from circle15.measure.circles import circle_ground, lonlat, measure_circles
+from circle15.measure.circles import circle_ground, lonlat, measure_circles, sites_of
 from circle15.measure.coverage import measure_coverage
 from circle15.measure.crowd import Crowd, standing_on
 from circle15.measure.density import measure_density
 from circle15.measure.ground import Ground
+from circle15.measure.others import Sites
 from circle15.measure.position import circle_bounds, points_within_error
 from circle15.measure.totals import measure_totals, register_of
 from circle15.measure.walking_circles import Both, HomesOnFoot, OnFoot, walking_to
@@ -161,13 +162,10 @@ class Prepared:
 
         `sites` needs id, service and point geometry (EPSG:4326); index in = index out.
         """
-        lon, lat = lonlat(sites)
-        services, ids = sites["service"].to_numpy(dtype=object), sites["id"].to_numpy(dtype=object)
         if self._ground is None:
             columns = self._slow_columns(sites)
         else:
-            points = np.asarray(sites.geometry.array, dtype=object)
-            columns = self._columns(lon, lat, points, services, ids)
+            columns = self._columns(sites_of(sites), np.asarray(sites.geometry.array, dtype=object))
         found = pd.DataFrame(columns, index=sites.index)
         measured = gpd.GeoDataFrame(pd.concat([sites, found], axis=1), geometry="geometry", crs=sites.crs)
         return measured.join(circle_caps(self.plan, pd.DataFrame(measured.drop(columns="geometry"))))
@@ -190,7 +188,7 @@ class Prepared:
         said = _proposed(service, position_accuracy_m, known)
         point = Point(wgs_lon[0], wgs_lat[0])
         near = self._crowd.within(wgs_lon, wgs_lat, self.reach_m(position_accuracy_m))
-        (measured,) = self._rows(wgs_lon, wgs_lat, service, [near])
+        (measured,) = self._rows(wgs_lon, wgs_lat, said, [near])
         row = said | measured | {"lon": float(wgs_lon[0]), "lat": float(wgs_lat[0])}
         return judge_site(
             self.plan,
@@ -227,24 +225,25 @@ class Prepared:
         walking = None
         if self.foot is not None:
             walking = self._walking((float(lon[0]), float(lat[0])), self.worst_accuracy_m)
-        others = j != at
-        return self._told_of(j[others], metres[others], walking)
+        return self._told_of(*crowd.apart((j, metres), crowd.code(at)), walking)
 
     # ── parts of an answer ────────────────────────────────────
 
-    def _rows(self, lon: Floats, lat: Floats, service: str, near: Sequence[Near]) -> list[dict[str, Any]]:
+    def _rows(self, lon: Floats, lat: Floats, said: Mapping[str, Any], near: Sequence[Near]) -> list[dict[str, Any]]:
         """Measures of places (n,) where one proposed site may stand, with those who are near each of them."""
         points, radius_m = np.asarray(shapely.points(lon, lat), dtype=object), self.plan.circle.radius_m
         if self._ground is None:
-            ids = [PROPOSED_ID] * len(points)
-            columns = self._slow_columns(gpd.GeoDataFrame({"id": ids, "service": service}, geometry=points, crs=CRS))
+            own = {k: [said[k]] * len(points) for k in ("id", "service", "institution")}
+            columns = self._slow_columns(gpd.GeoDataFrame(own, geometry=points, crs=CRS))
         else:
             circles = self._ground.circles(lon, lat, radius_m=radius_m)
             columns = {**circles, **self._ground.density(points), **self._residents_on_foot(lon, lat)}
         told = {name: values.tolist() for name, values in columns.items()}
+        service, own_id = (np.array([said[k]], dtype=object) for k in ("service", "id"))
+        who = service, own_id, [said["institution"] or said["id"]]
         return [
             {name: values[k] for name, values in told.items()}
-            | self._crowd.about(lon[[k]], lat[[k]], service, n, radius_m=radius_m)
+            | self._crowd.about(Sites(lon[[k]], lat[[k]], *who), n, radius_m=radius_m)
             for k, n in enumerate(near)
         ]
 
@@ -261,7 +260,7 @@ class Prepared:
         around = self._points_around(site, measured, self.city.places.iloc[about])
         lon, lat = lonlat(around)
         near = [self._crowd.within(lon[[k]], lat[[k]], self.plan.circle.radius_m) for k in range(len(around))]
-        found = self._rows(lon, lat, str(said["service"]), near)
+        found = self._rows(lon, lat, said, near)
         moved_m = around["moved_m"].tolist()
         return [{**said, "moved_m": m, **r} for m, r in zip(moved_m, found, strict=True)]
 
@@ -287,13 +286,11 @@ class Prepared:
             return self._ground.circles(*lonlat(sites), radius_m=radius_m)["residents_within"]
         return circle_ground(self.city.population, *lonlat(sites), radius_m=radius_m)[0]
 
-    def _columns(
-        self, lon: Floats, lat: Floats, points: Objects, services: Objects, ids: Objects
-    ) -> dict[str, NDArray[Any]]:
+    def _columns(self, sites: Sites, points: Objects) -> dict[str, NDArray[Any]]:
         """Measures of sites (n,) as columns, from the indexes."""
         assert self._ground is not None  # noqa: S101 - the caller has asked
-        radius_m = self.plan.circle.radius_m
-        others, nearest_m = self._crowd.others(lon, lat, services, ids, radius_m=radius_m)
+        lon, lat, radius_m = sites.lon, sites.lat, self.plan.circle.radius_m
+        others, nearest_m = self._crowd.others(sites, radius_m=radius_m)
         circles = self._ground.circles(lon, lat, radius_m=radius_m)
         told = {"others_within": others, "nearest_other_m": nearest_m, **circles, **self._ground.density(points)}
         return told | self._residents_on_foot(lon, lat)
@@ -388,6 +385,6 @@ def _check_question(lon: float, lat: float, datum: str, service: str, accuracy_m
 
 def _proposed(service: str, position_accuracy_m: float, known: Mapping[str, object]) -> dict[str, Any]:
     """What is said of a proposed site, in the columns that measures and rules look at."""
-    given: dict[str, Any] = {"name": "", "level": "", "tags": "", "beds": float("nan")}
+    given: dict[str, Any] = {"name": "", "level": "", "tags": "", "beds": float("nan"), "institution": ""}
     given |= {k: v for k, v in known.items() if isinstance(v, (str, int, float))}
     return given | {"id": PROPOSED_ID, "service": service, "position_accuracy_m": position_accuracy_m}

@@ -81,6 +81,18 @@ PLACE_COLUMNS: Mapping[str, str] = {
 }
 
 
+def institution_codes(sites: pd.DataFrame) -> list[str]:
+    """Code of the institution (家) that each site is part of 分院区同属一家: its own id where the table does not tell.
+
+    Plans plan campuses where they stand (分院区按属地纳入定点规划: 沈阳、绥化) and limit institutions (家): beds add up
+    site by site, institutions count once a circle or place, and none is the competitor of its own campuses.
+    """
+    ids = [str(i) for i in sites["id"]]
+    if "institution" not in sites.columns:
+        return ids
+    return [code if isinstance(code, str) and code else i for code, i in zip(sites["institution"], ids, strict=True)]
+
+
 @dataclass(frozen=True)
 class Source:
     """Where a table came from: file name, sha256 of its bytes, datum or CRS it was given in, date, options."""
@@ -355,6 +367,7 @@ class Neighbour:
     """Another institution of the same service within reach: id, name, geodesic distance in metres.
 
     `walking_m` and `walking_minutes` are the way on foot where streets tell it; infinite where none leads there.
+    `institution` is the code that all sites of its institution share 分院区; "" where it is its only site.
     """
 
     id: str
@@ -364,6 +377,7 @@ class Neighbour:
     would_exceed: bool = False  # its own circle would rise above its cap if the site were added
     walking_m: float | None = None
     walking_minutes: float | None = None
+    institution: str = ""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from circle15.draw.payload import widened
 from circle15.draw.tester_pack import Packer
 from circle15.draw.tester_people import pack_people
 from circle15.policy.rules import AreaLimit, CircleLimit, Mix, Target
-from circle15.schema import PLACE_LEVELS, POSITION_ACCURACY_M, SERVICES, Pace
+from circle15.schema import PLACE_LEVELS, POSITION_ACCURACY_M, SERVICES, Pace, institution_codes
 from circle15.words import LANGS, words_under
 
 if TYPE_CHECKING:
@@ -190,6 +190,8 @@ def _pack_institutions(
     near = np.asarray(shapely.intersects(around, everywhere.geometry.to_numpy()))
     own, beyond = everywhere[near], everywhere[~near]
     table = pd.concat([own, beyond])
+    codes = pd.Series(institution_codes(table), index=table.index)
+    table = table.assign(institution=codes.where(codes.duplicated(keep=False), other=""))  # campuses alone
     packer.add("site.lon", own.geometry.x, "f8")
     packer.add("site.lat", own.geometry.y, "f8")
     packer.add("site.service", [SERVICES.index(s) for s in table["service"]], "i4")
@@ -226,7 +228,7 @@ def _column(table: pd.DataFrame, name: str) -> list[Any]:
 
 def _asked(plan: Plan, table: pd.DataFrame) -> list[str]:
     """Columns of the register that a rule of the plan may look at."""
-    wanted = ["position_accuracy_m", "tags", "pooling_area"]
+    wanted = ["position_accuracy_m", "tags", "pooling_area", "institution"]
     for rule in plan.rules:
         if isinstance(rule, (CircleLimit, AreaLimit)):
             wanted += rule.same

@@ -259,9 +259,10 @@ def _records(neighbours: pd.DataFrame) -> list[Neighbour]:
     )
     accuracies_m = _accuracies_m(neighbours)
     ways = [_known(neighbours, column) for column in ("walking_m", "walking_minutes")]
+    codes = values(neighbours, "institution", "")
     return [
-        Neighbour(str(i), _text(n), float(d), a, walking_m=m, walking_minutes=t)
-        for i, n, d, a, m, t in zip(ids, names, distances_m, accuracies_m, *ways, strict=True)
+        Neighbour(str(i), _text(n), float(d), a, walking_m=m, walking_minutes=t, institution=_text(c))
+        for i, n, d, a, m, t, c in zip(ids, names, distances_m, accuracies_m, *ways, codes, strict=True)
     ]
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from circle15.judge.columns import records
 from circle15.judge.memo import once
+from circle15.schema import institution_codes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,7 +51,10 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Scope:
-    """An area that indicators are told of: its row of totals, names, institutions as (id, beds), and the whole city."""
+    """An area that indicators are told of: its row of totals, names, institutions and the whole city.
+
+    Institutions are (code, beds in the area): indicators are told of an institution with all its campuses 分院区.
+    """
 
     place: Mapping[str, Any]
     names: tuple[str, ...]
@@ -145,6 +149,23 @@ def _rows_by(register: pd.DataFrame, column: str) -> Mapping[str, NDArray[np.int
     return once(register, ("rows", column), told)
 
 
+def count_institutions(held: pd.DataFrame) -> int:
+    """Institutions (家) among sites of a register: campuses 分院区 count once, for each service that they serve."""
+    return len(set(zip(held["service"].astype(str), institution_codes(held), strict=True)))
+
+
+def first_sites(held: pd.DataFrame) -> pd.DataFrame:
+    """Of the campuses of an institution the first alone, for each service: what leaves is the institution 退出."""
+    keys = list(zip(held["service"].astype(str), institution_codes(held), strict=True))
+    first = {key: at for at, key in reversed(list(enumerate(keys)))}
+    return held.iloc[sorted(first.values())]
+
+
+def names_of(row: Mapping[Any, Any]) -> tuple[str, ...]:
+    """Names under which indicators may tell of a site: its institution's code, its own id."""
+    return tuple(dict.fromkeys(n for n in (text(row.get("institution")), str(row["id"])) if n))
+
+
 def place_key(place: Mapping[str, Any]) -> tuple[str, str, tuple[str, ...]]:
     """What tells a place from others: level, id, members of a group."""
     return str(place.get("level", "")), str(place.get("place_id", "")), tuple(place.get("members") or ())
@@ -180,7 +201,10 @@ def _told(
     if level:
         held = held[held["level"].astype(str) == level]
     beds = held["beds"] if "beds" in held.columns else [math.nan] * len(held)
-    return tuple(zip(held["id"].astype(str), (float(b) for b in beds), strict=True))
+    found: dict[str, float] = {}
+    for code, number_of_beds in zip(institution_codes(held), beds, strict=True):
+        found[code] = found.get(code, 0.0) + float(number_of_beds)
+    return tuple(found.items())
 
 
 def text(value: object) -> str:

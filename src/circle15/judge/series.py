@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from circle15.judge.inputs import Inputs, Scope, standing_in, text
+from circle15.judge.inputs import Inputs, Scope, count_institutions, standing_in, text
 from circle15.judge.memo import once
 from circle15.policy.formula import names_in, reckon
 
@@ -168,7 +168,7 @@ class Series:
         ]
         held = held[fits]
         if counted.of == "institutions" or held.empty:
-            return float(len(held))
+            return float(count_institutions(held))
         return float(held[counted.of].sum(skipna=False)) if counted.of in held.columns else math.nan
 
     def _rank(self, indicator: str, scope: Scope) -> float:

@@ -73,7 +73,8 @@ def judge_site(
     given = inputs or Inputs()
     numbers = {k: number(site.get(k)) for k in ("beds", "stations", "physicians")}
     bid = Bid(subject, service, text(site.get("tags")), level=text(site.get("level")), **numbers)
-    near = _records(neighbours, subject)
+    own = text(site.get("institution"))
+    near = [r for r in _records(neighbours, subject) if not own or text(r.get("institution")) != own]
     rules = [r for r in plan.rules if service in r.services]
     if exceeding is None:
         exceeding = frozenset() if neighbour_measures is None else exceeding_ids(plan, neighbour_measures, totals)
@@ -142,7 +143,7 @@ def _area_of_site(rule: AreaLimit, site: Site) -> list[Finding]:
         return []
     known = known_of(
         rule, plan=site.plan, place=place, totals=site.totals, inputs=site.inputs, series=site.figures,
-        like={column: site.get(column) for column in rule.same},
+        like={column: site.get(column) for column in rule.same}, applicant=text(site.row.get("institution")),
     )  # fmt: skip
     found = judge_area(rule, place=place, bid=site.bid, known=known)
     if holds is State.UNKNOWN:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from circle15.measure.circles import lonlat
+from circle15.measure.circles import lonlat, sites_of
+from circle15.measure.others import Others, Sites
 from circle15.project.metric import DISTANCE_TOLERANCE_M, PointTree, distances_m
 from circle15.schema import POSITION_ACCURACY_M
 
@@ -31,11 +32,27 @@ class Crowd:
         self.lon, self.lat = lonlat(institutions)
         self.services = np.asarray(institutions["service"].to_numpy(dtype=object))
         self._table = institutions
+        self._sites = sites_of(institutions)
+        self._campuses = len(set(self._sites.code)) < len(self._sites.code)
         self._told: dict[int, dict[str, Any]] = {}
 
     @cached_property
     def _everyone(self) -> PointTree:
         return PointTree(self.lon, self.lat)
+
+    @cached_property
+    def _others(self) -> Others:
+        return Others(self._sites)
+
+    def code(self, at: int) -> str:
+        """Code of the institution that one site of the register is part of."""
+        return self._sites.code[at]
+
+    def apart(self, near: Near, institution: str) -> Near:
+        """Those of them that are of another institution than the one with this code."""
+        which, metres = near
+        strange = self._others.whose[which] != self._others.number_of([institution])[0]
+        return which[strange], metres[strange]
 
     @cached_property
     def _of_service(self) -> dict[str, tuple[PointTree, pd.Index]]:
@@ -81,21 +98,23 @@ class Crowd:
         counts = metres <= reach_m + self.accuracies_m[which] + DISTANCE_TOLERANCE_M
         return which[counts], metres[counts]
 
-    def about(self, lon: Floats, lat: Floats, service: str, near: Near, *, radius_m: float) -> dict[str, Any]:
+    def about(self, site: Sites, near: Near, *, radius_m: float) -> dict[str, Any]:
         """`others_within` and `nearest_other_m` of one new place, from all that stand within some reach of it."""
-        which, metres = near
-        theirs = metres[self.services[which] == service]
-        nearest_m = theirs if len(theirs) else self._nearest_m(lon, lat, service)
-        inside = int((theirs <= radius_m + DISTANCE_TOLERANCE_M).sum())
-        return {"others_within": inside, "nearest_other_m": float(nearest_m[0])}
+        which, metres = self.apart(near, site.code[0])
+        alike = self.services[which] == site.service[0]
+        which, theirs = which[alike], metres[alike]
+        inside = set(self._others.whose[which[theirs <= radius_m + DISTANCE_TOLERANCE_M]].tolist())
+        nearest_m = theirs if len(theirs) else self._others.counts(site, radius_m)[1]
+        return {"others_within": len(inside), "nearest_other_m": float(nearest_m[0])}
 
-    def others(
-        self, lon: Floats, lat: Floats, services: Objects, ids: Objects, *, radius_m: float
-    ) -> tuple[Ints, Floats]:
-        """Others of the same service within the radius of places (n,), and metres to the nearest (NaN: none).
+    def others(self, sites: Sites, *, radius_m: float) -> tuple[Ints, Floats]:
+        """Other institutions of the same service within the radius of places (n,), and metres to the nearest (or NaN).
 
-        An institution with a place's own id is not counted.
+        As `Others.counts`; where no institution has campuses they need only be counted, which is faster.
         """
+        if self._campuses:
+            return self._others.counts(sites, radius_m)
+        lon, lat, services, ids, _ = sites
         others, nearest_m = np.zeros(len(lon), dtype=np.int64), np.full(len(lon), np.nan)
         for service in sorted(set(services) & set(self._of_service)):
             at = np.flatnonzero(services == service)
@@ -108,9 +127,7 @@ class Crowd:
             nearest_m[at] = self._nearest_m(lon[at], lat[at], service, own)
         return others, nearest_m
 
-    def _nearest_m(self, lon: Floats, lat: Floats, service: str, own: Ints | None = None) -> Floats:
-        if service not in self._of_service:
-            return np.full(len(lon), np.nan)
+    def _nearest_m(self, lon: Floats, lat: Floats, service: str, own: Ints) -> Floats:
         _, metres = self._of_service[service][0].nearest(lon, lat, skip=own)
         return np.asarray(np.where(np.isfinite(metres), metres, np.nan))
 

@@ -21,7 +21,7 @@ from circle15.measure.circles import lonlat
 from circle15.measure.walking_circles import FARTHEST
 from circle15.prepared import Prepared
 from circle15.project.metric import DISTANCE_TOLERANCE_M, distances_m
-from circle15.schema import CRS, POSITION_ACCURACY_M, Verdict
+from circle15.schema import CRS, POSITION_ACCURACY_M, Verdict, institution_codes
 
 M_PER_DEGREE = 110_500.0
 LEVELS = ("city", "district", "township", "community")
@@ -48,6 +48,7 @@ class Standing:
         self._rows = pd.concat([own, proposed[columns]], ignore_index=True).reset_index(drop=True)
         self._extra = {str(r["id"]): r for r in proposed.to_dict("records")}
         self._at = {str(i): n for n, i in enumerate(self._rows["id"])}
+        self._whose = np.array(institution_codes(self._rows), dtype=object)
         self._here = np.arange(len(self._rows)) < len(own)
         self._totals = ready.totals.copy()
         self._where = self._rows["lon"].to_numpy(dtype=np.float64), self._rows["lat"].to_numpy(dtype=np.float64)
@@ -78,7 +79,7 @@ class Standing:
         near = self._neighbours(at)
         known = {k: v for k, v in (attributes or {}).items() if k not in {"id", "service", "geometry"}}
         kin = near[near["service"] == row["service"]]
-        row["others_within"] = int((kin["distance_m"] <= self._radius_m + DISTANCE_TOLERANCE_M).sum())
+        row["others_within"] = self._others_within(at)
         return judge_site(
             self.ready.plan, site=row, neighbours=near, neighbour_measures=self._measures(kin["id"].tolist()),
             totals=self._totals,
@@ -107,23 +108,33 @@ class Standing:
         elif np.isfinite(lon) and np.isfinite(lat):
             self._index.delete(at, (lon, lat, lon, lat))
         self._here[at] = sign > 0
-        self._count(self._rows.iloc[at], sign)
+        self._count(at, sign)
 
-    def _count(self, row: pd.Series[Any], sign: int) -> None:
-        totals = self._totals
+    def _count(self, at: int, sign: int) -> None:
+        totals, row = self._totals, self._rows.iloc[at]
         held = {str(row.get(f"{level}_id", "")) for level in LEVELS} - {"", "nan"}
         here = totals["place_id"].astype(str).isin(held)
         here |= (totals["level"] == "city") & (str(row.get("district_id", "")) != "")
+        if row["service"] == "inpatient" and float(row.get("beds", np.nan)) > 0:
+            totals.loc[here, "beds_inpatient"] = totals.loc[here, "beds_inpatient"].fillna(0.0) + sign * float(
+                row["beds"]
+            )
+        here &= ~self._campus_in(totals, at)
         column = f"n_{row['service']}"
         totals.loc[here, column] += sign
         people = totals.loc[here, "residents"]
         totals.loc[here, f"per_10k_{row['service']}"] = totals.loc[here, column] * 10_000 / people.where(people > 0)
         if row["service"] == "pharmacy" and "dual_channel" in str(row.get("tags", "")).split(";"):
             totals.loc[here, "n_dual_channel"] += sign
-        if row["service"] == "inpatient" and float(row.get("beds", np.nan)) > 0:
-            totals.loc[here, "beds_inpatient"] = totals.loc[here, "beds_inpatient"].fillna(0.0) + sign * float(
-                row["beds"]
-            )
+
+    def _campus_in(self, totals: pd.DataFrame, at: int) -> pd.Series[bool]:
+        """Places (n,) in which another campus of the site's institution stands: there its count does not change."""
+        services = self._rows["service"].to_numpy(dtype=object)
+        kin = self._here & (services == services[at]) & (self._whose == self._whose[at])
+        kin[at] = False
+        held = {str(v) for level in LEVELS for v in self._rows.loc[kin, f"{level}_id"]} - {"", "nan"}
+        everywhere = (totals["level"] == "city") & bool(kin.any())
+        return totals["place_id"].astype(str).isin(held) | everywhere
 
     # ── around a site ─────────────────────────────────────────
 
@@ -169,14 +180,13 @@ class Standing:
     def _measures(self, ids: Sequence[str]) -> pd.DataFrame:
         """Rows of neighbours with how many of their kind stand in their own circle now."""
         at = [self._at[str(i)] for i in ids]
-        rows = self._rows.iloc[at].copy()
-        service = self._rows["service"].to_numpy()
-        counts = []
-        for n in at:
-            found, _ = self._around(n, self._radius_m)
-            counts.append(int((service[found] == service[n]).sum()))
-        rows["others_within"] = counts
-        return rows
+        return self._rows.iloc[at].assign(others_within=[self._others_within(n) for n in at])
+
+    def _others_within(self, at: int) -> int:
+        """Other institutions of the same service that stand in the circle of a site now."""
+        found, _ = self._around(at, self._radius_m)
+        kin = found[self._rows["service"].to_numpy()[found] == self._rows["service"].iloc[at]]
+        return len({*self._whose[kin]} - {self._whose[at]})
 
     def _register(self, *, without: int) -> pd.DataFrame:
         here = self._here.copy()

@@ -107,7 +107,7 @@
       const { radius_m: radius } = this.plan, others = this.near(lon, lat, radius, site.id).filter((o) => o.service === site.service);
       return J.withCaps(this.plan, {
         id: site.id, name: site.name || "", service: site.service, tags: site.tags || "", level: site.level || "", beds: J.num(site.beds),
-        position_accuracy_m: site.accuracy_m, lon, lat, others_within: others.length,
+        position_accuracy_m: site.accuracy_m, lon, lat, others_within: J.institutions(others).size,
         ...C15.circleMeasures(this.people, lon, lat, radius), ...this.placesAt(lon, lat), density_cell_per_km2: this.people.cellDensity(lon, lat),
       });
     }
@@ -184,8 +184,8 @@
       for (const n of near) {
         if (n.service !== site.service || n.distance_m > this.plan.radius_m + 1e-6) continue;
         if (!this.measured.has(n.id)) this.measured.set(n.id, this.capOf(n));
-        const others = this.near(n.lon, n.lat, this.plan.radius_m, n.id).filter((o) => o.service === n.service).length;
-        n.would_exceed = others + 2 > this.measured.get(n.id);
+        const others = this.near(n.lon, n.lat, this.plan.radius_m, n.id).filter((o) => o.service === n.service && (!o.institution || o.institution !== n.institution));
+        n.would_exceed = J.institutions(others).size + 2 > this.measured.get(n.id);
       }
     }
 
