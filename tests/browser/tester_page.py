@@ -67,9 +67,9 @@ def page_with_tester(assessment, plan, *, lang="zh", **options):
     )
 
 
-def quick_assessment(plan, city, *, services=("pharmacy",)):
+def quick_assessment(plan, city, *, services=("pharmacy",), ready=None):
     """What the tester reads of an assessment, without circles of institutions, findings and gaps."""
-    ready = Prepared(plan, city)
+    ready = ready or Prepared(plan, city)
     coverage = measure_coverage(
         ready.city.population,
         ready.city.institutions,

@@ -162,6 +162,10 @@
       const ring = C15.geo.outline(lon, lat, city.plan.radius_m, 128).map(([x, y]) => [y, x]);
       L.polygon(ring, { className: "t-circle " + cls, smoothFactor: 0, interactive: false, weight: 2.2, color: "#1f2933", dashArray: "6 4", fillColor: "#ffffff", fillOpacity: 0.18 }).addTo(layer);
     }
+    /* Light under dark, so that streets are seen on any ground. */
+    function walkable(lines) {
+      for (const [color, weight] of [["#ffffff", 5], ["#0b5c41", 2.6]]) L.polyline(lines, { className: "t-walk", color, weight, opacity: 0.85, smoothFactor: 0, interactive: false }).addTo(layer);
+    }
     function draw() {
       layer.clearLayers();
       for (const id of city.retired) {
@@ -175,6 +179,7 @@
       if (!T.site) return;
       const { lon, lat } = T.site, found = T.verdict;
       circleAt(lon, lat, "t-" + C15.verdictLook(found.conclusion)[0]);
+      if (city.ways) walkable(city.ways.lines(T.site));
       for (const n of found.near) {
         if (n.service !== T.service || n.distance_m > city.plan.radius_m + n.accuracy_m + T.accuracy) continue;
         const inside = n.distance_m <= city.plan.radius_m + 1e-6;
@@ -211,6 +216,7 @@
     }
     fillForm();
     T.setChanged();
+    if (city.ways) setTimeout(() => city.ways.net); // made before the first site is tested
     if (T.site) T.again();
     state.pick = pick;
     if (!state.on) map.on("click", clicked);
