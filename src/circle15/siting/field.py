@@ -16,7 +16,7 @@ from circle15.measure.circles import lonlat
 from circle15.measure.pieces import locate
 from circle15.measure.walking_circles import WIDEST_M
 from circle15.prepared import Prepared
-from circle15.schema import CRS, POSITION_ACCURACY_M, SERVICES
+from circle15.schema import CRS, POSITION_ACCURACY_M, SERVICES, institution_codes
 from circle15.siting.caps import PlanCaps, caps_of
 from circle15.siting.demand import Demand, Reach, demand_points, reach_straight
 from circle15.siting.kernels import Flags, Floats, Ints, Small
@@ -198,13 +198,22 @@ def _neighbours(
     sites: gpd.GeoDataFrame, at: tuple[Floats, Floats], radius_m: float, *, sure: bool
 ) -> tuple[Ints, Small]:
     if not sure:
-        return neighbours(*at, radius_m=radius_m)
+        return _apart(sites, *neighbours(*at, radius_m=radius_m))
     accuracy = sites["position_accuracy_m"].fillna(POSITION_ACCURACY_M).to_numpy(dtype=np.float64)
     found = reach_straight(*at, *at, radius_m=radius_m + 2 * float(accuracy.max(initial=0.0)))
     site = found.site
     keep = (found.point != site) & (found.distance_m <= radius_m + accuracy[site] + accuracy[found.point] + 1e-3)
     start = np.append(0, np.cumsum(np.bincount(site[keep], minlength=len(sites)))).astype(np.int64)
-    return start, found.point[keep]
+    return _apart(sites, start, found.point[keep])
+
+
+def _apart(sites: gpd.GeoDataFrame, start: Ints, near: Small) -> tuple[Ints, Small]:
+    """Neighbours without campuses of a site's own institution; those of another count one by one 从严."""
+    codes = pd.factorize(np.array(institution_codes(sites), dtype=object))[0]
+    site = np.repeat(np.arange(len(sites)), np.diff(start))
+    keep = codes[site] != codes[near]
+    counts = np.bincount(site[keep], minlength=len(sites))
+    return np.append(0, np.cumsum(counts)).astype(np.int64), near[keep]
 
 
 # ── limits of a question ──────────────────────────────────────
