@@ -310,7 +310,7 @@ def _check_data(make: Maker) -> LocalCommand:
     out = make.option("--out", key="check_out", metavar="FILE.xlsx")
     page = make.option("--map", "suspects_map", key="check_map", metavar="FILE.html")
     corrected = make.option("--corrected", key="check_corrected", metavar="FILE.xlsx")
-    return make.command("check-data", "check:check_data", *make.city(), out, page, corrected)
+    return make.command("check-data", "check:check_data", *make.city(), make.streets(), out, page, corrected)
 
 
 def _check_plan(make: Maker) -> LocalCommand:

@@ -105,7 +105,9 @@ def cross_checks(city: City, *, datum: Datum, file: str, reading: CityReading | 
 
 
 def _errors_first(problems: tuple[Problem, ...] | list[Problem]) -> tuple[Problem, ...]:
-    return tuple(sorted(problems, key=lambda p: p.severity != "error"))
+    # one file may serve as outlines and residents: what is wrong with it is said once
+    once = {(p.id, p.file, p.sheet, p.row, p.column, p.value, str(p.params)): p for p in problems}
+    return tuple(sorted(once.values(), key=lambda p: p.severity != "error"))
 
 
 def _warning(
