@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-import geopandas as gpd
 import openpyxl
 import pytest
 from conftest import write_toy_city
 from page_payload import blocks_of
+from streets_osm import write_osm
 
 from circle15.cli import main
 from circle15.read.check import check_data
@@ -155,11 +155,9 @@ def test_denominators_are_joined_by_code_or_name_and_mismatches_named(checked, t
 
 def test_streets_of_the_command_line_are_evidence_on_the_datum(checked, tmp_path, capsys):
     """Two streets that cross between the pharmacies: three of the five institutions stand on them."""
-    lines = gpd.GeoSeries.from_wkt(
-        ["LINESTRING (105.0 37.515, 105.1 37.515)", "LINESTRING (105.02 37.5, 105.02 37.53)"]
-    )
-    gpd.GeoDataFrame(geometry=lines, crs=4326).to_file(tmp_path / "streets.gpkg")
-    checked("--streets", str(tmp_path / "streets.gpkg"))
+    places = {1: (105.0, 37.515), 2: (105.1, 37.515), 3: (105.02, 37.5), 4: (105.02, 37.53)}
+    ways = [([1, 2], {"highway": "residential"}), ([3, 4], {"highway": "residential"})]
+    checked("--streets", str(write_osm(tmp_path / "streets.osm.pbf", ways, places)))
     book = openpyxl.load_workbook(tmp_path / "out" / "r.xlsx")
     told = [r for r in rows_of(book, "check.sheet.datum") if "路" in str(next(iter(r.values())))]
     assert len(told) == 3

@@ -17,9 +17,11 @@ from circle15.siting.cover import covered_by
 from circle15.siting.field import lay_out, limits_of, point_candidates
 from circle15.siting.limits import broken
 from circle15.siting.recheck import recheck
-from circle15.siting.retire import plan_exits, step_of
+from circle15.siting.retire import plan_exits
 from circle15.siting.rounds import run_round
+from circle15.siting.schedule import step_of
 from circle15.siting.standing import Standing
+from circle15.siting.summary import exit_lines
 from circle15.siting.ties import scores_of
 
 
@@ -132,6 +134,14 @@ class TestRetire:
         assert ("pharmacy.township.max", "乙乡", 2.0, 1.0) in left
         assert plan.unhelped == {("pharmacy.township.max", "640521200", "max"): ("P64052100001", "P64052100002")}
 
+    def test_a_plan_that_ran_out_of_time_claims_no_bound_that_it_does_not_have(self, crowd):
+        plan = plan_exits(lay_out(crowd, service="pharmacy", leaving=True), seconds=1e-6)
+        near = plan.nearness
+        assert np.isnan(plan.found.kept_bound) or plan.found.kept_bound >= 4
+        assert np.isnan(near.deep_bound) or near.deep_bound >= near.deep_after - 1e-6
+        assert near.metres_bound <= near.metres_after
+        assert all("inf" not in line and "nan" not in line for line in exit_lines(plan, aside=(), lang="zh"))
+
     def test_fewest_exits_keep_todays_coverage_where_95_percent_is_out_of_reach(self, crowd):
         field = lay_out(crowd, service="pharmacy", leaving=True)
         plan = plan_exits(field, aim="fewest", gap=1e-6)
@@ -164,7 +174,12 @@ class TestRetire:
         plan = plan_exits(field, additions=2, steps=2)
         assert "N001" in set(plan.entries["id"])  # 丙乡 must have one
         assert plan.recheck.remaining == ()
-        assert plan.steps["covered"].iloc[-1] > plan.steps["covered"].iloc[-2]
+        came = plan.entries.set_index("id")
+        assert came.loc["N001", "step"] == 1  # nobody has to leave for it
+        assert came["step"].is_monotonic_increasing
+        assert (plan.steps["worse"] == 0).all()
+        assert plan.steps["broken"].tolist() == sorted(plan.steps["broken"], reverse=True)
+        assert plan.steps["entries"].sum() == len(came) == 2
         assert all(str(v.conclusion) not in {"refuse", "refuse_in_principle"} for v in plan.recheck.verdicts.values())
         assert len(plan.exits) == 5  # nobody leaves for an entry
         both = plan_exits(field, additions=2, displace=True)
@@ -217,7 +232,7 @@ class TestAdd:
         ))  # fmt: skip
         plan = plan_additions(field, number=1)
         assert plan.sites.empty
-        assert plan.blocked == {"pharmacy.circle.dense": 1, "pharmacy.township.max": 1}
+        assert plan.left_out == {"pharmacy.circle.dense": 1, "pharmacy.township.max": 1, "saturated": 1}
 
     def test_fewest_sites_for_a_share(self, calm):
         field = lay_out(calm, service="pharmacy", candidates=lattice_candidates(calm, spacing_m=700.0))
