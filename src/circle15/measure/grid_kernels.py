@@ -337,7 +337,8 @@ def deepen(
     slot (rows, columns) int32: row of the cell in what follows, -1 for cells not cut; cells (m,): their numbers;
     shares (m, depths); and the circles that cut each: start (m + 1,), circle.
     """
-    slot = np.full(base.shape, -1, dtype=np.int32)
+    # without depths nobody asks for a cell's row, and the memory stays untouched
+    slot = np.full(base.shape, -1, dtype=np.int32) if depths else np.zeros(base.shape, dtype=np.int32)
     cells, shares, start, found = _deepen(lattice, discs, pairs, float(radius_m), depths, base, slot)
     return slot, cells, shares, start, found
 

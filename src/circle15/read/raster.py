@@ -30,7 +30,7 @@ from circle15.schema import CRS, GridCells, Population, PopulationBlocks
 
 MAX_CELLS = 5_000_000
 """Populated cells that are held at once; a raster with more is read anew block by block."""
-BLOCK = 2048
+BLOCK = 1024
 COARSE_M = 500.0
 """Cells wider than this measure an 800 m circle poorly: a warning."""
 _METRES_A_DEGREE = 110_574.0
@@ -178,7 +178,7 @@ def read_block(plan: RasterPlan, window: tuple[int, int, int, int]) -> tuple[npt
             values, valid = _values(raster, at, plan.nodata)
             values[~valid] = np.nan
             return values, np.nan
-        with rasterio.Env(GDAL_CACHEMAX=_CACHE_MIB):
+        with rasterio.Env(GDAL_CACHEMAX=_CACHE_MIB, GDAL_MAX_DATASET_POOL_SIZE=_OPEN_TILES):
             values = raster.read(1, window=at, out_dtype="float64")
     except RasterioError as fault:
         raise fail(plan.path, "file_unreadable", params={"reason": str(fault)}) from fault
@@ -190,6 +190,7 @@ def read_block(plan: RasterPlan, window: tuple[int, int, int, int]) -> tuple[npt
 
 
 _CACHE_MIB = 64  # of decoded tiles; each is read once, and GDAL would keep a twentieth of the memory
+_OPEN_TILES = 8  # files that a VRT keeps open; GDAL would keep 450, at 150 KB each
 _OPEN = threading.local()
 
 
