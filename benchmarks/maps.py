@@ -55,7 +55,9 @@ def assessment(size: str) -> Any:  # noqa: ANN401 - imports are not timed
                 i, j, people = i[keep], j[keep], (town * made.gamma(2.0, 6.0, len(i)))[keep]
                 x, y = west + i * step, south + j * step
                 cells = gpd.GeoDataFrame(
-                    {"residents": people + 0.1}, geometry=shapely.box(x, y, x + step, y + step), crs=CRS
+                    {"residents": np.float32(people + 0.1).astype(float)},
+                    geometry=shapely.box(x, y, x + step, y + step),
+                    crs=CRS,
                 )
                 yield Population(cells, None, "grid", 100.0)
 

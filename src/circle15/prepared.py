@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 from numpy.typing import NDArray
 from shapely.geometry import Point
 
@@ -25,19 +26,23 @@ from circle15.judge.inputs import Inputs
 from circle15.judge.limits import circle_caps
 from circle15.judge.on_foot import residents_column
 from circle15.judge.verdict import judge_site
-from circle15.measure.circles import lonlat, measure_circles, residents_within
+from circle15.measure.circles import circle_ground, lonlat, measure_circles, sites_of
 from circle15.measure.coverage import measure_coverage
+from circle15.measure.crowd import Crowd, standing_on
 from circle15.measure.density import measure_density
 from circle15.measure.ground import Ground
+from circle15.measure.others import Sites
 from circle15.measure.position import circle_bounds, points_within_error
-from circle15.measure.totals import measure_totals, place_ids
+from circle15.measure.totals import measure_totals, register_of
 from circle15.measure.walking_circles import Both, HomesOnFoot, OnFoot, walking_to
 from circle15.measure.walking_coverage import measure_walking_coverage
 from circle15.policy.plan import Plan, check_places, mark_places
 from circle15.policy.rules import ON_FOOT, Target
 from circle15.project.datum import to_wgs84
-from circle15.project.metric import DISTANCE_TOLERANCE_M, PointTree
 from circle15.schema import CRS, DATUMS, POSITION_ACCURACY_M, SERVICES, SPEEDS_M_PER_S, City, Datum, Population, Verdict
+
+if TYPE_CHECKING:
+    from circle15.measure.crowd import Near
 
 PROPOSED_ID = "proposed"
 COVERAGE = "coverage_share"
@@ -76,7 +81,6 @@ class Prepared:
             city, places=mark_places(plan, city.places), institutions=standing_on(city.institutions, as_of)
         )
         self._indicators, self._events = indicators, events
-        self._rows: dict[int, dict[str, Any]] = {}
 
     # ── made once ─────────────────────────────────────────────
 
@@ -139,35 +143,17 @@ class Prepared:
     @cached_property
     def _ground(self) -> Ground | None:
         population = self.city.population
-        return Ground(population, self.city.places) if isinstance(population, Population) else None
+        held = isinstance(population, Population) or population.grid is not None
+        return Ground(population, self.city.places) if held else None
 
     @cached_property
-    def _lonlat(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return lonlat(self.city.institutions)
+    def _crowd(self) -> Crowd:
+        return Crowd(self.city.institutions)
 
-    @cached_property
-    def _everyone(self) -> PointTree:
-        return PointTree(*self._lonlat)
-
-    @cached_property
-    def _of_service(self) -> dict[str, tuple[NDArray[np.int64], PointTree, pd.Index]]:
-        lon, lat = self._lonlat
-        ids = self.city.institutions["id"].to_numpy()
-        groups = self.city.institutions.groupby("service", sort=True).indices
-        return {
-            str(service): (np.asarray(rows), PointTree(lon[rows], lat[rows]), pd.Index(ids[rows]))
-            for service, rows in groups.items()
-        }
-
-    @cached_property
-    def _register_columns(self) -> pd.DataFrame:
-        return pd.DataFrame(self.city.institutions.drop(columns="geometry"))
-
-    @cached_property
+    @property
     def worst_accuracy_m(self) -> float:
         """Largest position accuracy in the register: how far beyond the radius a neighbour may still matter."""
-        worst = self.city.institutions["position_accuracy_m"].max()
-        return float(worst) if worst == worst else 0.0  # noqa: PLR0124 - NaN where the register is empty
+        return self._crowd.worst_accuracy_m
 
     # ── questions ─────────────────────────────────────────────
 
@@ -176,13 +162,10 @@ class Prepared:
 
         `sites` needs id, service and point geometry (EPSG:4326); index in = index out.
         """
-        lon, lat = lonlat(sites)
-        services, ids = sites["service"].to_numpy(dtype=object), sites["id"].to_numpy(dtype=object)
         if self._ground is None:
             columns = self._slow_columns(sites)
         else:
-            points = np.asarray(sites.geometry.array, dtype=object)
-            columns = self._columns(lon, lat, points, services, ids)
+            columns = self._columns(sites_of(sites), np.asarray(sites.geometry.array, dtype=object))
         found = pd.DataFrame(columns, index=sites.index)
         measured = gpd.GeoDataFrame(pd.concat([sites, found], axis=1), geometry="geometry", crs=sites.crs)
         return measured.join(circle_caps(self.plan, pd.DataFrame(measured.drop(columns="geometry"))))
@@ -204,11 +187,13 @@ class Prepared:
         known = {k: v for k, v in (attributes or {}).items() if k not in {"id", "service", "geometry"}}
         said = _proposed(service, position_accuracy_m, known)
         point = Point(wgs_lon[0], wgs_lat[0])
-        row = said | self._row(point, service) | {"lon": float(wgs_lon[0]), "lat": float(wgs_lat[0])}
+        near = self._crowd.within(wgs_lon, wgs_lat, self.reach_m(position_accuracy_m))
+        (measured,) = self._rows(wgs_lon, wgs_lat, said, [near])
+        row = said | measured | {"lon": float(wgs_lon[0]), "lat": float(wgs_lat[0])}
         return judge_site(
             self.plan,
             site=row,
-            neighbours=self._neighbours(wgs_lon, wgs_lat, position_accuracy_m, walking),
+            neighbours=self._neighbours((float(wgs_lon[0]), float(wgs_lat[0])), near, position_accuracy_m, walking),
             exceeding=self.exceeding,
             totals=self.totals,
             inputs=replace(self.inputs, attributes=known),
@@ -221,51 +206,63 @@ class Prepared:
         Other places are always looked for; cells, and circles about points around the site, only where the plan's
         density or steps are read from them and a threshold lies near enough. Rows as of `measure`, with `moved_m`.
         """
-        unit = self.plan.density.unit if self.plan.density_classes else ""
-        cells = self.city.population if unit == "cell" else None
-        ring = self._gradual(sites, measured)
-        around = points_within_error(sites, self.city.places, ring=ring, cells=cells)
+        around = self._points_around(sites, measured, self.city.places)
         found = self.measure(around) if len(around) else around
         return pd.DataFrame(found.drop(columns="geometry"))
 
+    def _points_around(
+        self, sites: gpd.GeoDataFrame, measured: pd.DataFrame, places: gpd.GeoDataFrame
+    ) -> gpd.GeoDataFrame:
+        unit = self.plan.density.unit if self.plan.density_classes else ""
+        cells = self.city.population if unit == "cell" else None
+        return points_within_error(sites, places, ring=self._gradual(sites, measured), cells=cells)
+
     def around(self, institution_id: str) -> list[Mapping[str, Any]]:
         """Other institutions of every service as far as any rule of the plan looks, with distance_m, nearest first."""
-        own = self._register_rows[institution_id]
-        lon, lat = self._lonlat
-        j, metres = self._in_reach(lon[[own]], lat[[own]], float(self._accuracies_m[own]))
+        crowd, at = self._crowd, self._crowd.place[institution_id]
+        lon, lat, accuracy_m = crowd.lon[[at]], crowd.lat[[at]], float(crowd.accuracies_m[at])
+        j, metres = self._counting(crowd.within(lon, lat, self.reach_m(accuracy_m)), accuracy_m)
         walking = None
         if self.foot is not None:
-            walking = self._walking((float(lon[own]), float(lat[own])), self.worst_accuracy_m)
-        others = j != own
-        return self._told_of(j[others], metres[others], walking)
+            walking = self._walking((float(lon[0]), float(lat[0])), self.worst_accuracy_m)
+        return self._told_of(*crowd.apart((j, metres), crowd.code(at)), walking)
 
     # ── parts of an answer ────────────────────────────────────
 
-    def _row(self, point: Point, service: str) -> dict[str, Any]:
-        """Measures and caps of one proposed site."""
+    def _rows(self, lon: Floats, lat: Floats, said: Mapping[str, Any], near: Sequence[Near]) -> list[dict[str, Any]]:
+        """Measures of places (n,) where one proposed site may stand, with those who are near each of them."""
+        points, radius_m = np.asarray(shapely.points(lon, lat), dtype=object), self.plan.circle.radius_m
         if self._ground is None:
-            site = gpd.GeoDataFrame({"id": [PROPOSED_ID], "service": [service]}, geometry=[point], crs=CRS)
-            columns = self._slow_columns(site)
+            own = {k: [said[k]] * len(points) for k in ("id", "service", "institution")}
+            columns = self._slow_columns(gpd.GeoDataFrame(own, geometry=points, crs=CRS))
         else:
-            lon, lat, points = np.array([point.x]), np.array([point.y]), np.array([point], dtype=object)
-            columns = self._columns(lon, lat, points, np.array([service], object), np.array([PROPOSED_ID], object))
-        return {name: v[0] if v.dtype == object else v[0].item() for name, v in columns.items()}
+            circles = self._ground.circles(lon, lat, radius_m=radius_m)
+            columns = {**circles, **self._ground.density(points), **self._residents_on_foot(lon, lat)}
+        told = {name: values.tolist() for name, values in columns.items()}
+        service, own_id = (np.array([said[k]], dtype=object) for k in ("service", "id"))
+        who = service, own_id, [said["institution"] or said["id"]]
+        return [
+            {name: values[k] for name, values in told.items()}
+            | self._crowd.about(Sites(lon[[k]], lat[[k]], *who), n, radius_m=radius_m)
+            for k, n in enumerate(near)
+        ]
 
     def _elsewhere(self, row: Mapping[str, Any], said: Mapping[str, Any], point: Point) -> list[Mapping[str, Any]]:
         """Measures of one proposed site at other points where it may stand."""
         accuracy_m = float(said["position_accuracy_m"])
         density = self.plan.density.unit if self.plan.density_classes else ""
         steps = any(r.max_steps for r in self.plan.circle_rules())
-        alone = self._ground is not None and self._ground.alone(point, accuracy_m)
-        if accuracy_m == 0 or (alone and density == "place" and not steps):
+        about = self.city.places.index if self._ground is None else self._ground.bordering(point, accuracy_m)
+        if accuracy_m == 0 or (not len(about) and density == "place" and not steps):
             return []
         site = gpd.GeoDataFrame({k: [v] for k, v in said.items()}, geometry=[point], crs=CRS)
         measured = pd.DataFrame({k: [v] for k, v in row.items()})
-        return list(records(self.measure_elsewhere(site, measured)))
-
-    @cached_property
-    def _register_rows(self) -> dict[str, int]:
-        return {str(name): at for at, name in enumerate(self._register_columns["id"])}
+        around = self._points_around(site, measured, self.city.places.iloc[about])
+        lon, lat = lonlat(around)
+        near = [self._crowd.within(lon[[k]], lat[[k]], self.plan.circle.radius_m) for k in range(len(around))]
+        found = self._rows(lon, lat, said, near)
+        moved_m = around["moved_m"].tolist()
+        return [{**said, "moved_m": m, **r} for m, r in zip(moved_m, found, strict=True)]
 
     def _gradual(self, sites: gpd.GeoDataFrame, measured: pd.DataFrame) -> NDArray[np.bool_]:
         """Sites whose circle may cross a threshold of density or of residents within their position accuracy (n,)."""
@@ -287,16 +284,14 @@ class Prepared:
     def _residents(self, sites: gpd.GeoDataFrame, radius_m: float) -> NDArray[np.float64]:
         if self._ground is not None:
             return self._ground.circles(*lonlat(sites), radius_m=radius_m)["residents_within"]
-        blocks = self.city.population.blocks()
-        return np.asarray(sum(residents_within(*lonlat(sites), block, radius_m=radius_m) for block in blocks))
+        return circle_ground(self.city.population, *lonlat(sites), radius_m=radius_m)[0]
 
-    def _columns(
-        self, lon: Floats, lat: Floats, points: Objects, services: Objects, ids: Objects
-    ) -> dict[str, NDArray[Any]]:
+    def _columns(self, sites: Sites, points: Objects) -> dict[str, NDArray[Any]]:
         """Measures of sites (n,) as columns, from the indexes."""
         assert self._ground is not None  # noqa: S101 - the caller has asked
-        others, nearest_m = self._others(lon, lat, services, ids)
-        circles = self._ground.circles(lon, lat, radius_m=self.plan.circle.radius_m)
+        lon, lat, radius_m = sites.lon, sites.lat, self.plan.circle.radius_m
+        others, nearest_m = self._crowd.others(sites, radius_m=radius_m)
+        circles = self._ground.circles(lon, lat, radius_m=radius_m)
         told = {"others_within": others, "nearest_other_m": nearest_m, **circles, **self._ground.density(points)}
         return told | self._residents_on_foot(lon, lat)
 
@@ -326,19 +321,6 @@ class Prepared:
         assert self.foot is not None  # noqa: S101 - the caller has asked
         return HomesOnFoot(self.city.population, self.foot)
 
-    def _others(self, lon: Floats, lat: Floats, services: Objects, ids: Objects) -> tuple[NDArray[np.int64], Floats]:
-        """Others of the same service within the radius, and metres to the nearest, as `measure_circles` has them."""
-        others, nearest_m = np.zeros(len(lon), dtype=np.int64), np.full(len(lon), np.nan)
-        for service in sorted(set(services) & set(self._of_service)):
-            at = np.flatnonzero(services == service)
-            _, tree, register = self._of_service[service]
-            own = register.get_indexer(pd.Index(ids[at]))
-            i, j, _ = tree.within(lon[at], lat[at], self.plan.circle.radius_m)
-            others[at] = np.bincount(i[j != own[i]], minlength=len(at))
-            _, metres = tree.nearest(lon[at], lat[at], skip=own)
-            nearest_m[at] = np.where(np.isfinite(metres), metres, np.nan)
-        return others, nearest_m
-
     def _walking(self, here: tuple[float, float], accuracy_m: float) -> pd.DataFrame:
         """Ways on foot from a place to the institutions that the rules look at."""
         assert self.foot is not None  # noqa: S101 - the caller has asked
@@ -348,33 +330,28 @@ class Prepared:
     @cached_property
     def _institution_spots(self) -> Both:
         assert self.foot is not None  # noqa: S101 - the caller has asked
-        return self.foot.spots(*self._lonlat)
+        return self.foot.spots(self._crowd.lon, self._crowd.lat)
 
     def reach_m(self, accuracy_m: float) -> float:
         """How far any rule of the plan looks from a site, positions being uncertain."""
-        # without streets too: someone within minutes whose way is not known must not be overlooked
-        return self.plan.reach_m(metres_per_s=self.city.pace.metres_per_s) + accuracy_m + self.worst_accuracy_m
-
-    def _in_reach(self, lon: Floats, lat: Floats, accuracy_m: float) -> tuple[NDArray[np.int64], Floats]:
-        """Institutions as far as any rule looks from one point, each by its own accuracy; metres, nearest first."""
-        reach_m = self.reach_m(accuracy_m)
-        _, near, metres = self._everyone.within(lon, lat, reach_m)
-        counts = metres <= reach_m - self.worst_accuracy_m + self._accuracies_m[near] + DISTANCE_TOLERANCE_M
-        return near[counts], metres[counts]
+        return self._rules_reach_m + accuracy_m + self.worst_accuracy_m
 
     @cached_property
-    def _accuracies_m(self) -> Floats:
-        given = self.city.institutions["position_accuracy_m"].to_numpy(dtype=np.float64)
-        return np.asarray(np.where(np.isnan(given), POSITION_ACCURACY_M, given))
+    def _rules_reach_m(self) -> float:
+        # without streets too: someone within minutes whose way is not known must not be overlooked
+        return self.plan.reach_m(metres_per_s=self.city.pace.metres_per_s)
+
+    def _counting(self, near: Near, accuracy_m: float) -> Near:
+        """Those in reach who are near enough for some rule, each by its own position accuracy."""
+        return self._crowd.near_enough(near, self._rules_reach_m + accuracy_m)
 
     def _neighbours(
-        self, lon: Floats, lat: Floats, accuracy_m: float, walking: pd.DataFrame | None
+        self, here: tuple[float, float], near: Near, accuracy_m: float, walking: pd.DataFrame | None
     ) -> list[Mapping[str, Any]]:
         """Institutions of every service as far as any rule of the plan looks, nearest first."""
-        near, metres = self._in_reach(lon, lat, accuracy_m)
         if walking is None and self.foot is not None:
-            walking = self._walking((float(lon[0]), float(lat[0])), accuracy_m)
-        return self._told_of(near, metres, walking)
+            walking = self._walking(here, accuracy_m)
+        return self._told_of(*self._counting(near, accuracy_m), walking)
 
     def _told_of(
         self, near: NDArray[np.int64], metres: Floats, walking: pd.DataFrame | None
@@ -387,31 +364,9 @@ class Prepared:
             nowhere = dict.fromkeys(walking.columns.drop("id"), np.nan)
         found: list[Mapping[str, Any]] = []
         for j, metre in zip(near.tolist(), metres.tolist(), strict=True):
-            told = self._told(j)
+            told = self._crowd.row(j)
             found.append({**told, "distance_m": metre, **ways.get(told["id"], nowhere)})
         return found
-
-    def _told(self, j: int) -> dict[str, Any]:
-        """One row of the register, kept once it has been asked for."""
-        if j not in self._rows:
-            self._rows[j] = {str(k): v for k, v in self._register_columns.iloc[j].items()}
-        return self._rows[j]
-
-
-def standing_on(institutions: gpd.GeoDataFrame, as_of: dt.date | None) -> gpd.GeoDataFrame:
-    """Institutions whose agreement held on a day 在册机构 (both ends included); all of them where no day is given."""
-    if as_of is None:
-        return institutions
-    day = pd.Timestamp(as_of)
-    starts, ends = institutions["valid_from"], institutions["valid_to"]
-    held = institutions[(starts.isna() | (starts <= day)) & (ends.isna() | (ends >= day))]
-    return held.reset_index(drop=True)
-
-
-def register_of(city: City) -> pd.DataFrame:
-    """The register with the places that hold each institution, as judge/inputs.py reads it."""
-    table = pd.DataFrame(city.institutions.drop(columns="geometry"))
-    return pd.concat([table, place_ids(city.institutions, city.places)], axis=1)
 
 
 def _check_question(lon: float, lat: float, datum: str, service: str, accuracy_m: float) -> None:
@@ -430,6 +385,6 @@ def _check_question(lon: float, lat: float, datum: str, service: str, accuracy_m
 
 def _proposed(service: str, position_accuracy_m: float, known: Mapping[str, object]) -> dict[str, Any]:
     """What is said of a proposed site, in the columns that measures and rules look at."""
-    given: dict[str, Any] = {"name": "", "level": "", "tags": "", "beds": float("nan")}
+    given: dict[str, Any] = {"name": "", "level": "", "tags": "", "beds": float("nan"), "institution": ""}
     given |= {k: v for k, v in known.items() if isinstance(v, (str, int, float))}
     return given | {"id": PROPOSED_ID, "service": service, "position_accuracy_m": position_accuracy_m}

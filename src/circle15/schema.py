@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -81,6 +81,18 @@ PLACE_COLUMNS: Mapping[str, str] = {
 }
 
 
+def institution_codes(sites: pd.DataFrame) -> list[str]:
+    """Code of the institution (家) that each site is part of 分院区同属一家: its own id where the table does not tell.
+
+    Plans plan campuses where they stand (分院区按属地纳入定点规划: 沈阳、绥化) and limit institutions (家): beds add up
+    site by site, institutions count once a circle or place, and none is the competitor of its own campuses.
+    """
+    ids = [str(i) for i in sites["id"]]
+    if "institution" not in sites.columns:
+        return ids
+    return [code if isinstance(code, str) and code else i for code, i in zip(sites["institution"], ids, strict=True)]
+
+
 @dataclass(frozen=True)
 class Source:
     """Where a table came from: file name, sha256 of its bytes, datum or CRS it was given in, date, options."""
@@ -148,9 +160,20 @@ class SheetCount:
     kept: int
 
 
+class GridValues(Protocol):
+    """Numbers of a grid that are read where they are asked for: an array, or a raster on disk."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+
+    def __getitem__(self, part: tuple[slice, slice], /) -> NDArray[Any]:
+        """A window as an array."""
+
+
 @dataclass(frozen=True)
 class GridCells:
-    """A block of a regular grid as plain numbers 人口格网, beside or instead of its cells as geometries.
+    """A regular grid as plain numbers 人口格网, beside or instead of its cells as geometries.
 
     Parameters
     ----------
@@ -162,7 +185,7 @@ class GridCells:
         Reference system of x and y in any form that PROJ reads; "" for degrees of WGS 84 or CGCS2000.
     """
 
-    values: NDArray[Any]
+    values: GridValues
     transform: tuple[float, float, float, float, float, float]
     system: str = ""
 
@@ -201,12 +224,14 @@ class Population:
 class PopulationBlocks:
     """A population too large to hold: blocks are read anew at each pass.
 
-    Each cell stands in exactly one block. `open_blocks` is called for every pass and yields `Population` pieces.
+    Each cell stands in exactly one block. `open_blocks` is called for every pass and yields `Population` pieces;
+    `grid` holds all cells as numbers that are read where they are asked for.
     """
 
-    def __init__(self, open_blocks: Iterable[Population], *, cell_m: float) -> None:
+    def __init__(self, open_blocks: Iterable[Population], *, cell_m: float, grid: GridCells | None = None) -> None:
         self._open = open_blocks
         self.cell_m = cell_m
+        self.grid = grid
         self.kind: Literal["grid"] = "grid"
 
     def blocks(self) -> Iterator[Population]:
@@ -342,6 +367,7 @@ class Neighbour:
     """Another institution of the same service within reach: id, name, geodesic distance in metres.
 
     `walking_m` and `walking_minutes` are the way on foot where streets tell it; infinite where none leads there.
+    `institution` is the code that all sites of its institution share 分院区; "" where it is its only site.
     """
 
     id: str
@@ -351,6 +377,7 @@ class Neighbour:
     would_exceed: bool = False  # its own circle would rise above its cap if the site were added
     walking_m: float | None = None
     walking_minutes: float | None = None
+    institution: str = ""
 
 
 @dataclass(frozen=True)

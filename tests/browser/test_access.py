@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,6 +12,8 @@ import pytest
 
 from circle15.draw.index import draw_index
 from circle15.draw.map import draw_city, draw_district
+from circle15.draw.tester import build_tester
+from circle15.policy.plan import load_plan
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,6 +81,35 @@ def test_district_page_breaks_no_rule_in_any_state(seen, axe, drawn_city):
         page.evaluate(act)
         page.wait_for_timeout(60)
         assert faults(page) == [], name
+
+
+SITE = {"lon": 105.113, "lat": 37.413, "service": "pharmacy", "accuracy": 10}
+IN_THE_TESTER = {
+    "empty": "() => C15.setTab('tester')",
+    "verdict": f"() => C15.tester.open({json.dumps(SITE)})",
+    "rules": "() => document.querySelectorAll('#tester details').forEach((d) => { d.open = true; })",
+    "set": "() => { document.querySelector('.t-add').click(); document.querySelector('.t-set button').click(); }",
+    "search": "() => { const q = document.getElementById('tester-query'); q.focus(); q.value = '药'; q.dispatchEvent(new Event('input')); }",
+    "fault": "() => { document.getElementById('tester-coordinates').value = '1'; document.getElementById('tester-coordinates').form.requestSubmit(); }",
+    "english": "() => C15.setLang('en')",
+}
+
+
+@pytest.fixture(scope="module")
+def city_page(drawn_city):
+    """All districts on one page, with the site tester."""
+    city = drawn_city.make_assessment()
+    return draw_city(city, parts=(build_tester(city, load_plan("zhongwei")),))
+
+
+def test_city_page_and_tester_break_no_rule_in_any_state(seen, axe, city_page):
+    page = seen(city_page)
+    page.evaluate(axe)
+    for name, act in {**STATES, **IN_THE_TESTER}.items():
+        page.evaluate(act)
+        page.wait_for_timeout(60)
+        assert faults(page) == [], name
+    assert page.evaluate("() => C15.testerCity.added.length") == 1
 
 
 def test_index_breaks_no_rule(seen, axe, drawn_city):

@@ -110,6 +110,24 @@ def test_a_district_page_holds_what_its_sites_need(watched, sample):
     assert watched.complaints == []
 
 
+def test_campuses_of_one_institution_count_once(watched, sample):
+    plan, assessment = sample
+    register = assessment.city.institutions
+    order = register.sort_values(["service", "place_told", "id"], kind="stable").index[::-1]
+    codes = register.loc[order, "id"].where(np.arange(len(order)) % 2 == 0).ffill()  # neighbours in the list are one
+    city = replace(assessment.city, institutions=register.assign(institution=codes.reindex(register.index)))
+    ready = Prepared(plan, city)
+    assert (
+        ready.own_measures["others_within"].sum() < Prepared(plan, assessment.city).own_measures["others_within"].sum()
+    )
+    page = opened(watched, replace(assessment, city=city), plan)
+    sites = tools.sites_on(city, np.random.default_rng(19), 24, services=("pharmacy", "outpatient", "inpatient"))
+    wrong, _, _ = tools.judge_both(page, ready, sites)
+    assert wrong == []
+    notes = [n for s in sites for f in page.evaluate(tools.JUDGE, [s])["verdicts"][0]["findings"] for n in f["said"][7]]
+    assert "campuses_once" in notes
+
+
 @pytest.mark.parametrize("unit", ["circle", "cell"])
 def test_other_readings_of_density(watched, sample, unit):
     plan, assessment = sample
@@ -175,7 +193,7 @@ def test_sites_in_las_palmas(watched, shared_data):
     city = tools.las_palmas(shared_data / "las_palmas", plan)
     assessment = tools.quick_assessment(plan, city)
     page = opened(watched, assessment, plan)
-    sites = tools.sites_on(city, np.random.default_rng(8), SITES or 24, services=tools.SERVICES[:3])
+    sites = tools.sites_on(city, np.random.default_rng(8), SITES or 24)
     wrong, counted, ms = tools.judge_both(page, Prepared(plan, assessment.city), sites)
     told(f"{len(sites)} sites, {counted}, {ms:.2f} ms a site in the page, {len(wrong)} differ")
     assert wrong == []

@@ -203,6 +203,17 @@ def test_lone_surrogates_in_options_and_file_names_can_be_printed(tmp_path: Path
     assert said(lambda: load_city(tmp_path / f"{LONE}.toml")) == ["file_unreadable"]
 
 
+def test_what_the_vector_library_remarks_is_passed_on_in_words(tmp_path: Path) -> None:
+    ring = [[105, 37], [106, 37], [106, 38], [105, 38]]  # not closed
+    geometry = {"type": "Polygon", "coordinates": [ring]}
+    features = [{"type": "Feature", "properties": {"编码": "640502", "名称": "区"}, "geometry": geometry}]
+    path = tmp_path / "a.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        READERS["places"](path)
+    assert "geometry_missing" in {p.id for p in caught.value.problems}
+
+
 def test_a_file_name_that_is_hostile(tmp_path: Path) -> None:
     path = tmp_path / "{0}\u202e名 册%s.csv"
     path.write_text("id\n1\n", encoding="utf-8")

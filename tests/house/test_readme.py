@@ -65,17 +65,24 @@ def test_command_runs(command, workplace):
     assert "Traceback" not in done.stderr
 
 
-def test_make_demo_runs_as_printed(tmp_path, sample_city):
-    """`make demo` itself, with this environment in place of a fresh one; the results go to a folder of the test."""
-    assert "make demo" in COMMANDS
-    assert set(COMMANDS) >= BY_DEMO
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory, sample_city):
+    """`make demo` itself, with this environment in place of a fresh one: what it said, and the folder of its results."""
     assert sample_city.exists()
+    out = tmp_path_factory.mktemp("demo") / "out"
     done = subprocess.run(
-        ["make", "demo", f"BIN={Path(sys.executable).parent}", "READY=pyproject.toml", f"OUT={tmp_path / 'out'}"],
+        ["make", "demo", f"BIN={Path(sys.executable).parent}", "READY=pyproject.toml", f"OUT={out}"],
         cwd=ROOT, env=environment(), capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    for said in (
+    return done.stdout, out
+
+
+def test_make_demo_runs_as_printed(demo):
+    said, out = demo
+    assert "make demo" in COMMANDS
+    assert set(COMMANDS) >= BY_DEMO
+    for words in (
         "覆盖率",
         "超过圈内上限",
         "没有零售药店的乡镇",
@@ -88,9 +95,24 @@ def test_make_demo_runs_as_printed(tmp_path, sample_city):
         "一事一议",
         "应纳尽纳",
     ):
-        assert said in done.stdout
-    written = {p.suffix for p in (tmp_path / "out").iterdir()}
-    assert written == {".html", ".xlsx", ".csv", ".gpkg", ".geojson", ".json", ".docx"}
+        assert words in said
+    assert {p.suffix for p in out.iterdir()} == {".html", ".xlsx", ".csv", ".gpkg", ".geojson", ".json", ".docx"}
+
+
+@pytest.mark.browser
+def test_every_page_of_the_demo_opens_without_a_word_or_a_request(demo, browser):
+    pages = sorted(demo[1].glob("*.html"))
+    assert len(pages) >= 5
+    for path in pages:
+        page, told = browser.new_page(viewport={"width": 1440, "height": 900}), []
+        page.on("console", lambda m, told=told: told.append(m.text))
+        page.on("pageerror", lambda e, told=told: told.append(str(e)))
+        page.on("request", lambda r, told=told: told.append(r.url) if not r.url.startswith("file:") else None)
+        page.goto(path.as_uri())
+        if 'id="payload"' in path.read_text(encoding="utf-8"):
+            page.wait_for_function("document.documentElement.dataset.ready === 'yes' || document.body.dataset.ready")
+        assert (path.name, told) == (path.name, [])
+        page.close()
 
 
 def test_make_test_is_what_ci_calls():

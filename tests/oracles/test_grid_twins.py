@@ -118,7 +118,9 @@ def test_totals_of_geometries_say_the_same(name):
     people, register, places = landscape(GRIDS[name], seed=3)
     fast = measure_totals(places, people, register, services=SERVICES)
     slow = measure_totals(places, replace(people, grid=None), register, services=SERVICES)
-    assert_same(fast, slow, rtol=PEOPLE, atol=PEOPLE)
+    # ground without data is cut off along straight lines in degrees, while an area's long edges are geodesics
+    assert_same(fast, slow, rtol=3e-5, atol=PEOPLE)
+    assert fast["residents"].to_numpy() == pytest.approx(slow["residents"].to_numpy(), rel=PEOPLE, abs=PEOPLE)
 
 
 @settings(max_examples=25, deadline=None)

@@ -66,7 +66,7 @@ def test_neighbours_are_the_others_of_the_same_service_by_distance():
     points = [(LON, LAT), away(90, 300), away(0, 100), away(10, 50), away(180, 900)]
     register = table(points, service=["pharmacy", "pharmacy", "pharmacy", "outpatient", "pharmacy"])
     found = neighbours_within(register.iloc[:1], register, radius_m=R)
-    assert list(found.columns) == ["site_id", "id", "name", "distance_m", "position_accuracy_m"]
+    assert list(found.columns) == ["site_id", "id", "name", "institution", "distance_m", "position_accuracy_m"]
     assert found["id"].tolist() == ["P002", "P001"]
     assert found["name"].tolist() == ["N2", "N1"]
     assert found["site_id"].tolist() == ["P000", "P000"]

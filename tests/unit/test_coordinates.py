@@ -194,3 +194,9 @@ def test_layers_in_a_shifted_datum_know_their_rounding():
     found = layer_positions(points, [1, 2], Faults("a.geojson"), datum="gcj02", crs="EPSG:4326")
     assert found.reason.tolist() == ["rounded_3", ""]
     np.testing.assert_allclose(from_wgs84(found.lon, found.lat, "gcj02")[0], shown[:, 0], atol=1e-9)
+
+
+@pytest.mark.parametrize("cell", ["105." + "1" * 400, "1e305", "-1e308", "0." + "0" * 400 + "1", 1e12, 1e300])
+def test_numbers_beyond_any_precision_are_read_without_a_warning(cell):
+    found, faults = positions([cell], [cell])
+    assert errors(faults) or np.isfinite(found.rounding_m[0])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pyproj import Transformer
 from shapely.geometry import box
 
-from circle15.measure import ground as ground_module
+from circle15.measure import grid_ground
 from circle15.measure.circles import lonlat, measure_circles
 from circle15.measure.density import measure_density
 from circle15.measure.grid import circles_on
@@ -86,7 +86,7 @@ def test_a_tree_asked_twice_answers_as_the_functions_do():
 @pytest.mark.parametrize("system", ["", "EPSG:4544"])
 @pytest.mark.parametrize("few", [0, 100])
 def test_a_window_of_a_grid_holds_what_the_whole_grid_holds(ready, monkeypatch, system, few):
-    monkeypatch.setattr(ground_module, "_FEW", few)
+    monkeypatch.setattr(grid_ground, "FEW", few)
     rng = np.random.default_rng(3)
     values = rng.integers(0, 60, (60, 80)).astype(float)
     values[:20, :10] = np.nan

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import importlib.util
-import json
-import re
 from pathlib import Path
 
 import geopandas as gpd
@@ -15,6 +11,7 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from page_payload import values_of
 from shapely.geometry import LineString
 
 from circle15.draw.map import draw_city, draw_district
@@ -106,13 +103,6 @@ def test_streets_that_only_touch_the_ground_or_lie_beyond_make_no_layer(assessme
     touching = away.set_geometry([LineString([(west - 1, south), (west, (south + north) / 2)])], crs=CRS)
     for lines in (None, away, away[:0], touching):
         assert pack_streets(lines, area, SERVICES) == ({}, {})
-
-
-def values_of(html: str) -> dict:
-    raw = gzip.decompress(base64.b64decode(re.search(r'id="payload">([^<]*)<', html)[1]))
-    head = int.from_bytes(raw[:4], "little")
-    start, size = json.loads(raw[4 : 4 + head])["values"]
-    return json.loads(raw[4 + head + start : 4 + head + start + size])
 
 
 def test_pages_hold_the_layer_only_where_there_are_streets(assessment):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,8 @@ def map_city(
             plan, city, services=services or None, gap_min_residents=min_residents, progress=bar.show, **told
         )
         streets = streets_on_foot(result.city, services=result.services, radius_m=result.radius_m)
+        draw = partial(draw_district, result, lang=lang, marks=marks, streets=streets)
+        tester = partial(build_tester, result, plan, as_of=told["as_of"])
         folder, stem = Path(out), safe_file_name(city.name, fallback="city")
         pages = page_names(stem, districts)
         whole = district is None
@@ -93,13 +96,17 @@ def map_city(
         written = []
         for at, place_id in enumerate(chosen["id"]):
             bar.show("draw", at, len(chosen))
-            tester = build_tester(result, plan, district_id=place_id, as_of=told["as_of"])
-            page = draw_district(
-                result, place_id, lang=lang, marks=marks, links=links, parts=(tester,), streets=streets
-            )
+            page = draw(place_id, links=links, parts=(tester(district_id=place_id),))
             written.append(write_text(folder / pages[place_id], page))
         if whole:
-            page = draw_city(result, lang=lang, marks=marks, links={"index": links["index"], **pages}, streets=streets)
+            page = draw_city(
+                result,
+                lang=lang,
+                marks=marks,
+                links={"index": links["index"], **pages},
+                parts=(tester(),),
+                streets=streets,
+            )
             written.insert(0, write_text(folder / links["city"], page))
             index = draw_index(result, lang=lang, pages=pages, city_page=links["city"], marks=marks)
             written.insert(0, write_text(folder / links["index"], index))

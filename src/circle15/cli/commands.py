@@ -272,15 +272,18 @@ def _round(make: Maker) -> LocalCommand:
         *make.city(),
         option("--sites", key="applications", metavar="FILE.xlsx|FILE.csv", required=True),
         option("--datum", key="site_datum", type=click.Choice(DATUMS)),
-        option("--by", key="by", type=click.Choice(["rank", "first", "lottery"]), default="rank", show_default=True),
+        option("--by", key="by", type=click.Choice(["rank", "coverage", "first", "lottery"]), default="rank",
+               show_default=True),
         option("--seed", key="seed", type=click.IntRange(min=0)),
         option("--score-column", key="score_column", metavar="NAME"),
         option("--arrival-column", key="arrival_column", metavar="NAME"),
         option("--replay", key="replay", metavar="run.json"),
+        make.streets(),
+        option("--on-foot", "on_foot", key="round_on_foot", is_flag=True),
         make.service(),
         *make.evidence(),
         make.out(),
-    )
+    )  # fmt: skip
 
 
 def _nation(make: Maker) -> LocalCommand:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from circle15.siting.solve import Watch
 
 WATCH_S = 5.0
-ORDERS = ("rank", "first", "lottery")
+ORDERS = ("rank", "coverage", "first", "lottery")
 CITY_INPUTS = (
     "city_file", "institutions", "places", "population", "register_datum", "plan", "scale_to", "overlay",
     "streets",
@@ -128,12 +128,12 @@ def hold_round(*, lang: Lang, service: str, sites: str, by: str, seed: int | Non
         bar.show("judge", 1, 2)
         result = run_round(
             ready, applications, by=cast("Any", by), seed=seed, score=options["score_column"],
-            arrival=options["arrival_column"], order=order,
+            arrival=options["arrival_column"], order=order, on_foot=options["on_foot"],
         )  # fmt: skip
-    lines = round_lines(result, plan=ready.plan, lang=lang)
-    record = provenance(ready.plan, ready.city, options={"applications": source, **_told(options)})
-    written = _write_round(result, ready, record | {"round": result.record()}, Path(out), lang)
-    click.echo("\n".join(lines))
+    told = {"applications": source, **_told(options), **_pace(ready, options)}
+    record = provenance(ready.plan, ready.city, options=told) | {"round": result.record()}
+    written = _write_round(result, ready, record, folder=Path(out), lang=lang)
+    click.echo("\n".join(round_lines(result, ready=ready, lang=lang)))
     tell_written(written, lang)
 
 
@@ -295,10 +295,10 @@ def _write(result: _Result, field: Field, chosen: Flags, folder: Path, lang: Lan
 
 
 def _write_round(
-    result: RoundResult, ready: Prepared, record: Mapping[str, object], folder: Path, lang: Lang
+    result: RoundResult, ready: Prepared, record: Mapping[str, object], *, folder: Path, lang: Lang
 ) -> list[Path]:
     """Workbook of decisions and run record."""
-    lines = round_lines(result, plan=ready.plan, lang=lang)
+    lines = round_lines(result, ready=ready, lang=lang)
     city = ready.city
     stem = f"{safe_file_name(city.name, fallback='city')}_round"
     titles = {r.id: r.title for r in ready.plan.rules}

@@ -10,7 +10,7 @@ from circle15.draw import payload
 from circle15.draw.basemap import Basemap
 from circle15.draw.ground import pack_ground
 from circle15.draw.pack import json_bytes, number, shown
-from circle15.draw.page import assemble_page, build_shell, fill, read_asset
+from circle15.draw.page import assemble_page, build_shell, fill, join_scripts, read_asset
 from circle15.draw.streets import pack_streets
 from circle15.draw.summary import coverage_targets, findings_by_place, quota_rows, service_summary
 from circle15.schema import SERVICES
@@ -147,11 +147,6 @@ def _draw(
     )  # fmt: skip
 
 
-def join_scripts(names: tuple[str, ...]) -> str:
-    """Our page scripts as one."""
-    return "\n".join(read_asset(name) for name in names)
-
-
 def page_words(lang: Lang) -> dict[str, str]:
     """Words of the page; units and density classes that have none of their own are worded as in verdicts."""
     units = {f"unit.{k}": f" {v}" for k, v in words_under("judge.unit", lang).items()}
@@ -200,7 +195,7 @@ def _contents(
     drawn = [s for s in SERVICES if s in assessment.services or bool((sites["service"] == s).any())]
     assessed = [s for s in drawn if s in assessment.services]
     places, outlines = payload.place_rows(assessment, area, shared.places if shared else {})
-    gaps, patches = payload.gap_columns(assessment, area, lattice)
+    gaps, patches = payload.gap_columns(assessment, area, lattice, list(sites["id"]))
     held = set(sites["id"])
     on_sites = [f for f in assessment.findings if f.ground == "circle" and f.subject in held]
     own = [(str(p["level"]), str(p["id"])) for p in places if p["own"]]

@@ -10,7 +10,7 @@ import numpy as np
 import shapely
 
 from circle15.draw.pack import shown
-from circle15.draw.page import assemble_page, fill, read_asset
+from circle15.draw.page import assemble_page, fill, join_scripts, read_asset
 from circle15.words import word
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def draw_nation(
     body = body.replace("<!--gaps-->", _gap_rows(gaps, lang))
     return assemble_page(
         shell=None, lang=lang, title=slots["title"], body=body, styles=[read_asset("nation.css")],
-        scripts=[read_asset("nation.js")], blocks={},
+        scripts=[join_scripts(["nation.js"])], blocks={},
     )  # fmt: skip
 
 

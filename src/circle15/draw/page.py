@@ -20,6 +20,7 @@ from importlib.resources import files
 from typing import Any
 
 import folium
+import rjsmin
 from branca.element import JavascriptLink, Link
 
 from circle15.draw.pack import json_bytes, pack_blocks
@@ -91,9 +92,10 @@ def inline_asset(url: str) -> str | None:
     """
     name = url.rsplit("/", 1)[-1].split("?", 1)[0].lower()
     if name in {"leaflet.js", "leaflet.css"}:
-        # browsers read CRLF as LF before they compare hashes; a source map would be one more file to ask for
+        # browsers read CRLF as LF before they compare hashes; a source map would be one more file to ask for, and
+        # the images are of controls and pins that no page has
         text = _leaflet_file(name).decode("utf-8").replace("\r\n", "\n")
-        return _with_images(re.sub(r"//# sourceMappingURL=\S+", "", text))
+        return re.sub(r"url\(images/[\w.-]+\)", "none", re.sub(r"//# sourceMappingURL=\S+", "", text))
     if any(word in url.lower() for word in _NOT_NEEDED):
         return None
     message = f"folium links an asset that no installed package holds: {url}"
@@ -106,20 +108,15 @@ def _leaflet_file(name: str) -> bytes:
         return stream.read()
 
 
-def _with_images(css: str) -> str:
-    """Images of a style sheet as data URIs."""
-
-    def replace(match: re.Match[str]) -> str:
-        image = base64.b64encode(_leaflet_file(f"images/{match[1]}")).decode("ascii")
-        return f"url(data:image/png;base64,{image})"
-
-    return re.sub(r"url\(images/([\w.-]+\.png)\)", replace, css)
-
-
 @cache
 def read_asset(name: str) -> str:
     """Text of one of our own page files (draw/assets)."""
     return files("circle15.draw").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def join_scripts(names: Sequence[str]) -> str:
+    """Page scripts of ours as one, without comments and indents."""
+    return str(rjsmin.jsmin("\n".join(read_asset(name) for name in names)))
 
 
 def fill(template: str, slots: Mapping[str, str]) -> str:
@@ -171,7 +168,7 @@ def assemble_page(
     packed_scripts = [*(shell.scripts if shell else ()), *scripts]
     packed_styles = [*(shell.styles if shell else ()), *styles]
     boot, first = read_asset("boot.js"), read_asset("boot.css")
-    payload = pack_blocks({"code": json_bytes({"styles": packed_styles, "scripts": packed_scripts}), **blocks})
+    payload, size = pack_blocks({"code": json_bytes({"styles": packed_styles, "scripts": packed_scripts}), **blocks})
     policy = content_policy([boot, *packed_scripts], [first, *packed_styles], images=images)
     return "\n".join(
         [
@@ -187,7 +184,7 @@ def assemble_page(
             "</head>",
             "<body>",
             body.replace("<!--map-->", shell.html if shell else ""),
-            f'<script type="application/octet-stream" id="payload">{payload}</script>',
+            f'<script type="application/octet-stream" id="payload" data-size="{size}">{payload}</script>',
             f"<script>{boot}</script>",
             "</body>",
             "</html>",

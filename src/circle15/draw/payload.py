@@ -232,11 +232,14 @@ def _place_values(assessment: Assessment, totals: pd.DataFrame, place_id: str, s
     }
 
 
-def gap_columns(assessment: Assessment, area: Area, lattice: Lattice | None) -> tuple[dict[str, Any], bytes]:
+def gap_columns(
+    assessment: Assessment, area: Area, lattice: Lattice | None, site_ids: Sequence[str]
+) -> tuple[dict[str, Any], bytes]:
     """Gaps of the area and those that reach into it, in rank order: columns, and outlines as packed polygons.
 
     `own` marks the area's own: a patch across the border belongs to the district that holds most of its residents.
-    Outlines follow the cells, so where those lie on one grid their corners are told by half columns and rows.
+    Outlines follow the cells, so where those lie on one grid their corners are told by half columns and rows. An
+    institution of the page (`site_ids`) that is nearest to a gap is told by its row; one from elsewhere by name.
     """
     gaps = assessment.gaps
     shapely.prepare(area.outline)
@@ -250,20 +253,35 @@ def gap_columns(assessment: Assessment, area: Area, lattice: Lattice | None) -> 
     mine[at[touching]] = True
     rows = gaps[mine].sort_values(["service", "rank"], kind="stable")
     columns: dict[str, Any] = {"own": [int(v) for v in rows["district_id"].isin(area.districts)]}
-    for name in ("gap_id", "service", "township_name", "district_name", "nearest_id", "nearest_name"):
+    for name in ("service", "township_name", "district_name"):
         columns[name] = [shown(v) for v in _column(rows, name, default="")]
+    ids = zip(rows["gap_id"], rows["rank"], strict=True)
+    columns["gap_id"] = ["" if i == f"G{rank:03d}" else shown(i) for i, rank in ids]  # else it follows from the rank
+    columns |= _nearest_columns(rows, site_ids)
     measures = {
-        "rank": 0, "residents": 0, "area_km2": 3, "density_per_km2": 0, "cells": 0, "nearest_m": 0,
-        "candidate_new_residents": 0,
+        "residents": 0, "area_km2": 3, "density_per_km2": 0, "cells": 0, "candidate_new_residents": 0,
     }  # fmt: skip
     for name, digits in measures.items():
         columns[name] = numbers(_column(rows, name, default=math.nan), digits)
+    columns["rank"] = np.diff(rows["rank"].to_numpy(dtype=np.int64), prepend=0).tolist()
     for axis in ("lon", "lat"):
         columns[f"candidate_{axis}"] = numbers(_column(rows, f"candidate_{axis}", default=math.nan), 6)
     shapes = rows.geometry.to_numpy()
     corners = None if lattice is None else _on_grid(shapes, lattice)
     columns["on_grid"] = corners is not None
     return columns, array_bytes(polygon_arrays(shapes if corners is None else corners, whole=corners is not None))
+
+
+def _nearest_columns(gaps: gpd.GeoDataFrame, site_ids: Sequence[str]) -> dict[str, list[Any]]:
+    row = {i: n for n, i in enumerate(site_ids)}
+    at = [row.get(str(i), -1) for i in _column(gaps, "nearest_id", default="")]
+    named = [shown(v) for v in _column(gaps, "nearest_name", default="")]
+    metres = numbers(_column(gaps, "nearest_m", default=math.nan), 0)
+    return {
+        "nearest_at": at,
+        "nearest_name": ["" if n >= 0 else v for n, v in zip(at, named, strict=True)],
+        "nearest_m": [None if n >= 0 else v for n, v in zip(at, metres, strict=True)],
+    }
 
 
 def _on_grid(shapes: NDArray[np.object_], lattice: Lattice) -> NDArray[np.object_] | None:

@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 
 from circle15.draw.pack import json_bytes, microdegrees, number, ring_lists, shown
-from circle15.draw.page import assemble_page, build_shell, fill, read_asset
+from circle15.draw.page import assemble_page, build_shell, fill, join_scripts, read_asset
 from circle15.words import word, words_under
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def draw_suspects(
         title=title,
         body=fill(read_asset("suspects.html"), slots),
         styles=[read_asset("suspects.css")],
-        scripts=[read_asset("suspects.js")],
+        scripts=[join_scripts(["suspects.js"])],
         blocks={"suspects": json_bytes(values)},
     )
 

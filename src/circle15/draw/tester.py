@@ -7,7 +7,7 @@ card that says so.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from circle15.draw.payload import widened
 from circle15.draw.tester_pack import Packer
 from circle15.draw.tester_people import pack_people
 from circle15.policy.rules import AreaLimit, CircleLimit, Mix
-from circle15.schema import PLACE_LEVELS, POSITION_ACCURACY_M, SERVICES, Pace
+from circle15.schema import PLACE_LEVELS, POSITION_ACCURACY_M, SERVICES, Pace, institution_codes
 from circle15.words import LANGS, words_under
 
 if TYPE_CHECKING:
@@ -180,6 +180,8 @@ def _pack_institutions(
     near = np.asarray(shapely.intersects(around, everywhere.geometry.to_numpy()))
     own, beyond = everywhere[near], everywhere[~near]
     table = pd.concat([own, beyond])
+    codes = pd.Series(institution_codes(table), index=table.index)
+    table = table.assign(institution=codes.where(codes.duplicated(keep=False), other=""))  # campuses alone
     packer.add("site.lon", own.geometry.x, "f8")
     packer.add("site.lat", own.geometry.y, "f8")
     packer.add("site.service", [SERVICES.index(s) for s in table["service"]], "i4")
@@ -188,9 +190,9 @@ def _pack_institutions(
         "words": {},
         "numbers": [],
     }
-    if len(beyond):
-        placed = assessment.sites.drop_duplicates("id").set_index("id").reindex(beyond["id"])
-        found["beyond"] = {f"{level}_id": [shown(v) for v in _column(placed, f"{level}_id")] for level in PLACE_LEVELS}
+    placed = assessment.sites.drop_duplicates("id").set_index("id").reindex(table["id"])
+    for level in PLACE_LEVELS:
+        _pack_words(packer, found["words"], f"{level}_id", _column(placed, f"{level}_id"))
     for column in _asked(plan, table):
         values = table[column]
         if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
@@ -198,11 +200,16 @@ def _pack_institutions(
                 packer.add(f"site.{column}", values.to_numpy(dtype=np.float64, na_value=np.nan), "f8")
                 found["numbers"].append(column)
             continue
-        codes, words = pd.factorize(pd.Series([shown(v) for v in values]))
-        if list(words) != [""]:
-            packer.add(f"site.{column}", codes, "i4")
-            found["words"][column] = [str(w) for w in words]
+        _pack_words(packer, found["words"], column, values)
     return found, {i: n for n, i in enumerate(found["id"])}
+
+
+def _pack_words(packer: Packer, found: dict[str, list[str]], column: str, values: Iterable[object]) -> None:
+    """A column of few different words as codes, where it has any."""
+    codes, words = pd.factorize(pd.Series([shown(v) for v in values]))
+    if list(words) != [""]:
+        packer.add(f"site.{column}", codes, "i4")
+        found[column] = [str(w) for w in words]
 
 
 def _column(table: pd.DataFrame, name: str) -> list[Any]:
@@ -211,7 +218,7 @@ def _column(table: pd.DataFrame, name: str) -> list[Any]:
 
 def _asked(plan: Plan, table: pd.DataFrame) -> list[str]:
     """Columns of the register that a rule of the plan may look at."""
-    wanted = ["position_accuracy_m", "tags", "pooling_area"]
+    wanted = ["position_accuracy_m", "tags", "pooling_area", "institution"]
     for rule in plan.rules:
         if isinstance(rule, (CircleLimit, AreaLimit)):
             wanted += rule.same

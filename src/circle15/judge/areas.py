@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from circle15.judge.findings import checklist_card, exceeds, finding
-from circle15.judge.inputs import Inputs, inside, number, place_key, scope_of
+from circle15.judge.inputs import Inputs, count_institutions, number, place_key, scope_of, standing_in
 from circle15.judge.ledger import added_in, transferred
 from circle15.judge.memo import once
 from circle15.policy.rules import AreaLimit
-from circle15.schema import Finding, Outcome
+from circle15.schema import Finding, Outcome, institution_codes
 
 if TYPE_CHECKING:
     from circle15.judge.series import Series
@@ -42,7 +42,7 @@ class Known:
 
     `today` is the count; `most` the count if every institution of unknown level were counted too; `base` what a rate
     is reckoned on; `below` the total that a share is of; `indicator` the limit that an indicator sets; `moved` the
-    quota that was transferred to the place.
+    quota that was transferred to the place; `stands` whether the applicant's institution counts there already.
     """
 
     today: float
@@ -52,6 +52,7 @@ class Known:
     indicator: float = math.nan
     notes: tuple[str, ...] = field(default=())
     moved: float = 0.0
+    stands: bool = False
 
 
 def area_column(rule: AreaLimit) -> tuple[str, ...] | None:
@@ -70,6 +71,10 @@ def area_column(rule: AreaLimit) -> tuple[str, ...] | None:
     return tuple(f"n_{service}" for service in rule.services)
 
 
+_What = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+"""Services, tags, levels and excluded tags of what is counted."""
+
+
 # ── counting in the register ──────────────────────────────────
 
 
@@ -82,17 +87,20 @@ def known_of(
     inputs: Inputs,
     series: Series | None,
     like: Mapping[str, object] | None = None,
+    applicant: str = "",
 ) -> Known | None:
     """What the register and the indicators tell of a place; None without a register.
 
     `like` holds what the applicant says of the columns in `same`; institutions that differ from it are not counted.
+    `applicant` is the code of the institution that the site would be a campus of 分院区, "" for a new one.
     """
     if inputs.register is None:
         return None
-    register, alike = _alike(rule, inputs.register, like)
-    today, most, notes = count(register, place, of=rule.of, what=(rule.services, rule.tags, rule.levels, rule.excludes))
-    if not alike:
-        today = most = math.nan
+    what = (rule.services, rule.tags, rule.levels, rule.excludes)
+    if rule.with_tags or rule.same:
+        today, most, notes = _count_alike(rule, standing_in(inputs.register, place, rule.services), like, what)
+    else:
+        today, most, notes = count(inputs.register, place, of=rule.of, what=what)
     if rule.counts != "all":
         since = rule.valid_from or plan.document.valid_from
         if rule.counts == "new_this_year":
@@ -108,23 +116,32 @@ def known_of(
         scope = scope_of(plan, place, totals, inputs, services=rule.services, level="")
         limit = series.value(rule.max_indicator, scope)
     moved = transferred(inputs, place, totals, services=rule.services, of=rule.of) if rule.transfers else 0.0
-    return Known(today, most, base, below, limit, notes, moved)
+    return Known(today, most, base, below, limit, notes, moved, _stands(inputs.register, place, rule, applicant))
 
 
-def _alike(rule: AreaLimit, register: pd.DataFrame, like: Mapping[str, object] | None) -> tuple[pd.DataFrame, bool]:
-    """Institutions that bear all of `with_tags` and equal the applicant in each of `same`; whether all is told."""
-    kept = register
+def _count_alike(
+    rule: AreaLimit, held: pd.DataFrame, like: Mapping[str, object] | None, what: _What
+) -> tuple[float, float, tuple[str, ...]]:
+    """As `count`, of those that bear all of `with_tags` and equal the applicant in each of `same`; NaN if not told."""
+    kept = held
     if rule.with_tags:
-        marks = kept["tags"].fillna("").astype(str).str.split(";").map(set)
-        kept = kept[np.array([m.issuperset(rule.with_tags) for m in marks], dtype=bool)]
+        marks = held["tags"].fillna("").astype(str).str.split(";").map(set)
+        kept = held[np.array([m.issuperset(rule.with_tags) for m in marks], dtype=bool)]
     for column in rule.same:
         own = None if like is None else like.get(column)
-        if kept.empty:
-            continue
         if own is None or column not in kept.columns:
-            return kept, False
+            return math.nan, math.nan, ()
         kept = kept[kept[column].astype(str) == str(own)]
-    return kept, True
+    return _count(kept, rule.of, what)
+
+
+def _stands(register: pd.DataFrame, place: Mapping[str, Any], rule: AreaLimit, applicant: str) -> bool:
+    """Whether an institution with this code counts in the place already."""
+    if not applicant:
+        return False
+    held = standing_in(register, place, rule.services)
+    own = held[np.array(institution_codes(held), dtype=object) == applicant]
+    return _count(own, "institutions", (rule.services, rule.tags, rule.levels, rule.excludes))[0] > 0
 
 
 def _below(register: pd.DataFrame, place: Mapping[str, Any], share_of: Counted) -> float:
@@ -136,23 +153,18 @@ def count(
     place: Mapping[str, Any],
     *,
     of: str,
-    what: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]],
+    what: _What,
 ) -> tuple[float, float, tuple[str, ...]]:
     """Count in a place, the most it can be where levels are not known, and notes.
 
     `what` holds services, tags (any of them), levels and excluded tags. Amounts that nobody tells make NaN.
     """
-    return once(register, ("count", place_key(place), of, what), lambda: _count(register, place, of, what))
+    asked = ("count", place_key(place), of, what)
+    return once(register, asked, lambda: _count(standing_in(register, place, what[0]), of, what))
 
 
-def _count(
-    register: pd.DataFrame,
-    place: Mapping[str, Any],
-    of: str,
-    what: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]],
-) -> tuple[float, float, tuple[str, ...]]:
-    services, tags, levels, excludes = what
-    held = register[inside(register, place) & register["service"].isin(services)]
+def _count(held: pd.DataFrame, of: str, what: _What) -> tuple[float, float, tuple[str, ...]]:
+    _, tags, levels, excludes = what
     marks = held["tags"].fillna("").astype(str).str.split(";").map(set)
     keep = [(not tags or not m.isdisjoint(tags)) and m.isdisjoint(excludes) for m in marks]
     held = held[np.array(keep, dtype=bool)]
@@ -168,18 +180,10 @@ def _count(
 
 def _amount(held: pd.DataFrame, of: str) -> float:
     if of == "institutions":
-        return float(len(held) - _further_sites(held))
+        return float(count_institutions(held))
     if held.empty:
         return 0.0
     return float(held[of].sum(min_count=1)) if of in held.columns else math.nan
-
-
-def _further_sites(held: pd.DataFrame) -> int:
-    """Branch sites beside the first of their institution 分院区: they count once a place."""
-    if "institution" not in held.columns:
-        return 0
-    told = held[held["institution"].fillna("").astype(str) != ""]
-    return int(told.duplicated(["service", "institution"]).sum())
 
 
 def _base(rule: AreaLimit, place: Mapping[str, Any], names: tuple[str, ...], series: Series | None) -> float:
@@ -279,6 +283,8 @@ def _area_finding(
     why: str = "",
 ) -> Finding:
     added, notes = _added(rule, bid)
+    if known.stands and rule.of == "institutions" and added > 0:
+        added, notes = 0.0, ("campus_counted",)
     exact = "from_totals" not in known.notes
     today = known.today
     figures: dict[str, float | str] = {"today": today} if not math.isnan(today) else {}

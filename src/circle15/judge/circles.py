@@ -11,7 +11,7 @@ import pandas as pd
 
 from circle15.judge.areas import rounded, step_limit
 from circle15.judge.columns import Table, columns_of, height, taken, values, words
-from circle15.judge.conditions import Site, conditions, words_by_place
+from circle15.judge.conditions import Site, fits, words_by_place
 from circle15.judge.effects import card
 from circle15.judge.inputs import number
 from circle15.judge.inputs import text as _text
@@ -57,14 +57,10 @@ def circle_of_site(rule: CircleLimit, site: Site, row: Table, exceeding: frozens
         return [replace(f, evidence=replace(f.evidence, apart=apart)) for f in found]
     by_density = {c.id for c in site.plan.density_classes}
     given = rule.where.place_class if rule.where.place_class not in by_density else None
-    plain = rule.model_copy(update={"tags": (), "where": rule.where.model_copy(update={"place_class": None})})
-    density = circle_rule_holds(
-        plain if given else rule.model_copy(update={"tags": ()}), row, words(row, "density_class")
-    )
+    density = circle_rule_holds(rule, row, words(row, "density_class"), tagged=False, classed=given is None)
     where = Where(zones=rule.where.zones, areas=rule.where.areas, place_class=given)
-    elsewhere = rule.model_copy(update={"where": where})
-    fits = conditions(elsewhere, site)
-    if fits is State.NO:
+    held = fits(site, tags=rule.tags, where=where, applicant=rule.applicant)
+    if held is State.NO:
         return [card(rule, site, "does_not_apply")]
     if not (density[0][0] or density[1][0]):
         return []
@@ -74,7 +70,7 @@ def circle_of_site(rule: CircleLimit, site: Site, row: Table, exceeding: frozens
         other = other_way(rule)
         known = told(other, (*around[0], *around[2]), _reach_m(rule, site, rule.radius_m))
         one = with_second_opinion(rule, one, _site_circle(rule, site, around, by=other) if known else None)
-    if fits is State.UNKNOWN or density[1][0]:
+    if held is State.UNKNOWN or density[1][0]:
         notes = (*one.evidence.notes, "attribute_missing")
         one = replace(one, outcome=Outcome.NO_DATA, evidence=replace(one.evidence, notes=notes))
     return [one]
@@ -263,9 +259,10 @@ def _records(neighbours: pd.DataFrame) -> list[Neighbour]:
     )
     accuracies_m = _accuracies_m(neighbours)
     ways = [_known(neighbours, column) for column in ("walking_m", "walking_minutes")]
+    codes = values(neighbours, "institution", "")
     return [
-        Neighbour(str(i), _text(n), float(d), a, walking_m=m, walking_minutes=t)
-        for i, n, d, a, m, t in zip(ids, names, distances_m, accuracies_m, *ways, strict=True)
+        Neighbour(str(i), _text(n), float(d), a, walking_m=m, walking_minutes=t, institution=_text(c))
+        for i, n, d, a, m, t, c in zip(ids, names, distances_m, accuracies_m, *ways, codes, strict=True)
     ]
 
 

@@ -14,7 +14,7 @@ from circle15.judge.columns import columns_of, records, words
 from circle15.judge.conditions import Site
 from circle15.judge.effects import suspended
 from circle15.judge.findings import CHECKLIST, checklist_card, finding, in_order
-from circle15.judge.inputs import Inputs, Scope, inside, number, places, scope_of, text
+from circle15.judge.inputs import Inputs, Scope, first_sites, names_of, number, places, scope_of, standing_in, text
 from circle15.judge.limits import bears, plain_circle
 from circle15.judge.position import either, grounds
 from circle15.judge.series import Series, State, bare_series, both_states, series_of
@@ -49,7 +49,7 @@ def judge_city(
     served = set(sites["service"].astype(str)) if len(sites) else set()
     rules = [r for r in plan.rules if served & set(r.services)]
     given = inputs or Inputs()
-    series = series_of(plan.indicators, given)
+    series = series_of(plan, given)
     rows = with_caps(plan, sites, totals)
     moved = _other_ground(plan, rows, elsewhere, totals)
     standing = _Standing(plan, rows, grouped(neighbours), moved, totals, given, series, "walking_m" in neighbours)
@@ -202,7 +202,7 @@ def _pauses_around(plan: Plan, rule: Suspend, inputs: Inputs, series: Series) ->
         else "pauses_around"
     )
     for row in register[register["service"].isin(rule.services)].to_dict("records"):
-        own = Scope({"name": text(row.get("name"))}, (), ((str(row["id"]), number(row.get("beds"))),))
+        own = Scope({"name": text(row.get("name"))}, (), ((names_of(row)[0], number(row.get("beds"))),))
         one = suspended(rule, series, own, subject=str(row["id"]))
         figures = {**one.evidence.figures, "radius_m": radius_m, **by_minutes}
         yield _noted(replace(one, evidence=replace(one.evidence, figures=figures)), note)
@@ -220,8 +220,8 @@ def _exits(plan: Plan, rule: Exit, totals: pd.DataFrame, inputs: Inputs, series:
     for place in places(totals, "city", plan):
         # means and ranks are of one service: pharmacies are not held against hospitals
         areas = {s: scope_of(plan, place, totals, inputs, services=(s,), level="") for s in rule.services}
-        held = register[inside(register, place) & register["service"].isin(rule.services)]
-        for row in held.to_dict("records"):
+        held = standing_in(register, place, rule.services)
+        for row in first_sites(held).to_dict("records"):
             area = areas[row["service"]]
             tags = set(text(row.get("tags")).split(";"))
             if (rule.tags and tags.isdisjoint(rule.tags)) or not tags.isdisjoint(rule.excludes):
@@ -230,7 +230,7 @@ def _exits(plan: Plan, rule: Exit, totals: pd.DataFrame, inputs: Inputs, series:
 
 
 def _exit(rule: Exit, series: Series, area: Scope, row: Mapping[Any, Any]) -> Finding:
-    own = Scope(area.place, (str(row["id"]),), (), area)
+    own = Scope(area.place, names_of(row), (), area)
     tested = both_states(series, any_of=rule.any_of, all_of=rule.all_of, scope=_relative(rule, series, own, area))
     outcome = {State.YES: Outcome.BREACHED, State.NO: Outcome.MET, State.UNKNOWN: Outcome.NO_DATA}[tested.state]
     return finding(

@@ -209,19 +209,35 @@ def _class(wanted: str, site: Site) -> State:
 # ── rules ─────────────────────────────────────────────────────
 
 
+_ANYWHERE = Where()
+
+
 def conditions(rule: Card, site: Site, *, any_kind: bool = False) -> State | None:
-    """Whether tags, ground and attributes of a card fit a site; None where the card names no condition.
+    """Whether tags, ground and attributes of a card fit a site, as `fits` tells."""
+    return fits(site, tags=rule.tags, where=rule.where, applicant=rule.applicant, any_kind=any_kind)
+
+
+def fits(
+    site: Site,
+    *,
+    tags: Sequence[str] = (),
+    where: Where = _ANYWHERE,
+    applicant: Sequence[Attribute] = (),
+    any_kind: bool = False,
+) -> State | None:
+    """Whether a site bears one of the tags, lies on the ground and has the attributes; None where nothing is asked.
 
     With `any_kind` tags or ground suffice. Missing tags mean that the application claims none.
     """
     kinds = []
-    if rule.tags:
-        kinds.append(_state(not site.tags.isdisjoint(rule.tags)))
-    if rule.where != Where():
-        kinds.append(where_state(rule.where, site))
+    if tags:
+        kinds.append(_state(not site.tags.isdisjoint(tags)))
+    if where != _ANYWHERE:
+        kinds.append(where_state(where, site))
     states = [join(kinds, every=not any_kind)] if kinds else []
-    states += [attribute_state(a, site.get(a.attribute)) for a in rule.applicant if has_bound(a)]
-    open_ended = [a for a in rule.applicant if not has_bound(a)]
+    bounded = [has_bound(a) for a in applicant]
+    states += [attribute_state(a, site.get(a.attribute)) for a, told in zip(applicant, bounded, strict=True) if told]
+    open_ended = not all(bounded)
     if not states and not open_ended:
         return None
     if open_ended and join(states) is not State.NO:

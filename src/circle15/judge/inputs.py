@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
+
 from circle15.judge.columns import records
 from circle15.judge.memo import once
+from circle15.schema import institution_codes
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from numpy.typing import NDArray
 
     from circle15.policy.plan import Plan
 
@@ -47,7 +51,10 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Scope:
-    """An area that indicators are told of: its row of totals, names, institutions as (id, beds), and the whole city."""
+    """An area that indicators are told of: its row of totals, names, institutions and the whole city.
+
+    Institutions are (code, beds in the area): indicators are told of an institution with all its campuses 分院区.
+    """
 
     place: Mapping[str, Any]
     names: tuple[str, ...]
@@ -99,7 +106,8 @@ def place_of(plan: Plan, row: Mapping[str, Any], totals: pd.DataFrame, level: st
     place_id = text(row.get(f"{level}_id"))
     if level == "city" and not place_id and text(row.get("district_id")) and len(known) == 1:
         return known[0]
-    return next((p for p in known if place_id and str(p["place_id"]) == place_id), None)
+    by_id = once(totals, ("by id", level, plan.groups), lambda: {str(p["place_id"]): p for p in reversed(known)})
+    return by_id.get(place_id) if place_id else None
 
 
 def groups_at(plan: Plan, row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -108,16 +116,54 @@ def groups_at(plan: Plan, row: Mapping[str, Any]) -> tuple[str, ...]:
     return plan.groups_of(*(n for n in names if n))
 
 
-def inside(register: pd.DataFrame, place: Mapping[str, Any]) -> pd.Series[bool]:
-    """Which institutions of the register stand in a place (n,)."""
+def standing_in(register: pd.DataFrame, place: Mapping[str, Any], services: Sequence[str]) -> pd.DataFrame:
+    """Institutions of the register that stand in a place and are of one of some services, in its order."""
+    held = register.iloc[rows_in(register, place)]
+    return held[held["service"].isin(services)]
+
+
+def rows_in(register: pd.DataFrame, place: Mapping[str, Any]) -> NDArray[np.int64]:
+    """Rows of the register that stand in a place, rising."""
     members = place.get("members")
     if members is not None:
-        held = register["district_id"].astype(str).isin(members)
-        return held | register["township_id"].astype(str).isin(members) if "township_id" in register.columns else held
+        columns = [c for c in ("district_id", "township_id") if c in register.columns]
+        found = [_rows_by(register, c).get(str(m), _NOBODY) for c in columns for m in members]
+        return np.unique(np.concatenate([_NOBODY, *found]))
     column = f"{place['level']}_id"
-    if column not in register.columns:
-        column = "district_id"
-    return register[column].astype(str) == str(place["place_id"])
+    told = _rows_by(register, column if column in register.columns else "district_id")
+    return told.get(str(place["place_id"]), _NOBODY)
+
+
+_NOBODY = np.empty(0, dtype=np.int64)
+
+
+def _rows_by(register: pd.DataFrame, column: str) -> Mapping[str, NDArray[np.int64]]:
+    """Rows of the register by the words of a column."""
+
+    def told() -> dict[str, NDArray[np.int64]]:
+        codes, names = pd.factorize(register[column].astype(str))
+        order = np.argsort(codes, kind="stable")
+        ends = np.cumsum(np.bincount(codes, minlength=len(names)))
+        return dict(zip((str(n) for n in names), np.split(order, ends[:-1]), strict=True)) if len(names) else {}
+
+    return once(register, ("rows", column), told)
+
+
+def count_institutions(held: pd.DataFrame) -> int:
+    """Institutions (家) among sites of a register: campuses 分院区 count once, for each service that they serve."""
+    return len(set(zip(held["service"].astype(str), institution_codes(held), strict=True)))
+
+
+def first_sites(held: pd.DataFrame) -> pd.DataFrame:
+    """Of the campuses of an institution the first alone, for each service: what leaves is the institution 退出."""
+    keys = list(zip(held["service"].astype(str), institution_codes(held), strict=True))
+    first = {key: at for at, key in reversed(list(enumerate(keys)))}
+    return held.iloc[sorted(first.values())]
+
+
+def names_of(row: Mapping[Any, Any]) -> tuple[str, ...]:
+    """Names under which indicators may tell of a site: its institution's code, its own id."""
+    return tuple(dict.fromkeys(n for n in (text(row.get("institution")), str(row["id"])) if n))
 
 
 def place_key(place: Mapping[str, Any]) -> tuple[str, str, tuple[str, ...]]:
@@ -151,11 +197,14 @@ def _institutions(
 def _told(
     register: pd.DataFrame, place: Mapping[str, Any], services: tuple[str, ...], level: str
 ) -> tuple[tuple[str, float], ...]:
-    held = register[inside(register, place) & register["service"].isin(services)]
+    held = standing_in(register, place, services)
     if level:
         held = held[held["level"].astype(str) == level]
     beds = held["beds"] if "beds" in held.columns else [math.nan] * len(held)
-    return tuple(zip(held["id"].astype(str), (float(b) for b in beds), strict=True))
+    found: dict[str, float] = {}
+    for code, number_of_beds in zip(institution_codes(held), beds, strict=True):
+        found[code] = found.get(code, 0.0) + float(number_of_beds)
+    return tuple(found.items())
 
 
 def text(value: object) -> str:

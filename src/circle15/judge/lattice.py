@@ -12,6 +12,7 @@ from circle15.policy.rules import AreaLimit, Exempt
 from circle15.schema import Collision, Conclusion, Finding, Force, Outcome
 
 if TYPE_CHECKING:
+    from circle15.policy.cards import Card
     from circle15.policy.plan import Plan
 
 COLLISION = "collision"
@@ -82,8 +83,9 @@ def lift(plan: Plan, findings: Sequence[Finding]) -> list[Finding]:
     needed and decides nothing.
     """
     lifting: dict[str, frozenset[str]] = {}
+    rules = {r.id: r for r in plan.rules}
     for one in findings:
-        rule = plan.rule(one.rule_id)
+        rule = rules[one.rule_id]
         if isinstance(rule, Exempt) and one.ground != CHECKLIST:
             lifting[rule.id] = _LIFTED_BY_ALL if "all" in rule.lifts else frozenset(rule.lifts)
     lifted, used = [], set()
@@ -107,7 +109,8 @@ def _idle(one: Finding) -> Finding:
 
 def collide(plan: Plan, findings: Sequence[Finding]) -> tuple[list[Finding], tuple[Collision, ...]]:
     """Findings with collisions marked, and the collisions: each with both clauses and quotations."""
-    marked, found = _minimum_against_cap(plan, findings)
+    rules = {r.id: r for r in plan.rules}
+    marked, found = _minimum_against_cap(rules, findings)
     by_rule: dict[str, list[Finding]] = {}
     for one in marked:
         by_rule.setdefault(one.rule_id, []).append(one)
@@ -116,20 +119,22 @@ def collide(plan: Plan, findings: Sequence[Finding]) -> tuple[list[Finding], tup
             found.append(_collision("pause_against_swap", [one]))
         found += [_collision(n, [one], _reading_words(one)) for n in _DISAGREE if n in one.evidence.notes]
     for one in marked:
-        for other in (o for name in plan.rule(one.rule_id).against for o in by_rule.get(name, ())):
+        for other in (o for name in rules[one.rule_id].against for o in by_rule.get(name, ())):
             kind = _against(one, other)
             if kind:
                 found.append(_collision(kind, [other, one]))
     return marked, tuple(found)
 
 
-def _minimum_against_cap(plan: Plan, findings: Sequence[Finding]) -> tuple[list[Finding], list[Collision]]:
+def _minimum_against_cap(
+    rules: Mapping[str, Card], findings: Sequence[Finding]
+) -> tuple[list[Finding], list[Collision]]:
     """An empty place that a minimum would fill, against a cap of a larger area that is used up (A19)."""
     fills = [f for f in findings if f.bound == "min" and not _FILLS.isdisjoint(f.evidence.notes)]
     marked, found = [], []
     for one in findings:
-        rule = plan.rule(one.rule_id)
-        against = [f for f in fills if isinstance(rule, AreaLimit) and _same_count(rule, plan.rule(f.rule_id))]
+        rule = rules[one.rule_id]
+        against = [f for f in fills if isinstance(rule, AreaLimit) and _same_count(rule, rules[f.rule_id])]
         full = one.bound == "max" and one.outcome is Outcome.BREACHED and one.ground in _AREA_CAPS and not one.lifted_by
         if against and full:
             found += [_collision("minimum_against_cap", [f, one]) for f in against]

@@ -6,7 +6,7 @@ Bounds are included throughout: a count equal to its limit is met, a distance eq
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,27 +80,29 @@ def bears(settings: NDArray[np.object_], wanted: Sequence[str]) -> NDArray[np.bo
     """Whether each `;`-joined list of marks (n,) holds any wanted one; all true when none is wanted."""
     if not wanted:
         return np.ones(len(settings), dtype=bool)
-    codes, uniques = pd.factorize(settings)
-    hit = np.array([not set(wanted).isdisjoint(str(u).split(";")) for u in uniques], dtype=bool)
-    return hit[codes] if len(codes) else np.zeros(0, dtype=bool)
+    held = {marks: not set(wanted).isdisjoint(str(marks).split(";")) for marks in set(settings.tolist())}
+    return np.array([held[marks] for marks in settings.tolist()], dtype=bool)
 
 
 def circle_rule_holds(
-    rule: CircleLimit, sites: Table, deciding: NDArray[np.object_]
+    rule: CircleLimit, sites: Table, deciding: NDArray[np.object_], *, tagged: bool = True, classed: bool = True
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Where a circle rule holds and where that cannot be told: two (n,) arrays.
 
-    `deciding` is the class by the plan's deciding density. Tagged rules hold for sites that bear one of the tags.
+    `deciding` is the class by the plan's deciding density. Tagged rules hold for sites that bear one of the tags;
+    without `tagged` or `classed` tags or class are not asked about.
     """
     where, settings = rule.where, words(sites, "township_settings")
-    served = np.isin(words(sites, "service"), rule.services) & bears(words(sites, "tags"), rule.tags)
+    served = np.array([s in rule.services for s in words(sites, "service")], dtype=bool)
+    if tagged and rule.tags:
+        served &= bears(words(sites, "tags"), rule.tags)
     holds = served & bears(settings, where.settings)
     if where.not_settings:
         holds &= ~bears(settings, where.not_settings)
     unknown = np.zeros(height(sites), dtype=bool)
     if where.settings or where.not_settings:
         unknown |= words(sites, "township_id") == ""
-    if where.place_class is not None:
+    if classed and where.place_class is not None:
         holds &= deciding == where.place_class
         unknown |= deciding == UNKNOWN
     return holds & ~unknown, unknown & served
@@ -194,27 +196,32 @@ def judge_circle(
 
     `neighbours` are the other institutions of its service, nearest first, with those a little beyond the radius too.
     One whose distance lies within both position accuracies of the radius is borderline; where counting it or not
-    changes the outcome, the finding asks for a check on site. `doubtful` are neighbours of which it is not known
-    whether they are of the same type; `apart` are shown and not counted; `limit` stands for the rule's own maximum;
-    `far` tells how far a neighbour is, straight or on foot.
+    changes the outcome, the finding asks for a check on site. Campuses of one institution 分院区 are all shown and
+    count once; it is borderline where none of them surely lies within. `doubtful` are neighbours of which it is not
+    known whether they are of the same type; `apart` are shown and not counted; `limit` stands for the rule's own
+    maximum; `far` tells how far a neighbour is, straight or on foot.
     """
     most = rule.max if limit is None else limit
     inside = tuple(n for n in neighbours if far(n) <= radius_m + TOLERANCE_M)
     edge = tuple(n for n in neighbours if abs(far(n) - radius_m) <= n.position_accuracy_m + accuracy_m + TOLERANCE_M)
     own = 1 if rule.counts_site else 0
     outcome, told = Outcome.REVIEW, [*notes]
+    count = len(_institutions(inside))
     unsure = [n for n in doubtful if far(n) <= radius_m + TOLERANCE_M and n not in edge]
     if most is None:
         told.append("limit_not_printed")
     else:
-        sure = len(inside) - sum(1 for n in edge if far(n) <= radius_m + TOLERANCE_M)
-        outcome = _met(len(inside) + own, most)
-        if _met(sure + own, most) is not _met(sure + len(edge) + own, most):
+        sure = _institutions(n for n in inside if n not in edge)
+        maybe = sure | _institutions(edge)
+        outcome = _met(count + own, most)
+        if _met(len(sure) + own, most) is not _met(len(maybe) + own, most):
             outcome = Outcome.REVIEW
             told.append("check_on_site")
-        if outcome is not Outcome.BREACHED and _met(sure + len(edge) + len(unsure) + own, most) is Outcome.BREACHED:
+        if outcome is not Outcome.BREACHED and _met(len(maybe | _institutions(unsure)) + own, most) is Outcome.BREACHED:
             outcome = Outcome.REVIEW
             told += ["type_unknown"] if unsure else []
+    if count < len(inside):
+        told.append("campuses_once")
     if any(n.would_exceed for n in inside):
         told.append("neighbours_exceed")
     return finding(
@@ -223,7 +230,7 @@ def judge_circle(
         subject=subject,
         ground="circle",
         ground_name=ground_name,
-        observed=float(len(inside) + own),
+        observed=float(count + own),
         limit=None if most is None else float(most),
         neighbours=inside,
         borderline=(*edge, *unsure),
@@ -231,6 +238,10 @@ def judge_circle(
         figures=figures,
         notes=tuple(told),
     )
+
+
+def _institutions(sites: Iterable[Neighbour]) -> set[str]:
+    return {n.institution or n.id for n in sites}
 
 
 def _met(count: float, limit: float) -> Outcome:

@@ -126,8 +126,9 @@ def undecided(one: Finding) -> Finding:
 def neighbour_of(row: Mapping[Any, Any], *, would_exceed: bool = False) -> Neighbour:
     """A row of others about a site: id, name, distance_m, position_accuracy_m, walking_m, walking_minutes."""
     accuracy_m = max(0.0, number(row.get("position_accuracy_m"), POSITION_ACCURACY_M))
-    ways = [way(row.get(column)) for column in ("walking_m", "walking_minutes")]
-    return Neighbour(str(row["id"]), text(row.get("name")), float(row["distance_m"]), accuracy_m, would_exceed, *ways)
+    metres, minutes = (way(row.get(column)) for column in ("walking_m", "walking_minutes"))
+    name, code = text(row.get("name")), text(row.get("institution"))
+    return Neighbour(str(row["id"]), name, float(row["distance_m"]), accuracy_m, would_exceed, metres, minutes, code)
 
 
 def way(value: object) -> float | None:

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from circle15.judge.inputs import Inputs, Scope, inside, text
+from circle15.judge.inputs import Inputs, Scope, count_institutions, standing_in, text
+from circle15.judge.memo import once
 from circle15.policy.formula import names_in, reckon
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from circle15.policy.cards import Counted, Indicator, Trigger
     from circle15.policy.plan import Plan
 
@@ -74,7 +75,7 @@ class Series:
 
     def __init__(
         self,
-        table: pd.DataFrame,
+        table: pd.DataFrame | None,
         indicators: Iterable[Indicator],
         *,
         as_of: dt.date | None,
@@ -84,12 +85,18 @@ class Series:
         self.register = register
         self.known = {i.id: i for i in indicators}
         self._values: dict[tuple[str, str], dict[Period, float]] = {}
+        if table is None:
+            return
         subjects = [c for c in ("place_id", "institution_id", "subject") if c in table.columns]
         for row in table.to_dict("records"):
             subject = next((t for c in subjects if (t := text(row[c]))), "")
             period, value = parse_period(row.get("period")), _number(row.get("value"))
             if subject and period is not None and not math.isnan(value):
                 self._values.setdefault((subject, str(row["indicator"])), {})[period] = value
+
+    def told_by(self, plan: Plan) -> bool:
+        """Whether the indicators are those of a plan."""
+        return len(self.known) == len(plan.indicators) and all(self.known.get(i.id) is i for i in plan.indicators)
 
     def of(self, subjects: Sequence[str], indicator: str) -> Mapping[Period, float]:
         """Values by period of the first of several names of a subject that has any."""
@@ -153,7 +160,7 @@ class Series:
     def _count(self, counted: Counted, scope: Scope) -> float:
         if self.register is None or "place_id" not in scope.place:
             return math.nan
-        held = self.register[inside(self.register, scope.place) & self.register["service"].isin(counted.services)]
+        held = standing_in(self.register, scope.place, counted.services)
         fits = [
             (not counted.tags or not set(text(tags).split(";")).isdisjoint(counted.tags))
             and (not counted.levels or level in counted.levels)
@@ -161,7 +168,7 @@ class Series:
         ]
         held = held[fits]
         if counted.of == "institutions" or held.empty:
-            return float(len(held))
+            return float(count_institutions(held))
         return float(held[counted.of].sum(skipna=False)) if counted.of in held.columns else math.nan
 
     def _rank(self, indicator: str, scope: Scope) -> float:
@@ -241,16 +248,23 @@ class Series:
         return Tested(State.YES if all(hits) else State.NO, notes, figures)
 
 
-def series_of(indicators: Iterable[Indicator], inputs: Inputs) -> Series | None:
+def series_of(plan: Plan, inputs: Inputs) -> Series | None:
     """The indicators as series; None where no table was handed in."""
-    if inputs.indicators is None:
+    table, register = inputs.indicators, inputs.register
+    if table is None:
         return None
-    return Series(inputs.indicators, indicators, as_of=inputs.as_of, register=inputs.register)
+
+    def told() -> Series:
+        return Series(table, plan.indicators, as_of=inputs.as_of, register=register)
+
+    found = once(table, ("series", plan.id, inputs.as_of), told)
+    # another register or another reading of the plan may ask of the same table
+    return found if found.register is register and found.told_by(plan) else told()
 
 
 def bare_series(plan: Plan, inputs: Inputs) -> Series:
     """What totals and register alone give: formulas, counts, columns of the totals."""
-    return Series(pd.DataFrame(), plan.indicators, as_of=inputs.as_of, register=inputs.register)
+    return Series(None, plan.indicators, as_of=inputs.as_of, register=inputs.register)
 
 
 def both_states(series: Series, *, any_of: Sequence[Trigger], all_of: Sequence[Trigger], scope: Scope) -> Tested:

@@ -16,7 +16,7 @@ from circle15.judge.areas import Bid, area_column, judge_area, known_of
 from circle15.judge.circles import circle_of_site, exceeding_ids, rows_with_caps
 from circle15.judge.city import holds_at, place_unknown
 from circle15.judge.columns import Table, columns_of, records
-from circle15.judge.conditions import Site, conditions, valid_on
+from circle15.judge.conditions import Site, fits, valid_on
 from circle15.judge.effects import TARGET, card, judge_effect
 from circle15.judge.findings import in_order
 from circle15.judge.inputs import Inputs, number, place_of, text
@@ -73,13 +73,14 @@ def judge_site(
     given = inputs or Inputs()
     numbers = {k: number(site.get(k)) for k in ("beds", "stations", "physicians")}
     bid = Bid(subject, service, text(site.get("tags")), level=text(site.get("level")), **numbers)
-    near = _records(neighbours, subject)
+    own = text(site.get("institution"))
+    near = [r for r in _records(neighbours, subject) if not own or text(r.get("institution")) != own]
     rules = [r for r in plan.rules if service in r.services]
     if exceeding is None:
         exceeding = frozenset() if neighbour_measures is None else exceeding_ids(plan, neighbour_measures, totals)
     pushed = exceeding & {str(r["id"]) for r in near if r["distance_m"] <= plan.circle.radius_m + TOLERANCE_M}
     here, *others = rows_with_caps(plan, [{**site, "id": subject}, *_records(elsewhere, subject, "id")], totals)
-    around = Site(plan, here, bid, totals, near, given, series_of(plan.indicators, given))
+    around = Site(plan, here, bid, totals, near, given, series_of(plan, given))
 
     def judge(row: Mapping[str, Any]) -> list[Finding]:
         place = replace(around, row=row, density_class=text(row.get("density_class")))
@@ -131,10 +132,9 @@ def _area_of_site(rule: AreaLimit, site: Site) -> list[Finding]:
         return [card(rule, site)]
     if any(site.get(column) is None for column in rule.same):
         return [card(rule, site, "attribute_missing")]
-    fits = conditions(
-        rule.model_copy(update={"tags": (), "where": Where(zones=rule.where.zones, areas=rule.where.areas)}), site
-    )
-    if fits is State.NO:
+    where = Where(zones=rule.where.zones, areas=rule.where.areas)
+    holds = fits(site, where=where, applicant=rule.applicant)
+    if holds is State.NO:
         return [card(rule, site, "does_not_apply")]
     place = place_of(site.plan, site.row, site.totals, rule.per)
     if place is None:
@@ -143,10 +143,10 @@ def _area_of_site(rule: AreaLimit, site: Site) -> list[Finding]:
         return []
     known = known_of(
         rule, plan=site.plan, place=place, totals=site.totals, inputs=site.inputs, series=site.figures,
-        like={column: site.get(column) for column in rule.same},
+        like={column: site.get(column) for column in rule.same}, applicant=text(site.row.get("institution")),
     )  # fmt: skip
     found = judge_area(rule, place=place, bid=site.bid, known=known)
-    if fits is State.UNKNOWN:
+    if holds is State.UNKNOWN:
         found = tuple(_asking(f, "attribute_missing") for f in found)
     as_of = site.inputs.as_of
     goal = rule.by is not None and (as_of is None or as_of < rule.by)

@@ -13,9 +13,11 @@ import pandas as pd
 import shapely
 
 from circle15.measure.cells import CellArrays, disc_fractions, pack_cells, pack_geometries
-from circle15.measure.grid import circles_on
+from circle15.measure.grid_ground import circles_in
 from circle15.measure.near_kernels import count_near
-from circle15.project.metric import DISTANCE_TOLERANCE_M, candidate_pairs, distances_m, nearest, pairs_within
+from circle15.measure.others import Others, Sites
+from circle15.project.metric import DISTANCE_TOLERANCE_M, candidate_pairs, distances_m, pairs_within
+from circle15.schema import institution_codes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,22 +46,23 @@ def neighbours_within(
     ----------
     sites, institutions
         EPSG:4326 points with `id` and `service`; `institutions` also with `name` and `position_accuracy_m`.
-        An institution with the site's own id is not its neighbour.
+        An institution with the site's own id, or of the same `institution` 分院区, is not its neighbour.
     radius_m, margin_m
         Radius of the circle and how far beyond it to look besides, for positions that are uncertain.
 
     Returns
     -------
-    DataFrame with `site_id`, `id`, `name`, `distance_m`, `position_accuracy_m`, by order of sites, then distance, then
-    order of institutions.
+    DataFrame with `site_id`, `id`, `name`, `institution` (its code), `distance_m`, `position_accuracy_m`, by order of
+    sites, then distance, then order of institutions: one row a site, so that campuses of one institution are several.
     """
-    at, other, metres = _same_service_pairs(sites, institutions, radius_m + margin_m)
+    at, other, metres = Others(sites_of(institutions)).pairs(sites_of(sites), radius_m + margin_m)
     found = institutions.iloc[other]
     return pd.DataFrame(
         {
             "site_id": sites["id"].to_numpy()[at],
             "id": found["id"].to_numpy(),
             "name": found["name"].to_numpy(),
+            "institution": pd.array(institution_codes(found), dtype="str"),
             "distance_m": metres,
             "position_accuracy_m": found["position_accuracy_m"].to_numpy(dtype=np.float64),
         }
@@ -86,32 +89,23 @@ def measure_circles(
 
     Returns
     -------
-    DataFrame indexed like `sites`: `others_within`, `nearest_other_m` (NaN where there is no other),
+    DataFrame indexed like `sites`: `others_within` (institutions: campuses of one count once, a site's own not at all),
+    `nearest_other_m` (NaN where there is no other),
     `residents_within`, `circle_km2`, `circle_land_km2` (part of the circle on ground that the population source
     covers; the whole circle where the source cannot tell) and `density_circle_per_km2` (residents on that land; NaN
     where the circle holds none). Sites without a position have NaN throughout and no others.
     """
-    at, _, _ = _same_service_pairs(sites, institutions, radius_m)
+    others, nearest_m = Others(sites_of(institutions)).counts(sites_of(sites), radius_m)
     lon, lat = lonlat(sites)
-    residents, land_km2 = np.zeros(len(sites)), np.zeros(len(sites))
-    circle_km2 = np.pi * radius_m**2 / _M2_PER_KM2
-    for block in population.blocks():
-        if block.grid is not None:
-            held, ground_m2 = circles_on(block.grid, lon, lat, radius_m=radius_m)
-            residents += held
-            land_km2 += ground_m2 / _M2_PER_KM2
-            continue
-        residents += residents_within(lon, lat, block, radius_m=radius_m)
-        land_km2 += circle_km2 if block.land is None else land_within_km2(lon, lat, block.land, radius_m)
+    residents, land_km2 = circle_ground(population, lon, lat, radius_m=radius_m)
     nowhere = np.isnan(lon) | np.isnan(lat)
     residents[nowhere] = land_km2[nowhere] = np.nan
-    # sums over blocks may pass the whole circle by rounding; a source that cannot tell counts once
-    land_km2 = np.minimum(land_km2, circle_km2)
+    circle_km2 = np.pi * radius_m**2 / _M2_PER_KM2
     density = np.divide(residents, land_km2, out=np.full(len(sites), np.nan), where=land_km2 > 0)
     return pd.DataFrame(
         {
-            "others_within": np.bincount(at, minlength=len(sites)).astype(np.int64),
-            "nearest_other_m": _nearest_other_m(sites, institutions),
+            "others_within": others,
+            "nearest_other_m": nearest_m,
             "residents_within": residents,
             "circle_km2": np.where(nowhere, np.nan, circle_km2),
             "circle_land_km2": land_km2,
@@ -119,6 +113,22 @@ def measure_circles(
         },
         index=sites.index,
     )
+
+
+def circle_ground(
+    population: Population | PopulationBlocks, lon: FloatArray, lat: FloatArray, *, radius_m: float
+) -> tuple[FloatArray, FloatArray]:
+    """Residents and km² of ground (n,) of circles about points in degrees; at NaN nobody and no matter what ground."""
+    circle_km2 = np.pi * radius_m**2 / _M2_PER_KM2
+    if population.grid is not None:
+        residents, ground_m2 = circles_in(population.grid, lon, lat, radius_m=radius_m)
+        return residents, np.minimum(ground_m2 / _M2_PER_KM2, circle_km2)
+    residents, land_km2 = np.zeros(len(lon)), np.zeros(len(lon))
+    for block in population.blocks():
+        residents += residents_within(lon, lat, block, radius_m=radius_m)
+        land_km2 += circle_km2 if block.land is None else land_within_km2(lon, lat, block.land, radius_m)
+    # sums over blocks may pass the whole circle by rounding; a source that cannot tell counts once
+    return residents, np.minimum(land_km2, circle_km2)
 
 
 def residents_within(lon: FloatArray, lat: FloatArray, block: Population, *, radius_m: float) -> FloatArray:
@@ -147,47 +157,23 @@ def residents_within(lon: FloatArray, lat: FloatArray, block: Population, *, rad
     return total
 
 
+def sites_of(table: gpd.GeoDataFrame) -> Sites:
+    """A table of sites as measure/others.py takes it."""
+    lon, lat = lonlat(table)
+    service, ids = (table[c].to_numpy(dtype=object) for c in ("service", "id"))
+    return Sites(lon, lat, service, ids, institution_codes(table))
+
+
 def lonlat(sites: gpd.GeoDataFrame) -> tuple[FloatArray, FloatArray]:
     """Longitude and latitude of a table of points; NaN where the geometry is missing or empty."""
-    points = np.array(sites.geometry.array, dtype=object)
-    points[shapely.is_empty(points)] = None  # get_x refuses an empty point
-    return shapely.get_x(points), shapely.get_y(points)
+    return point_degrees(np.asarray(sites.geometry.array, dtype=object))
 
 
-def _services(
-    sites: gpd.GeoDataFrame, institutions: gpd.GeoDataFrame
-) -> Iterator[tuple[IndexArray, IndexArray, IndexArray]]:
-    """For each service: places of its sites, of its institutions, and for each site its own place among the latter."""
-    theirs = institutions["service"].to_numpy()
-    for service, rows in sites.groupby("service", sort=True).indices.items():
-        others = np.flatnonzero(theirs == service)
-        own = pd.Index(institutions["id"].to_numpy()[others]).get_indexer(sites["id"].to_numpy()[rows])
-        yield np.asarray(rows, dtype=np.int64), others, own.astype(np.int64)
-
-
-def _same_service_pairs(
-    sites: gpd.GeoDataFrame, institutions: gpd.GeoDataFrame, radius_m: float
-) -> tuple[IndexArray, IndexArray, FloatArray]:
-    lon, lat = lonlat(sites)
-    lon_b, lat_b = lonlat(institutions)
-    found = [(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))]
-    for rows, others, own in _services(sites, institutions):
-        i, j, metres = pairs_within(lon[rows], lat[rows], lon_b[others], lat_b[others], radius_m)
-        another = j != own[i]
-        found.append((rows[i[another]], others[j[another]], metres[another]))
-    at, other, metres = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    order = np.lexsort((other, metres, at))
-    return at[order], other[order], metres[order]
-
-
-def _nearest_other_m(sites: gpd.GeoDataFrame, institutions: gpd.GeoDataFrame) -> FloatArray:
-    lon, lat = lonlat(sites)
-    lon_b, lat_b = lonlat(institutions)
-    out = np.full(len(sites), np.nan)
-    for rows, others, own in _services(sites, institutions):
-        _, metres = nearest(lon[rows], lat[rows], lon_b[others], lat_b[others], skip=own)
-        out[rows] = np.where(np.isfinite(metres), metres, np.nan)
-    return out
+def point_degrees(points: NDArray[np.object_]) -> tuple[FloatArray, FloatArray]:
+    """Longitude and latitude of points (n,); NaN where one is missing or empty."""
+    placed = points.copy()
+    placed[shapely.is_empty(points)] = None  # get_x refuses an empty point
+    return shapely.get_x(placed), shapely.get_y(placed)
 
 
 def _near_cells(

@@ -14,7 +14,8 @@ import pandas as pd
 import shapely
 
 from circle15.measure.cells import depth_fractions, pack_geometries, row_areas_m2, row_shares
-from circle15.measure.grid import DEPTHS, block_of, centres_on, outlines_on, people_in
+from circle15.measure.grid import DEPTHS, centres_on, outlines_on, people_in
+from circle15.measure.grid_ground import blocks_of, lattice_of
 from circle15.measure.pieces import Pieces, meet_places
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def measure_coverage(
     Parameters
     ----------
     population
-        Cells, areas or points with residents, read block by block.
+        Cells, areas or points with residents; a grid is taken as numbers, block by block.
     institutions, places
         Tables as in `schema`, EPSG:4326.
     radius_m
@@ -57,11 +58,11 @@ def measure_coverage(
     """
     centres = [service_centres(institutions, service) for service in services]
     people = np.zeros((len(places), len(services), DEPTHS + 1))
-    for block in population.blocks():
-        if block.grid is None:
+    if population.grid is not None:
+        people += _grid_people(population.grid, places, centres, radius_m)
+    else:
+        for block in population.blocks():
             people += _block_people(block.cells, places, centres, radius_m)
-        else:
-            people += _grid_people(block.grid, places, centres, radius_m)
     standing = count_standing(institutions, places, services)
     frames = [_rows(places, name, people[:, s], standing[name]) for s, name in enumerate(services)]
     if not frames:
@@ -113,11 +114,14 @@ def service_centres(institutions: gpd.GeoDataFrame, service: str) -> tuple[Float
 def _grid_people(
     grid: GridCells, places: gpd.GeoDataFrame, centres: list[tuple[Floats, Floats]], radius_m: float
 ) -> Floats:
-    """People (places, services, depths) of one block of a grid; `_block_people` says the same of its geometries."""
-    block = block_of(grid)
-    on_grid = [centres_on(lon, lat, block.lattice) for lon, lat in centres]
-    covers = [block.cover(some, radius_m=radius_m, ground=False) for some in on_grid]
-    return people_in(block, outlines_on(places, block.lattice), covers, on_grid, radius_m=radius_m)
+    """People (places, services, depths) of a grid; `_block_people` says the same of its geometries."""
+    lattice = lattice_of(grid)
+    outlines, on_grid = outlines_on(places, lattice), [centres_on(lon, lat, lattice) for lon, lat in centres]
+    people = np.zeros((len(places), len(centres), DEPTHS + 1))
+    for block in blocks_of(grid):
+        covers = [block.cover(some, radius_m=radius_m, ground=False) for some in on_grid]
+        people += people_in(block, outlines, covers, on_grid, radius_m=radius_m)
+    return people
 
 
 def _block_people(

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from circle15.measure.circles import lonlat
+from circle15.measure.circles import lonlat, point_degrees
 from circle15.measure.coverage import piece_residents
+from circle15.measure.grid_ground import cell_densities, ground_of
 from circle15.measure.pieces import locate, meet_places, polygons_only
 from circle15.project.metric import areas_m2
 
@@ -109,9 +110,12 @@ def place_densities(
     unknown = np.isnan(residents)
     counting = bool(unknown[asked].any())
     counted, ground_m2 = np.zeros(len(townships)), np.zeros(len(asked))
-    for block in population.blocks():
-        ground_m2 += land_m2(outlines, block.land)
-        counted += residents_of(townships, block) if counting else 0.0
+    if population.grid is not None:
+        counted[asked], ground_m2 = ground_of(population.grid, townships.iloc[asked])
+    else:
+        for block in population.blocks():
+            ground_m2 += land_m2(outlines, block.land)
+            counted += residents_of(townships, block) if counting else 0.0
     residents[unknown] = counted[unknown]
     # a source of several blocks that cannot tell its land counts each place once
     ground_km2 = np.minimum(ground_m2, areas_m2(outlines)) / _M2_PER_KM2
@@ -121,6 +125,8 @@ def place_densities(
 
 
 def _cell_densities(points: Geometries, population: Population | PopulationBlocks) -> FloatArray:
+    if population.grid is not None:
+        return cell_densities(population.grid, *point_degrees(points))
     density = np.full(len(points), np.nan)
     for block in population.blocks():
         if block.kind == "point":

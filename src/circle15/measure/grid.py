@@ -345,7 +345,7 @@ def _joined(parts: Sequence[tuple[Any, Any, Floats]]) -> tuple[Any, Any, Floats]
 
 def block_of(grid: GridCells) -> Block:
     """A whole grid in memory as one block."""
-    return Block(grid.values, Lattice(grid.transform, grid.system))
+    return Block(grid.values[:, :], Lattice(grid.transform, grid.system))
 
 
 def circles_on(grid: GridCells, lon: Floats, lat: Floats, *, radius_m: float) -> tuple[Floats, Floats]:

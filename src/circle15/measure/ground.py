@@ -13,47 +13,53 @@ import numpy as np
 import shapely
 
 from circle15.measure.cells import CellArrays, disc_fractions, pack_cells
-from circle15.measure.circles import boxes_about, land_within_km2
+from circle15.measure.circles import boxes_about, circle_ground, land_within_km2, point_degrees
 from circle15.measure.density import LEVELS, place_densities
-from circle15.measure.grid import circles_on
-from circle15.project.lattice import Lattice
+from circle15.measure.grid_ground import cell_densities
 from circle15.project.metric import PointTree, areas_m2
-from circle15.schema import GridCells
+from circle15.schema import Population
 
 if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
-    from circle15.schema import Population
+    from circle15.schema import PopulationBlocks
 
     FloatArray = NDArray[np.float64]
     IndexArray = NDArray[np.int64]
 
 _M2_PER_KM2 = 1e6
-_BOX_PIECES = 32
-_FEW = 32
-"""Up to this many circles are cheaper one by one in windows than together over the whole grid."""
 
 
 class Ground:
-    """One block of population and the places of a city, indexed.
+    """The population and the places of a city, indexed.
 
     Parameters
     ----------
-    block
-        Population held in memory (EPSG:4326).
+    population
+        Residents: cells held in memory (EPSG:4326), or a grid in memory or on disk.
     places
         `id`, `name`, `level`, `residents`, `settings` and outline.
     """
 
-    def __init__(self, block: Population, places: gpd.GeoDataFrame) -> None:
-        self.block = block
+    def __init__(self, population: Population | PopulationBlocks, places: gpd.GeoDataFrame) -> None:
+        self.population = population
         self.places = places
         self._levels = {level: _Outlines(places[places["level"] == level]) for level in LEVELS}
 
+    @property
+    def _held(self) -> Population:
+        """Cells in memory, where there is no grid."""
+        assert isinstance(self.population, Population)  # noqa: S101 - blocks come with a grid
+        return self.population
+
+    @cached_property
+    def _cells_residents(self) -> FloatArray:
+        return np.asarray(self._held.cells["residents"], dtype=np.float64)
+
     @cached_property
     def _cells(self) -> CellArrays:
-        return pack_cells(self.block.cells)
+        return pack_cells(self._held.cells)
 
     @cached_property
     def _sizes(self) -> list[tuple[IndexArray, PointTree, float]]:
@@ -68,12 +74,12 @@ class Ground:
 
     @cached_property
     def _outlines_of_cells(self) -> shapely.STRtree:
-        return shapely.STRtree(np.asarray(self.block.cells.geometry.array, dtype=object))
+        return shapely.STRtree(np.asarray(self._held.cells.geometry.array, dtype=object))
 
     @cached_property
     def _township_densities(self) -> FloatArray:
         townships = self._levels["township"].table
-        return place_densities(townships, np.arange(len(townships)), self.block)
+        return place_densities(townships, np.arange(len(townships)), self.population)
 
     def circles(self, lon: FloatArray, lat: FloatArray, *, radius_m: float) -> dict[str, FloatArray]:
         """Residents and land of each circle, as `measure_circles` gives them, without the neighbours.
@@ -90,13 +96,12 @@ class Ground:
         Columns (n,): residents_within, circle_km2, circle_land_km2, density_circle_per_km2.
         """
         n, circle_km2 = len(lon), np.pi * radius_m**2 / _M2_PER_KM2
-        if self.block.grid is not None:
-            residents, ground_m2 = self._on_grid(lon, lat, radius_m)
-            land_km2 = np.minimum(ground_m2 / _M2_PER_KM2, circle_km2)
+        if self.population.grid is not None:
+            residents, land_km2 = circle_ground(self.population, lon, lat, radius_m=radius_m)
         else:
             residents, land_km2 = self._on_cells(lon, lat, radius_m), np.full(n, circle_km2)
-            if self.block.land is not None:
-                land_km2 = np.minimum(land_within_km2(lon, lat, self.block.land, radius_m), circle_km2)
+            if self._held.land is not None:
+                land_km2 = np.minimum(land_within_km2(lon, lat, self._held.land, radius_m), circle_km2)
         nowhere = np.isnan(lon) | np.isnan(lat)
         residents[nowhere] = land_km2[nowhere] = np.nan
         density = np.divide(residents, land_km2, out=np.full(n, np.nan), where=land_km2 > 0)
@@ -116,20 +121,6 @@ class Ground:
             residents += np.bincount(at, share * self._cells.residents[cell], minlength=len(lon))
         return residents
 
-    def _on_grid(self, lon: FloatArray, lat: FloatArray, radius_m: float) -> tuple[FloatArray, FloatArray]:
-        """Residents and m² of ground; a few circles look at their own window of the grid only."""
-        grid = self.block.grid
-        assert grid is not None  # noqa: S101 - the caller has asked
-        if len(lon) > _FEW:
-            return circles_on(grid, lon, lat, radius_m=radius_m)
-        found = [window_about(grid, float(x), float(y), radius_m) for x, y in zip(lon, lat, strict=True)]
-        held = [
-            circles_on(window, lon[i : i + 1], lat[i : i + 1], radius_m=radius_m) if window is not None else None
-            for i, window in enumerate(found)
-        ]
-        both = [(0.0, 0.0) if one is None else (float(one[0][0]), float(one[1][0])) for one in held]
-        return np.array([b[0] for b in both]), np.array([b[1] for b in both])
-
     def density(self, points: NDArray[np.object_]) -> dict[str, NDArray[Any]]:
         """Places that hold each point (n,) and densities over township and cell, as `measure_density` gives them.
 
@@ -145,24 +136,37 @@ class Ground:
         out["township_settings"] = np.append(self._levels["township"].words["settings"], "")[held["township"]]
         return out
 
-    def alone(self, point: shapely.Point, accuracy_m: float) -> bool:
-        """Whether no border of a place can lie within `accuracy_m` of a point (a quick look; False proves nothing)."""
+    def bordering(self, point: shapely.Point, accuracy_m: float) -> IndexArray:
+        """Places (positions, rising) one of whose borders may lie within `accuracy_m` of a point.
+
+        With them come those that hold the point, so that the ground about it is told whole; none where no border is
+        near.
+        """
         (box,) = boxes_about(np.array([point.x]), np.array([point.y]), accuracy_m)
-        return not len(self._borders.query(box, predicate="intersects"))
+        pieces = self._borders[0].query(box, predicate="intersects")
+        if not len(pieces):
+            return np.empty(0, dtype=np.int64)
+        return np.union1d(self._borders[1][pieces], self._everywhere.query(point))
 
     @cached_property
-    def _borders(self) -> shapely.STRtree:
-        """Pieces of all outlines, short enough for a tree to tell them apart."""
-        lines = shapely.get_parts(shapely.boundary(np.asarray(self.places.geometry.array, dtype=object)))
+    def _everywhere(self) -> shapely.STRtree:
+        return shapely.STRtree(np.asarray(self.places.geometry.array, dtype=object))
+
+    @cached_property
+    def _borders(self) -> tuple[shapely.STRtree, IndexArray]:
+        """Pieces of all outlines, short enough for a tree to tell them apart, and the place of each."""
+        lines, place = shapely.get_parts(shapely.boundary(self._everywhere.geometries), return_index=True)
         xy, line = shapely.get_coordinates(lines, return_index=True)
         follows = np.flatnonzero(line[1:] == line[:-1])
         pieces = shapely.linestrings(np.stack([xy[follows], xy[follows + 1]], axis=1))
-        return shapely.STRtree(np.asarray(pieces, dtype=object))
+        return shapely.STRtree(np.asarray(pieces, dtype=object)), np.asarray(place[line[follows]], dtype=np.int64)
 
     def _cell_densities(self, points: NDArray[np.object_]) -> FloatArray:
+        if self.population.grid is not None:
+            return cell_densities(self.population.grid, *point_degrees(points))
         placed = ~(shapely.is_missing(points) | shapely.is_empty(points))
         density = np.full(len(points), np.nan)
-        block = self.block
+        block = self._held
         if block.kind == "point":
             return density
         point, cell = self._outlines_of_cells.query(points, predicate="intersects")
@@ -170,9 +174,7 @@ class Ground:
         np.minimum.at(first, point, cell)
         held = np.flatnonzero(first < len(block.cells))
         cells = self._outlines_of_cells.geometries[first[held]]
-        density[held] = block.cells["residents"].to_numpy(dtype=np.float64)[first[held]] / (
-            areas_m2(cells) / _M2_PER_KM2
-        )
+        density[held] = self._cells_residents[first[held]] / (areas_m2(cells) / _M2_PER_KM2)
         empty = placed & np.isnan(density)
         if block.kind == "area":
             empty &= False if block.land is None else shapely.intersects(block.land, points)
@@ -199,22 +201,3 @@ class _Outlines:
         inside = shapely.intersects(self._geometries[place], points[point])
         np.minimum.at(first, point[inside], place[inside])
         return np.where(first < len(self._geometries), first, -1)
-
-
-def window_about(grid: GridCells, lon: float, lat: float, radius_m: float) -> GridCells | None:
-    """The part of a grid that a circle about a point in degrees may reach; None where it reaches none of it."""
-    lattice = Lattice(grid.transform, grid.system)
-    (box,) = boxes_about(np.array([lon]), np.array([lat]), radius_m)
-    if shapely.is_empty(box):
-        return None
-    edge = shapely.get_coordinates(shapely.segmentize(box, shapely.length(box) / _BOX_PIECES))
-    column, row = lattice.grid_xy(edge[:, 0], edge[:, 1])
-    rows, columns = grid.values.shape
-    if not (np.isfinite(column).all() and np.isfinite(row).all()):
-        return grid
-    left, right = max(int(column.min()) - 1, 0), min(int(column.max()) + 2, columns)
-    top, low = max(int(row.min()) - 1, 0), min(int(row.max()) + 2, rows)
-    if left >= right or top >= low:
-        return None
-    moved = lattice.moved(top, left)
-    return GridCells(grid.values[top:low, left:right], moved.transform, grid.system)

@@ -9,7 +9,7 @@ import pandas as pd
 import shapely
 
 from circle15.measure.coverage import count_standing, piece_residents
-from circle15.measure.grid import residents_on
+from circle15.measure.grid_ground import ground_of
 from circle15.measure.pieces import meet_places, polygons_only
 from circle15.project.metric import areas_m2
 from circle15.schema import PLACE_LEVELS
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
     from circle15.measure.kernels import Floats, Ints
-    from circle15.schema import Population, PopulationBlocks
+    from circle15.schema import City, Population, PopulationBlocks
 
 M2_PER_KM2 = 1e6
 PEOPLE = 10_000
@@ -99,17 +99,23 @@ def place_ids(institutions: gpd.GeoDataFrame, places: gpd.GeoDataFrame) -> pd.Da
     return pd.DataFrame(found, index=institutions.index)
 
 
+def register_of(city: City) -> pd.DataFrame:
+    """The register with the places that hold each institution, as judge/inputs.py reads it."""
+    table = pd.DataFrame(city.institutions.drop(columns="geometry"))
+    return pd.concat([table, place_ids(city.institutions, city.places)], axis=1)
+
+
 def _ground(places: gpd.GeoDataFrame, population: Population | PopulationBlocks) -> tuple[Floats, Floats]:
     """Residents by exact area share and km² of the source's land in every place."""
+    if population.grid is not None:
+        residents, land_m2 = ground_of(population.grid, places)
+        return residents, land_m2 / M2_PER_KM2
     residents, land = np.zeros(len(places)), np.zeros(len(places))
     for block in population.blocks():
-        if block.grid is not None:
-            residents += residents_on(block.grid, places)
-        else:
-            geometries = np.asarray(block.cells.geometry.array, dtype=object)
-            pieces = meet_places(geometries, places)
-            people = piece_residents(geometries, pieces, block.cells["residents"].to_numpy(float))
-            residents += np.bincount(pieces.place, people, minlength=len(places))
+        geometries = np.asarray(block.cells.geometry.array, dtype=object)
+        pieces = meet_places(geometries, places)
+        people = piece_residents(geometries, pieces, block.cells["residents"].to_numpy(float))
+        residents += np.bincount(pieces.place, people, minlength=len(places))
         land += np.nan if block.land is None else _shared_km2(places, block.land)
     return residents, land
 

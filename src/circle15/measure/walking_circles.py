@@ -15,7 +15,8 @@ import pandas as pd
 import shapely
 
 from circle15.measure.cells import pack_cells
-from circle15.measure.circles import lonlat
+from circle15.measure.circles import lonlat, sites_of
+from circle15.measure.others import Others, Part
 from circle15.measure.walking import Spots, WalkNetwork
 from circle15.project.metric import DISTANCE_TOLERANCE_M, pairs_within
 from circle15.schema import Pace
@@ -211,34 +212,31 @@ def _others(
 ) -> dict[str, Floats]:
     n = len(sites)
     found = {"others_walking": np.zeros(n), "others_minutes": np.zeros(n), "nearest_walking_m": np.full(n, np.inf)}
-    theirs = institutions["service"].to_numpy()
-    for service, rows in sites.groupby("service", sort=True).indices.items():
-        others = np.flatnonzero(theirs == service)
-        own = pd.Index(institutions["id"].to_numpy()[others]).get_indexer(pd.Index(sites["id"].to_numpy()[rows]))
+    for part in Others(sites_of(institutions)).by_service(sites_of(sites)):
+        here, there = (part.lon, part.lat), (part.kind.lon, part.kind.lat)
         for name, network, limit in (
             ("others_walking", foot.metres, radius_m),
             ("others_minutes", foot.timed, foot.pace.metres(minutes)),
         ):
-            a, b = network.spots(*_taken(lonlat(sites), rows)), network.spots(*_taken(lonlat(institutions), others))
-            i, j, _ = network.within(a, b, limit)
-            found[name][rows] = np.bincount(i[j != own[i]], minlength=len(rows))
-        found["nearest_walking_m"][rows] = _nearest_other(foot.metres, sites.iloc[rows], institutions.iloc[others], own)
+            i, j, _ = network.within(network.spots(*here), network.spots(*there), limit)
+            another = part.another(i, j)
+            found[name][part.asked] = part.institutions(i[another], j[another])
+        found["nearest_walking_m"][part.asked] = _nearest_other(foot.metres, part)
     return found
 
 
-def _nearest_other(network: WalkNetwork, sites: gpd.GeoDataFrame, institutions: gpd.GeoDataFrame, own: Ints) -> Floats:
-    """Metres on foot to the nearest institution that is not the site itself (k,).
+def _nearest_other(network: WalkNetwork, part: Part) -> Floats:
+    """Metres on foot to the nearest other institution (k,).
 
     Few sites stand beside most institutions, so the search widens until each has found another one.
     """
-    a, b = network.spots(*lonlat(sites)), network.spots(*lonlat(institutions))
-    best = np.full(len(sites), np.inf)
+    a, b = network.spots(part.lon, part.lat), network.spots(part.kind.lon, part.kind.lat)
+    best = np.full(len(part.asked), np.inf)
     limit_m = 1000.0
     while True:
         open_ = np.flatnonzero(np.isinf(best) & a.found)
-        part = _rows(a, open_)
-        i, j, metres = network.within(part, b, limit_m)
-        another = j != own[open_[i]]
+        i, j, metres = network.within(_rows(a, open_), b, limit_m)
+        another = part.another(open_[i], j)
         np.minimum.at(best, open_[i[another]], metres[another])
         if limit_m > _WIDEST_SEARCH_M or not np.isinf(best[a.found]).any():
             return best
@@ -250,10 +248,6 @@ _WIDEST_SEARCH_M = 60_000.0
 
 def _rows(spots: Spots, rows: Ints) -> Spots:
     return Spots(*(column[rows] for column in vars(spots).values()))
-
-
-def _taken(where: tuple[Floats, Floats], rows: Ints) -> tuple[Floats, Floats]:
-    return where[0][rows], where[1][rows]
 
 
 def reached(metres: Floats, limit: float) -> NDArray[np.bool_]:

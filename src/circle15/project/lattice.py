@@ -12,6 +12,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+import shapely
 from numpy.polynomial import chebyshev
 from pyproj import CRS as SYSTEM
 from pyproj import Transformer
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
 
 _DEGREES = (4326, 4490)
 _DIRECT = 40_000  # corners; fewer are carried over one by one
@@ -34,6 +36,12 @@ _AGREED_DEG = 1e-11
 def _turn(source: str, target: str) -> Transformer:
     """Made once: PROJ searches its ways at the first call."""
     return Transformer.from_crs(source, target, always_xy=True)
+
+
+@cache
+def _degrees_of(system: str) -> bool:
+    """Whether a system counts degrees; asked of PROJ once."""
+    return not system or SYSTEM.from_user_input(system).to_epsg() in _DEGREES
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ class Lattice:
 
     @cached_property
     def _in_degrees(self) -> bool:
-        return not self.system or SYSTEM.from_user_input(self.system).to_epsg() in _DEGREES
+        return _degrees_of(self.system)
 
     def moved(self, row: int, column: int) -> Lattice:
         """The same grid counted from another corner."""
@@ -88,6 +96,13 @@ class Lattice:
             return x, y
         lon, lat = _turn(self.system, CRS).transform(x, y)
         return np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
+
+    def quads(self, row: Ints, column: Ints) -> NDArray[np.object_]:
+        """Cells (n,) as quadrilaterals in degrees, their corners carried over one by one."""
+        at = np.stack([row + 1, row + 1, row, row], axis=1), np.stack([column, column + 1, column + 1, column], axis=1)
+        lon, lat = self.degrees(at[1].astype(np.float64), at[0].astype(np.float64))
+        ring = np.stack([lon, lat], axis=2)
+        return np.asarray(shapely.polygons(np.concatenate([ring, ring[:, :1]], axis=1)), dtype=object)
 
     def grid_xy(self, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
         """Column and row of points in degrees, fractions included; inf where the system does not reach."""

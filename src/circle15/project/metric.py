@@ -55,6 +55,28 @@ class PointTree:
         i = np.repeat(keep, [len(f) for f in found])
         return i, self._keep[np.fromiter((j for f in found for j in f), dtype=np.int64, count=len(i))]
 
+    def count(self, lon: ArrayLike, lat: ArrayLike, radius_m: float) -> IndexArray:
+        """How many points of the tree lie within `radius_m` (at most 100 km) of each point asked about, bound included.
+
+        As `within` tells, but only pairs that the chord does not decide are measured on the ellipsoid.
+        """
+        keep, xyz = _finite_ecef(lon, lat)
+        out = np.zeros(len(np.asarray(lon)), dtype=np.int64)
+        if self._tree is None or not len(keep) or not radius_m >= 0:
+            return out
+        # at 100 km the chord is 1.02 m short of the geodesic, and ever less short below
+        surely_m = max(radius_m - _CHORD_MARGIN_M - radius_m**3 / (20.0 * _A_M**2), 0.0)
+        near, surely = (
+            np.asarray(self._tree.query_ball_point(xyz, r, return_length=True))
+            for r in (radius_m + _CHORD_MARGIN_M, surely_m)
+        )
+        out[keep] = surely
+        doubtful = keep[near > surely]
+        if len(doubtful):
+            i, _, _ = self.within(np.asarray(lon)[doubtful], np.asarray(lat)[doubtful], radius_m)
+            out[doubtful] = np.bincount(i, minlength=len(doubtful))
+        return out
+
     def within(self, lon: ArrayLike, lat: ArrayLike, radius_m: float) -> tuple[IndexArray, IndexArray, FloatArray]:
         """As `pairs_within`: (i, j, distance_m), bound included, sorted by (i, distance, j)."""
         i, j = self.candidates(lon, lat, radius_m)

@@ -29,10 +29,12 @@ _DMS = re.compile(
 )  # fmt: skip
 _SPACED = re.compile(r"^([EWNS]?) ?()(\d{1,3})[ :\-](\d{1,2})[ :\-](\d{1,2}(?:\.\d+)?)([EWNS]?)$")
 _MARKED = re.compile(r"^([EWNS]?) ?([+-]?\d{1,3}(?:\.\d+)?) ?°? ?([EWNS]?)$")
+_PLAIN = "+-.0123456789"
 _SIXTY = 60.0
 MOST_DIGITS = 7
 _SLACK = 1e-6
 _LARGEST = 1e9
+_FLOAT_DIGITS = 17
 BLANK, NUMBER, DMS, UNREAD = 0, 1, 2, 3
 
 
@@ -92,7 +94,7 @@ def _float(cell: object) -> float:
 
 def _written(text: str) -> tuple[float, float, str, int]:
     """Value, step, side and form of one text; (NaN, NaN, "", UNREAD) where it is no coordinate."""
-    spaced = canonical(text)
+    spaced = canonical(text) if text.strip(_PLAIN) else text
     marked = spaced.replace(" ", "")
     if "_" not in text:
         try:
@@ -119,16 +121,19 @@ def _written(text: str) -> tuple[float, float, str, int]:
 
 def canonical(text: str) -> str:
     """Text with one spelling for each mark and single blanks."""
-    for spelled, mark in _spellings():
+    words, letters = _spellings()
+    for spelled, mark in words:
         text = text.replace(spelled, mark)
-    return " ".join(unicodedata.normalize("NFKC", text).split())
+    return " ".join(unicodedata.normalize("NFKC", text.translate(letters)).split())
 
 
 @cache
-def _spellings() -> tuple[tuple[str, str], ...]:
+def _spellings() -> tuple[tuple[tuple[str, str], ...], dict[int, str]]:
+    """Spellings of several letters, the longest first, and those of one."""
     told = tomllib.loads(files("circle15.read").joinpath("coordinates.toml").read_text(encoding="utf-8"))
     pairs = [(spelled, _MARKS[mark]) for mark, all_spelled in told.items() for spelled in all_spelled]
-    return tuple(sorted(pairs, key=lambda p: (-len(p[0]), p[0])))
+    words = sorted((p for p in pairs if len(p[0]) > 1), key=lambda p: (-len(p[0]), p[0]))
+    return tuple(words), {ord(spelled): mark for spelled, mark in pairs if len(spelled) == 1}
 
 
 def _text_step(text: str) -> float:
@@ -136,7 +141,7 @@ def _text_step(text: str) -> float:
     digits = text.partition("e")[0].partition("E")[0].strip("+-")
     whole, _, fraction = digits.partition(".")
     if fraction:
-        return float(10.0 ** -len(fraction))
+        return float(10.0 ** -min(len(fraction), _FLOAT_DIGITS))
     return float(10.0 ** (len(whole) - len(whole.rstrip("0")))) if whole.strip("0") else 1.0
 
 

@@ -56,7 +56,7 @@ def _taken(axis: Axis) -> npt.NDArray[np.bool_]:
 
 def _split(values: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Degrees, minutes and seconds of packed numbers; what binary fractions lack of a digit is put right."""
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         parts = np.round(np.abs(values) * _PARTS, 2)
         parts = np.where(np.abs(parts - np.rint(parts)) < _SLACK, np.rint(parts), parts)
         degrees, rest = np.divmod(parts, _PARTS)

@@ -18,11 +18,13 @@ import pandas as pd
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from circle15.project.lattice import Lattice
 from circle15.project.metric import areas_m2
 from circle15.read.faults import Faults, fail, listed, positions_of
 from circle15.read.files import CSV, EXCEL, RASTER, VECTOR, Reading, checked_path, source_of
 from circle15.read.points import layer_points, read_positions
-from circle15.read.raster import BLOCK, MAX_CELLS, Bounds, plan_raster, read_raster, widened
+from circle15.read.raster import BLOCK, Bounds, plan_raster, widened
+from circle15.read.raster_cells import MAX_CELLS, RasterPopulation, read_raster
 from circle15.read.tables import read_tables
 from circle15.read.values import Column, is_blank, numbers
 from circle15.read.vectors import known_crs, read_layer
@@ -131,23 +133,34 @@ def _within(file: Path, held: Population, bounds: Bounds | None, margin_m: float
     """Cells that touch the city's bounds and margin; the land is left whole."""
     if bounds is None:
         return held
-    west, south, east, north = widened(bounds, margin_m)
-    low_x, low_y, high_x, high_y = shapely.bounds(held.cells.geometry.to_numpy()).T
-    near = (low_x <= east) & (high_x >= west) & (low_y <= north) & (high_y >= south)
+    box = widened(bounds, margin_m)
+    if held.grid is not None:
+        return _grid_within(file, held.grid, box)
+    near = _touch(shapely.bounds(held.cells.geometry.to_numpy()).T, box)
     if not near.any():
         raise fail(file, "population_outside")
     if near.all():
         return held
-    grid = None if held.grid is None else _grid_of(held.grid, near)
-    return Population(held.cells[near].reset_index(drop=True), held.land, held.kind, held.cell_m, grid)
+    return Population(held.cells[near].reset_index(drop=True), held.land, held.kind, held.cell_m)
 
 
-def _grid_of(grid: GridCells, kept: npt.NDArray[np.bool_]) -> GridCells:
-    """The grid with residents only in those populated cells (in order of rows, then columns) that are kept."""
+def _touch(edges: npt.NDArray[np.float64], box: Bounds) -> npt.NDArray[np.bool_]:
+    """Whether what lies between these edges (west, south, east, north; each of one shape) touches a box."""
+    west, south, east, north = box
+    low_x, low_y, high_x, high_y = edges
+    return np.asarray((low_x <= east) & (high_x >= west) & (low_y <= north) & (high_y >= south))
+
+
+def _grid_within(file: Path, grid: GridCells, box: Bounds) -> Population:
+    """The grid with residents only in cells that touch the box."""
     values = np.array(grid.values)
-    row, column = np.nonzero(values > 0)
-    values[row[~kept], column[~kept]] = 0.0
-    return replace(grid, values=values)
+    corner = np.stack(Lattice(grid.transform, grid.system).corners(*values.shape))
+    four = np.stack([corner[:, 1:, :-1], corner[:, 1:, 1:], corner[:, :-1, 1:], corner[:, :-1, :-1]])
+    far = (values > 0) & ~_touch(np.concatenate([four.min(axis=0), four.max(axis=0)]), box)
+    values[far] = 0.0
+    if not (values > 0).any():
+        raise fail(file, "population_outside")
+    return RasterPopulation(replace(grid, values=values))
 
 
 def _residents(frame: pd.DataFrame, rows: Sequence[int], faults: Faults, name: str | None, sheet: str | None) -> Any:  # noqa: ANN401 - floats or None

@@ -40,7 +40,7 @@ def degree_rounding(x: Axis, y: Axis, lon: FloatArray, lat: FloatArray) -> Round
     reason = np.full(count, "", dtype=object)
     step = np.fmin(x.step, y.step)
     sexagesimal = (x.form == DMS) & (y.form == DMS)
-    decimal = (x.form == NUMBER) & (y.form == NUMBER) & np.isfinite(lon) & np.isfinite(lat)
+    decimal = (x.form == NUMBER) & (y.form == NUMBER) & np.isfinite(lon) & np.isfinite(lat) & np.isfinite(step)
     digits = np.full(count, MOST_DIGITS)
     digits[decimal] = np.rint(-np.log10(step[decimal])).astype(np.int64)
     digits[decimal] = _beyond_chance(digits[decimal])

@@ -94,9 +94,9 @@ def _read_raw(path: Path, faults: Faults, *, encoding: str | None, layer: str | 
             if b"geo" not in (pq.read_schema(path).metadata or {}):
                 raise fail(path, "layer_without_geometry")
             return gpd.read_parquet(path)
-        _one_layer(path, layer)
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")
+            _one_layer(path, layer)
             frame = pyogrio.read_dataframe(library_name(path), encoding=encoding, layer=layer, on_invalid="ignore")
     except (UnicodeDecodeError, LookupError) as fault:
         told = {"encoding": encoding or _told_encoding(path)}
@@ -104,8 +104,8 @@ def _read_raw(path: Path, faults: Faults, *, encoding: str | None, layer: str | 
         raise fail(path, "column_names_cut" if cut else "encoding_wrong", params=told) from fault
     except (DataSourceError, DataLayerError, ValueError, OSError, RuntimeError, pa.ArrowException) as fault:
         raise fail(path, "file_unreadable", params={"reason": str(fault)}) from fault
-    for note in notes:
-        faults.warn("library_note", reason=str(note.message))
+    for note in dict.fromkeys(str(n.message) for n in notes):
+        faults.warn("library_note", reason=note)
     if not isinstance(frame, gpd.GeoDataFrame):
         raise fail(path, "layer_without_geometry")
     return frame

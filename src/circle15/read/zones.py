@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -92,10 +93,15 @@ def zone_of(x: FloatArray, y: FloatArray, metres: BoolArray, *, near: Bounds | N
 def in_zone(east: FloatArray, north: FloatArray, crs: str) -> tuple[FloatArray, FloatArray]:
     """Metres of a system to WGS 84 degrees; NaN passes, what the system cannot hold becomes infinite."""
     try:
-        lon, lat = pyproj.Transformer.from_crs(crs, CRS, always_xy=True).transform(east, north)
+        lon, lat = _to_degrees(crs).transform(east, north)
     except ProjError:
         return np.full(len(east), np.inf), np.full(len(east), np.inf)
     return np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
+
+
+@lru_cache(maxsize=64)
+def _to_degrees(crs: str) -> pyproj.Transformer:
+    return pyproj.Transformer.from_crs(crs, CRS, always_xy=True)
 
 
 def _numbered(n: int) -> Zone | None:

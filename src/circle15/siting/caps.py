@@ -17,7 +17,7 @@ import pandas as pd
 from circle15.judge.areas import Known, judge_area, known_of
 from circle15.judge.city import holds_at
 from circle15.judge.conditions import valid_on
-from circle15.judge.inputs import inside, places
+from circle15.judge.inputs import places, rows_in
 from circle15.judge.ledger import swap
 from circle15.judge.limits import circle_caps, plain_circle
 from circle15.judge.series import series_of
@@ -125,10 +125,9 @@ class _Counting:
         """Sites that count towards a rule in a place, and how much."""
         tags = self.sites["tags"].fillna("").astype(str).str.split(";").map(frozenset)
         wanted, never = frozenset(rule.tags), frozenset(getattr(rule, "excludes", ()))
-        counts = inside(self.sites, place).to_numpy(dtype=bool)
-        counts = counts & np.array(
-            [(not wanted or not t.isdisjoint(wanted)) and t.isdisjoint(never) for t in tags], dtype=bool
-        )
+        counts = np.zeros(len(self.sites), dtype=bool)
+        counts[rows_in(self.sites, place)] = True
+        counts &= np.array([(not wanted or not t.isdisjoint(wanted)) and t.isdisjoint(never) for t in tags], dtype=bool)
         levels = getattr(rule, "levels", ())
         if levels:
             counts = counts & self.sites["level"].fillna("").astype(str).isin(levels).to_numpy(dtype=bool)
@@ -143,7 +142,7 @@ def _area(rule: AreaLimit, counting: _Counting, unsettled: list[str]) -> Iterato
     if rule.counts != "all" or rule.share_of is not None or (rule.by is not None and not counting.leaving):
         unsettled.append(rule.id)
         return
-    series = series_of(counting.plan.indicators, counting.inputs)
+    series = series_of(counting.plan, counting.inputs)
     for place in places(counting.totals, rule.per, counting.plan):
         if not holds_at(rule.where, place):
             continue

@@ -1,8 +1,9 @@
 """Rounds of applications that touch each other 批次申请: who uses which place, who is refused because of whom.
 
 Applications are judged one after another against what then stands. The order is by the plan's preferences and a score,
-by arrival, or drawn by lot with a recorded seed; the same round with the same order is the same round again. An
-application that the judge leaves open (review, case by case) is held: it takes no place until people decide.
+by the residents newly reached, by arrival, or drawn by lot with a recorded seed; the same round with the same order is
+the same round again. An application that the judge leaves open (review, case by case), or that looks like one admitted
+before it, is held: it takes no place until people decide.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from circle15.schema import Conclusion, Finding, Outcome, Verdict
 from circle15.siting.choose import without_minimums
 from circle15.siting.cover import max_cover
 from circle15.siting.demand import reach_of_pairs
-from circle15.siting.field import lay_out, limits_of
+from circle15.siting.doubles import Alike, find_alike
+from circle15.siting.field import Field, limits_of
+from circle15.siting.served import Served
 from circle15.siting.standing import Standing
 
-By = Literal["rank", "first", "lottery"]
-"""择优（优先级、评分）, 先到先得, 抽签."""
+By = Literal["rank", "coverage", "first", "lottery"]
+"""择优（优先级、评分）, 新增覆盖多者先, 先到先得, 抽签."""
 ADMITTED = frozenset({Conclusion.ADMIT, Conclusion.PRIORITY, Conclusion.ADMIT_ALL})
 REFUSED = frozenset({Conclusion.REFUSE, Conclusion.REFUSE_IN_PRINCIPLE})
 _FIRST = {Conclusion.ADMIT_ALL: 0, Conclusion.PRIORITY: 1}
@@ -40,15 +43,22 @@ class RoundResult:
     decisions
         One row an application in the order it was judged: order, id, name, service, places, decision (admitted, held,
         refused), conclusion and rules in the round, alone_conclusion (before the round), because_of (ids admitted
-        before it without which it would not have been refused), priority, score, lon, lat.
+        before it without which it would not have been refused), residents_gained (with it, less without it, at its
+        turn), alike (ids of those it looks like), priority, score, lon, lat.
     places
         One row a limit and place that an admitted application used: rule, place, limit, before, after, ids.
     verdicts, alone
         Verdicts in the round and before it, by id.
     by, seed
         How the order came about; the seed of the lot.
+    told
+        Whether a score and an arrival were told of, where the order asks for them.
     joint
         By service, the most that limits of circles and areas would let in together, in whatever order.
+    alike
+        What each application looks like.
+    on_foot
+        Whether residents are reached along the streets.
     """
 
     decisions: pd.DataFrame
@@ -57,7 +67,10 @@ class RoundResult:
     alone: Mapping[str, Verdict]
     by: By
     seed: int | None
+    told: Mapping[str, bool]
     joint: Mapping[str, int]
+    alike: Mapping[str, tuple[Alike, ...]]
+    on_foot: bool
 
     def record(self) -> dict[str, object]:
         """What replays the round: rule of order, seed, order and decisions."""
@@ -67,7 +80,7 @@ class RoundResult:
 
 def run_round(
     ready: Prepared, applications: gpd.GeoDataFrame, *, by: By = "rank", seed: int | None = None,
-    score: str | None = None, arrival: str | None = None, order: Sequence[str] | None = None, joint: bool = True,
+    score: str | None = None, arrival: str | None = None, order: Sequence[str] | None = None, on_foot: bool = False,
 ) -> RoundResult:  # fmt: skip
     """Judge a batch of applications one after another.
 
@@ -78,47 +91,58 @@ def run_round(
         `replaces` is the id of an institution that leaves when the application is admitted (迁址、减一增一).
     by
         "rank": preferences of the plan first (verdict before the round), then `score` (more is better), then arrival.
-        "first": by the column `arrival` (a date or number), then the order of the table. "lottery": by lot.
+        "coverage": preferences first, then always the one that newly reaches most residents. "first": by the column
+        `arrival` (a date or number). "lottery": by lot. What all this leaves equal goes by the order of the table.
     seed
         Of the lot; asked for, so that the draw can be repeated before witnesses.
     order
         Ids in the order of an earlier round, which overrules `by`: the round is replayed.
+    on_foot
+        Residents newly reached are those within the radius along the streets (UsageError where the city has none);
+        the limits of the plan stay as the plan measures them.
     """
     ids = applications["id"].astype(str).tolist()
     _check(applications, by=by, seed=seed, columns=(score, arrival), order=order)
-    measured = ready.measure(applications.reset_index(drop=True))
-    standing = Standing(ready, measured)
-    rows = {
-        str(r["id"]): {str(k): v for k, v in r.items()}
-        for r in applications.drop(columns="geometry").to_dict("records")
-    }
+    table = applications.reset_index(drop=True)
+    measured, alike = ready.measure(table), find_alike(ready, table)
+    standing, served = Standing(ready, measured), Served(ready, table, on_foot=on_foot)
+    rows = {str(r["id"]): {str(k): v for k, v in r.items()} for r in table.drop(columns="geometry").to_dict("records")}
     alone = {i: _judged(standing, i, rows[i]) for i in ids}
-    turn = (
-        list(order)
-        if order is not None
-        else _order(applications, alone, by=by, seed=seed, score=score, arrival=arrival)
-    )
+    left = list(order) if order is not None else _order(table, alone, by=by, seed=seed, score=score, arrival=arrival)
+    fresh = by == "coverage" and order is None  # whose turn it is hangs on who came in before
     verdicts: dict[str, Verdict] = {}
     admitted: list[str] = []
     decisions = []
-    for number, site in enumerate(turn, start=1):
+    while left:
+        gains = {i: served.gain(i, _leaves(standing, rows[i])) for i in (left if fresh else left[:1])}
+        site = min(gains, key=lambda i: (*_priority(alone[i]), -round(gains[i], 6)))
+        left.remove(site)
         verdict = verdicts[site] = _judged(standing, site, rows[site])
-        decision = _decision(verdict)
+        twins = [a for a in alike[site] if a.kind == "both" and a.other in standing.ids]
+        decision = "held" if twins and verdict.conclusion in ADMITTED else _decision(verdict)
         because = _because(standing, verdict, alone[site], admitted, rows[site]) if decision == "refused" else ()
         if decision == "admitted":
+            served.enter(site, _leaves(standing, rows[site]))
             _enter(standing, site, rows[site])
             admitted.append(site)
         decisions.append({
-            "order": number, **_row(rows[site], verdict, alone[site], score), "decision": decision,
-            "because_of": ";".join(because),
+            "order": len(verdicts), **_row(rows[site], verdict, alone[site], score), "decision": decision,
+            "because_of": ";".join(because), "residents_gained": gains[site],
+            "alike": ";".join(a.other for a in alike[site]),
         })  # fmt: skip
-    table = pd.DataFrame(decisions)
-    located = measured.set_index(measured["id"].astype(str)).loc[turn]
-    for column in ("district_name", "township_name"):
-        table[column] = located[column].to_numpy()
-    table["lon"], table["lat"] = located.geometry.x.to_numpy(), located.geometry.y.to_numpy()
-    found = _joint(ready, applications) if joint else {}
-    return RoundResult(table, _places(verdicts, admitted), verdicts, alone, by, seed, found)
+    joint = {s: _joint(f) for s, f in served.fields.items()}
+    told = {"score": score is not None, "arrival": arrival is not None}
+    return RoundResult(
+        _located(pd.DataFrame(decisions), measured), _places(verdicts, admitted), verdicts, alone, by, seed, told,
+        joint, alike, on_foot,
+    )  # fmt: skip
+
+
+def _located(decisions: pd.DataFrame, measured: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Decisions with the places and degrees of the applications."""
+    at = measured.set_index(measured["id"].astype(str)).loc[decisions["id"]]
+    places = {column: at[column].to_numpy() for column in ("district_name", "township_name")}
+    return decisions.assign(**places, lon=at.geometry.x.to_numpy(), lat=at.geometry.y.to_numpy())
 
 
 def _check(
@@ -156,8 +180,10 @@ def _order(
     applications: gpd.GeoDataFrame, alone: Mapping[str, Verdict], *, by: By, seed: int | None, score: str | None,
     arrival: str | None,
 ) -> list[str]:  # fmt: skip
-    ids = applications["id"].astype(str).tolist()
+    ids: list[str] = applications["id"].astype(str).tolist()
     came = _arrivals(applications, arrival)
+    if by == "coverage":
+        return ids
     if by == "lottery":
         return [ids[n] for n in np.random.default_rng(seed).permutation(len(ids))]
     if by == "first":
@@ -200,8 +226,13 @@ def _judged(standing: Standing, site: str, row: Mapping[str, Any]) -> Verdict:
     return replace(verdict, site_id=site)
 
 
+def _replaces(row: Mapping[str, Any]) -> str:
+    named = row.get("replaces")
+    return named if isinstance(named, str) else ""
+
+
 def _leaves(standing: Standing, row: Mapping[str, Any]) -> str:
-    named = str(row.get("replaces") or "")
+    named = _replaces(row)
     return named if named in standing.ids else ""
 
 
@@ -238,7 +269,7 @@ def _row(row: Mapping[str, Any], verdict: Verdict, alone: Verdict, score: str | 
         "id": str(row["id"]), "name": str(row.get("name", "")), "service": verdict.service,
         "conclusion": str(verdict.conclusion), "rules": ";".join(verdict.decided_by),
         "alone_conclusion": str(alone.conclusion), "priority": _priority(alone)[0],
-        "score": row.get(score) if score is not None else None, "replaces": str(row.get("replaces") or ""),
+        "score": row.get(score) if score is not None else None, "replaces": _replaces(row),
     }  # fmt: skip
 
 
@@ -264,16 +295,10 @@ def _is_limit(one: Finding) -> bool:
     return one.kind == "area_limit" and one.bound == "max" and one.limit is not None and one.outcome is Outcome.MET
 
 
-def _joint(ready: Prepared, applications: gpd.GeoDataFrame) -> dict[str, int]:
-    """The most applications of each service that circles and areas would let in together."""
-    found = {}
-    for service, part in applications.groupby("service", sort=True):
-        if not (ready.city.institutions["service"] == service).any():
-            continue
-        field = lay_out(ready, service=str(service), candidates=part, part_m=np.inf)
-        new = np.flatnonzero(field.new)
-        each = reach_of_pairs(new, np.arange(len(new)), np.zeros(len(new)), sites=len(field.sites), points=len(new))
-        limits = limits_of(field, required=~field.new, forbidden=field.new & False)
-        best = max_cover(each, np.ones(len(new)), without_minimums(limits), seconds=20.0)
-        found[str(service)] = int((best.chosen & field.new).sum())
-    return found
+def _joint(field: Field) -> int:
+    """The most applications of a service that circles and areas would let in together."""
+    new = np.flatnonzero(field.new)
+    each = reach_of_pairs(new, np.arange(len(new)), np.zeros(len(new)), sites=len(field.sites), points=len(new))
+    limits = limits_of(field, required=~field.new, forbidden=field.new & False)
+    best = max_cover(each, np.ones(len(new)), without_minimums(limits), seconds=20.0)
+    return int((best.chosen & field.new).sum())

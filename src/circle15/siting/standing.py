@@ -15,11 +15,13 @@ import numpy as np
 import pandas as pd
 from rtree.index import Index
 
+from circle15.judge.columns import records
 from circle15.judge.verdict import judge_site
 from circle15.measure.circles import lonlat
+from circle15.measure.walking_circles import FARTHEST
 from circle15.prepared import Prepared
 from circle15.project.metric import DISTANCE_TOLERANCE_M, distances_m
-from circle15.schema import POSITION_ACCURACY_M, Verdict
+from circle15.schema import CRS, POSITION_ACCURACY_M, Verdict, institution_codes
 
 M_PER_DEGREE = 110_500.0
 LEVELS = ("city", "district", "township", "community")
@@ -46,8 +48,13 @@ class Standing:
         self._rows = pd.concat([own, proposed[columns]], ignore_index=True).reset_index(drop=True)
         self._extra = {str(r["id"]): r for r in proposed.to_dict("records")}
         self._at = {str(i): n for n, i in enumerate(self._rows["id"])}
+        self._whose = np.array(institution_codes(self._rows), dtype=object)
         self._here = np.arange(len(self._rows)) < len(own)
         self._totals = ready.totals.copy()
+        self._where = self._rows["lon"].to_numpy(dtype=np.float64), self._rows["lat"].to_numpy(dtype=np.float64)
+        self._accuracies_m = self._rows["position_accuracy_m"].fillna(POSITION_ACCURACY_M).to_numpy(dtype=np.float64)
+        self._spots = None if ready.foot is None else ready.foot.spots(*self._where)
+        self._elsewhere: dict[str, list[Mapping[str, Any]]] = {}
         self._index = Index()
         for at in np.flatnonzero(self._here):
             self._insert(int(at))
@@ -69,14 +76,15 @@ class Standing:
         """Test a proposed site against what stands now (itself left out)."""
         at = self._at[site_id]
         row = {str(k): v for k, v in {**self._rows.iloc[at].to_dict(), **self._extra.get(site_id, {})}.items()}
-        near = self._neighbours(at, float(row.get("position_accuracy_m", POSITION_ACCURACY_M)))
+        near = self._neighbours(at)
         known = {k: v for k, v in (attributes or {}).items() if k not in {"id", "service", "geometry"}}
         kin = near[near["service"] == row["service"]]
-        row["others_within"] = int((kin["distance_m"] <= self._radius_m + DISTANCE_TOLERANCE_M).sum())
+        row["others_within"] = self._others_within(at)
         return judge_site(
             self.ready.plan, site=row, neighbours=near, neighbour_measures=self._measures(kin["id"].tolist()),
             totals=self._totals,
             inputs=replace(self.ready.inputs, register=self._register(without=at), attributes=known),
+            elsewhere=self._other_ground(site_id, row),
         )  # fmt: skip
 
     # ── in step ───────────────────────────────────────────────
@@ -100,29 +108,39 @@ class Standing:
         elif np.isfinite(lon) and np.isfinite(lat):
             self._index.delete(at, (lon, lat, lon, lat))
         self._here[at] = sign > 0
-        self._count(self._rows.iloc[at], sign)
+        self._count(at, sign)
 
-    def _count(self, row: pd.Series[Any], sign: int) -> None:
-        totals = self._totals
+    def _count(self, at: int, sign: int) -> None:
+        totals, row = self._totals, self._rows.iloc[at]
         held = {str(row.get(f"{level}_id", "")) for level in LEVELS} - {"", "nan"}
         here = totals["place_id"].astype(str).isin(held)
         here |= (totals["level"] == "city") & (str(row.get("district_id", "")) != "")
+        if row["service"] == "inpatient" and float(row.get("beds", np.nan)) > 0:
+            totals.loc[here, "beds_inpatient"] = totals.loc[here, "beds_inpatient"].fillna(0.0) + sign * float(
+                row["beds"]
+            )
+        here &= ~self._campus_in(totals, at)
         column = f"n_{row['service']}"
         totals.loc[here, column] += sign
         people = totals.loc[here, "residents"]
         totals.loc[here, f"per_10k_{row['service']}"] = totals.loc[here, column] * 10_000 / people.where(people > 0)
         if row["service"] == "pharmacy" and "dual_channel" in str(row.get("tags", "")).split(";"):
             totals.loc[here, "n_dual_channel"] += sign
-        if row["service"] == "inpatient" and float(row.get("beds", np.nan)) > 0:
-            totals.loc[here, "beds_inpatient"] = totals.loc[here, "beds_inpatient"].fillna(0.0) + sign * float(
-                row["beds"]
-            )
+
+    def _campus_in(self, totals: pd.DataFrame, at: int) -> pd.Series[bool]:
+        """Places (n,) in which another campus of the site's institution stands: there its count does not change."""
+        services = self._rows["service"].to_numpy(dtype=object)
+        kin = self._here & (services == services[at]) & (self._whose == self._whose[at])
+        kin[at] = False
+        held = {str(v) for level in LEVELS for v in self._rows.loc[kin, f"{level}_id"]} - {"", "nan"}
+        everywhere = (totals["level"] == "city") & bool(kin.any())
+        return totals["place_id"].astype(str).isin(held) | everywhere
 
     # ── around a site ─────────────────────────────────────────
 
     def _around(self, at: int, reach_m: float) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         """Positions and distances of what stands within reach of a site, itself left out; nearest first."""
-        lon, lat = self._rows["lon"].iloc[at], self._rows["lat"].iloc[at]
+        lon, lat = (float(v[at]) for v in self._where)
         if not (np.isfinite(lon) and np.isfinite(lat)):
             return np.empty(0, dtype=np.int64), np.empty(0)
         north = 1.01 * reach_m / M_PER_DEGREE
@@ -131,34 +149,44 @@ class Standing:
             sorted(self._index.intersection((lon - east, lat - north, lon + east, lat + north))), dtype=int
         )
         found = found[found != at]
-        metres = distances_m(
-            np.full(len(found), lon), np.full(len(found), lat), self._rows["lon"].to_numpy()[found],
-            self._rows["lat"].to_numpy()[found],
-        )  # fmt: skip
+        metres = distances_m(np.full(len(found), lon), np.full(len(found), lat), *(v[found] for v in self._where))
         keep = metres <= reach_m + DISTANCE_TOLERANCE_M
         order = np.lexsort((found[keep], metres[keep]))
         return found[keep][order], metres[keep][order]
 
-    def _neighbours(self, at: int, accuracy_m: float) -> pd.DataFrame:
-        reach_m = self.ready.reach_m(accuracy_m)
+    def _neighbours(self, at: int) -> pd.DataFrame:
+        """What stands as far as any rule looks from a site, each by its own accuracy, with ways where streets are."""
+        exact_m = self.ready.reach_m(float(self._accuracies_m[at])) - self.ready.worst_accuracy_m
+        reach_m = exact_m + float(self._accuracies_m.max(initial=0.0))
         found, metres = self._around(at, reach_m)
-        return (
-            self._rows.iloc[found]
-            .assign(distance_m=metres, site_id=str(self._rows["id"].iloc[at]))
-            .reset_index(drop=True)
-        )
+        keep = metres <= exact_m + self._accuracies_m[found] + DISTANCE_TOLERANCE_M
+        found, metres = found[keep], metres[keep]
+        near: pd.DataFrame = self._rows.iloc[found].assign(distance_m=metres, site_id=str(self._rows["id"].iloc[at]))
+        if self._spots is not None and self.ready.foot is not None:
+            here = np.full(len(found), at)
+            ways = self.ready.foot.ways(self._spots, self._spots, here, found, limit_m=FARTHEST * reach_m)
+            near["walking_m"], near["walking_minutes"] = ways
+        return near.reset_index(drop=True)
+
+    def _other_ground(self, site_id: str, row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """Measures of a site at other points where it may stand; kept, since no decision moves the ground."""
+        if site_id not in self._elsewhere:
+            told = pd.DataFrame({k: [v] for k, v in row.items()})
+            place = gpd.points_from_xy(told["lon"], told["lat"], crs=CRS)
+            site = gpd.GeoDataFrame(told[["id", "service", "position_accuracy_m"]], geometry=place)
+            self._elsewhere[site_id] = list(records(self.ready.measure_elsewhere(site, told)))
+        return self._elsewhere[site_id]
 
     def _measures(self, ids: Sequence[str]) -> pd.DataFrame:
         """Rows of neighbours with how many of their kind stand in their own circle now."""
         at = [self._at[str(i)] for i in ids]
-        rows = self._rows.iloc[at].copy()
-        service = self._rows["service"].to_numpy()
-        counts = []
-        for n in at:
-            found, _ = self._around(n, self._radius_m)
-            counts.append(int((service[found] == service[n]).sum()))
-        rows["others_within"] = counts
-        return rows
+        return self._rows.iloc[at].assign(others_within=[self._others_within(n) for n in at])
+
+    def _others_within(self, at: int) -> int:
+        """Other institutions of the same service that stand in the circle of a site now."""
+        found, _ = self._around(at, self._radius_m)
+        kin = found[self._rows["service"].to_numpy()[found] == self._rows["service"].iloc[at]]
+        return len({*self._whose[kin]} - {self._whose[at]})
 
     def _register(self, *, without: int) -> pd.DataFrame:
         here = self._here.copy()

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from circle15.siting.doubles import KINDS
 from circle15.words import Lang, word
 
 if TYPE_CHECKING:
-    from circle15.policy.plan import Plan
+    from circle15.prepared import Prepared
     from circle15.schema import Finding
     from circle15.siting.add import AddPlan
+    from circle15.siting.doubles import Alike
     from circle15.siting.field import Field
     from circle15.siting.recheck import Recheck
     from circle15.siting.retire import ExitPlan
@@ -82,26 +84,48 @@ def add_lines(plan: AddPlan, *, aside: Sequence[str], lang: Lang) -> list[str]:
     return [*lines, *_check_lines(plan.recheck, lang), *_keys_line(plan.collisions, field, lang)]
 
 
-def round_lines(result: RoundResult, *, plan: Plan, lang: Lang) -> list[str]:
+def round_lines(result: RoundResult, *, ready: Prepared, lang: Lang) -> list[str]:
     """A round in sentences: what was decided on each application, and because of whom."""
-    table = result.decisions
+    table, city = result.decisions, ready.city
     count = table["decision"].value_counts()
     told = {k: int(count.get(k, 0)) for k in ("admitted", "held", "refused")}
-    lines = [word("siting.round", lang, n=len(table), **told)]
-    seed = "" if result.seed is None else str(result.seed)
-    lines.append(word(f"siting.by.{result.by}", lang, seed=seed))
+    lines = [word("siting.round", lang, city=city.name, n=len(table), **told)]
+    lines += [word("summary.simulated", lang)] if city.simulated else []
+    lines += [word("siting.round_distance", lang, radius=f"{ready.plan.circle.radius_m:g}")]
+    lines += [word("siting.round_walked", lang, radius=f"{ready.plan.circle.radius_m:g}")] if result.on_foot else []
+    lines += _order_lines(result, lang)
     names = dict(zip(table["id"], table["name"], strict=True))
-    titles = {r.id: r.title for r in plan.rules}
+    titles = {r.id: r.title for r in ready.plan.rules}
     for row in table.to_dict("records"):
         why = _joined([titles.get(r, r) for r in str(row["rules"]).split(";") if r], lang)
         others = _joined([names.get(i, i) for i in str(row["because_of"]).split(";") if i], lang)
         sentence = word(f"siting.decision.{row['decision']}", lang, order=row["order"], name=row["name"] or row["id"])
+        if row["decision"] == "admitted":
+            sentence += word("siting.reaches", lang, people=_count(row["residents_gained"]))
         sentence += word("siting.why", lang, why=why) if why else ""
-        lines.append(sentence + (word("siting.because", lang, others=others) if others else ""))
+        sentence += word("siting.because", lang, others=others) if others else ""
+        lines.append(sentence + _alike_words(result.alike[row["id"]], lang))
     for service, most in result.joint.items():
         got = int(((table["service"] == service) & (table["decision"] == "admitted")).sum())
         lines.append(word("siting.joint", lang, service=word(f"columns.services.{service}", lang), most=most, got=got))
     return lines
+
+
+def _order_lines(result: RoundResult, lang: Lang) -> list[str]:
+    """How the order came about, and what it was told nothing of."""
+    seed = "" if result.seed is None else str(result.seed)
+    lines = [word(f"siting.by.{result.by}", lang, seed=seed)]
+    asked = {"rank": ("score", "arrival"), "first": ("arrival",)}.get(result.by, ())
+    return lines + [word(f"siting.without.{name}", lang) for name in asked if not result.told[name]]
+
+
+def _alike_words(alike: Sequence[Alike], lang: Lang) -> str:
+    """Whom an application looks like, the surest kind first."""
+    parts = []
+    for kind in KINDS:
+        others = [word("siting.named", lang, name=a.name, id=a.other) for a in alike if a.kind == kind]
+        parts += [word(f"siting.alike.{kind}", lang, others=_joined(others, lang))] if others else []
+    return "".join(parts)
 
 
 def collision_lines(plan: ExitPlan, lang: Lang) -> list[str]:

@@ -63,9 +63,10 @@ ALTERNATIVES: tuple[Column, ...] = (
 DECISIONS: tuple[Column, ...] = (
     Column("siting.order", "count", 6), Column("siting.site", "text", 10), Column("name", "text", 28),
     Column("service", "word", 10, "columns.services"), *PLACE,
-    Column("siting.decision", "word", 10, "columns.siting.decisions"),
+    Column("siting.decision", "word", 10, "columns.siting.decisions"), Column("siting.residents_gained", "count", 13),
     Column("siting.conclusion", "word", 14, "judge.conclusion"), Column("siting.rules", "text", 44),
     Column("siting.alone_conclusion", "word", 14, "judge.conclusion"), Column("siting.because_of", "text", 24),
+    Column("siting.alike", "text", 24),
     Column("siting.score", "number", 9), Column("siting.replaces", "text", 15), *SPOT,
 )  # fmt: skip
 USED: tuple[Column, ...] = (

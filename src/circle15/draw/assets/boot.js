@@ -3,13 +3,15 @@
   "use strict";
   window.C15 = { blocks: {} };
   if (typeof DecompressionStream === "undefined" || !Element.prototype.replaceChildren) return; // the sentence stays
-  var text = atob(document.getElementById("payload").textContent.trim());
-  var bytes = new Uint8Array(text.length);
-  for (var n = 0; n < text.length; n += 1) bytes[n] = text.charCodeAt(n);
-  text = null;
-  var stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  var payload = document.getElementById("payload"), text = payload.textContent, value = [], bytes = new Uint8Array(text.length);
+  for (var c = 33, v = 0; c < 127; c += 1) if ("<>&\"'\\/`-".indexOf(String.fromCharCode(c)) < 0) value[c] = v++;
+  for (var n = 0, at = 0; n < text.length; n += 5) {
+    for (var k = 0, word = 0; k < 5; k += 1) word = word * 85 + value[text.charCodeAt(n + k)];
+    for (k = 24; k >= 0; k -= 8) bytes[at++] = word >>> k;
+  }
+  text = payload.textContent = null;
+  var stream = new Blob([bytes.subarray(0, +payload.dataset.size)]).stream().pipeThrough(new DecompressionStream("gzip"));
   bytes = null;
-  document.getElementById("payload").textContent = "";
   new Response(stream).arrayBuffer().then(function (buffer) {
     var head = new DataView(buffer).getInt32(0, true), reader = new TextDecoder();
     var contents = JSON.parse(reader.decode(new Uint8Array(buffer, 4, head)));

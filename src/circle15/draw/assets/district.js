@@ -171,11 +171,12 @@
     for (const event of ["service", "lang", "tab", "layers", "filters", "select", "table"]) C15.on(event, C15.keepLink);
     C15.on("select", () => { if (C15.markTable) C15.markTable(); });
     window.addEventListener("hashchange", () => {
-      const { view, chosen } = C15.readLink();
+      const { view, chosen, tested } = C15.readLink();
       C15.setLang(C15.state.lang);
       layout();
       if (view) map.setView([view[0], view[1]], view[2], { animate: false });
       if (chosen) C15.openChosen(map, chosen);
+      if (tested && C15.mounted) C15.tester.open(tested);
     });
   }
 
@@ -196,7 +197,7 @@
     C15.state.map = map;
     C15.state.layer = (name, zIndex, draw) => C15.addBulk(map, name, zIndex, draw);
     C15.cells = data.counted.lattice ? C15.unpackLattice({ ...data.counted, breaks: data.breaks }) : C15.unpackCells(C15.readArrays("cells"));
-    const { view, chosen } = C15.readLink();
+    const { view, chosen, tested } = C15.readLink();
     document.documentElement.lang = C15.state.lang === "zh" ? "zh-CN" : "en";
     document.getElementById("needs").remove();
     shell.classList.add("ready");
@@ -219,6 +220,7 @@
     clicks(map);
     preparePrint(map);
     if (chosen) C15.openChosen(map, chosen);
+    if (tested && C15.mounted) C15.tester.open(tested);
     document.documentElement.dataset.ready = "yes";
   }
 

@@ -18,7 +18,9 @@
     if (["sites", "gaps", "places"].includes(told.get("k"))) state.table.kind = told.get("k");
     if (told.has("q")) state.table.text = told.get("q").slice(0, 200);
     const view = (told.get("v") || "").split(",").map(Number);
-    return { view: view.length === 3 && view.every(Number.isFinite) && Math.abs(view[0]) <= 85 && Math.abs(view[1]) <= 180 ? view : null, chosen: told.get("sel") || "" };
+    const site = (told.get("site") || "").split(","), at = site.slice(0, 2).map(Number);
+    const tested = site.length >= 2 && site[0] && site[1] && at.every(Number.isFinite) ? { lon: at[0], lat: at[1], service: site[2] || "", accuracy: site[3] ? Number(site[3]) : NaN } : null;
+    return { tested, view: view.length === 3 && view.every(Number.isFinite) && Math.abs(view[0]) <= 85 && Math.abs(view[1]) <= 180 ? view : null, chosen: told.get("sel") || "" };
   };
 
   C15.openChosen = function (map, chosen) {
@@ -47,6 +49,8 @@
     if (state.tab === "table") told.set("k", state.table.kind);
     if (state.table.text) told.set("q", state.table.text);
     if (chosen(state.selected)) told.set("sel", chosen(state.selected));
+    const tested = C15.tester && state.tab === "tester" ? C15.tester.tested() : null;
+    if (tested) told.set("site", [tested.lon, tested.lat, tested.service, tested.accuracy].join(","));
     told.set("lang", state.lang);
     return "#" + told.toString();
   };

@@ -36,11 +36,16 @@
   const LEVELS = ["tertiary", "secondary", "primary", "ungraded", ""];
 
   function prepareGaps(data) {
-    const told = data.gaps, rows = told.gap_id.length ? C15.rowsOf(told) : [];
+    const told = data.gaps, rows = told.gap_id.length ? C15.rowsOf({ ...told, rank: [...C15.undelta(told.rank)] }) : [];
     const lattice = data.counted.lattice ? new C15.Lattice(data.counted.lattice) : null;
     const corner = (x, y) => lattice.degrees_of(x / 2, y / 2);
     shape(rows, C15.readShapes(C15.readArrays("gaps"), told.on_grid ? corner : degrees));
-    for (const gap of rows) gap.candidate = gap.candidate_lon === null ? null : [gap.candidate_lon, gap.candidate_lat];
+    for (const gap of rows) {
+      gap.gap_id = gap.gap_id || "G" + String(gap.rank).padStart(3, "0");
+      gap.candidate = gap.candidate_lon === null ? null : [gap.candidate_lon, gap.candidate_lat];
+      const nearest = data.site[gap.nearest_at];
+      if (nearest) Object.assign(gap, { nearest_name: nearest.name, nearest_m: Math.round(C15.distance(...gap.candidate, nearest.lon, nearest.lat)) });
+    }
     data.gaps = rows;
     data.gapById = new Map(rows.map((g) => [g.gap_id + " " + g.service, g]));
   }

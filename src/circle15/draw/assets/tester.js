@@ -54,6 +54,7 @@
       verdict.replaceChildren(...C15.verdictView(found, { word: T.word, num: T.num, city, ms, onRetire: (n) => T.retire(n), onFind: (n) => map.panTo([n.lat, n.lon]) }),
         el("button", { type: "button", cls: "t-add", text: T.word("set.add"), on: { click: () => T.addToSet() } }));
       draw();
+      if (state.on) C15.keepLink();
     };
     T.move = function (key, times) {
       if (!KEYS[key]) return false;
@@ -208,7 +209,15 @@
     state.pick = pick;
     if (!state.on) map.on("click", clicked);
     const mounted = {
-      city, test: (lon, lat) => T.place(lon, lat),
+      city,
+      /* The site under test, for the address bar; and one from there. */
+      tested: () => T.site && { lon: T.site.lon, lat: T.site.lat, service: T.service, accuracy: T.accuracy },
+      open({ lon, lat, service, accuracy }) {
+        if (offered.includes(service)) T.setService(service);
+        if (accuracy >= 0 && accuracy <= 1000) T.accuracy = accuracy;
+        fillForm();
+        if (T.place(lon, lat)) T.centre();
+      },
       unmount() {
         for (const key of Object.keys(kept)) kept[key] = T[key];
         map.off("click", clicked);

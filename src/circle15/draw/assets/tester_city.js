@@ -49,7 +49,7 @@
         beds: J.num(site.beds), stations: J.num(site.stations), physicians: J.num(site.physicians), accuracy_m: site.accuracy_m, reach: 0 };
     }
     standing() {
-      if (!this.held) this.held = [...this.register.filter((o) => !this.retired.has(o.id)).map((o) => this.placed(o)), ...this.added];
+      if (!this.held) this.held = [...this.register.filter((o) => !this.retired.has(o.id)), ...this.added];
       return this.held;
     }
 
@@ -64,7 +64,6 @@
 
     /* Places of an institution: inside wins, else the first that it touches (measure/totals.py place_ids). */
     placed(one) {
-      if (one.city_id !== undefined) return one;
       for (const level of LEVELS) {
         let inside = null, edge = null;
         for (const p of this.levels[level].table) if (p.outline.holds(one.lon, one.lat) > 0) inside = p;
@@ -108,7 +107,7 @@
       const { radius_m: radius } = this.plan, others = this.near(lon, lat, radius, site.id).filter((o) => o.service === site.service);
       return J.withCaps(this.plan, {
         id: site.id, name: site.name || "", service: site.service, tags: site.tags || "", level: site.level || "", beds: J.num(site.beds),
-        position_accuracy_m: site.accuracy_m, lon, lat, others_within: others.length,
+        position_accuracy_m: site.accuracy_m, lon, lat, others_within: J.institutions(others).size,
         ...C15.circleMeasures(this.people, lon, lat, radius), ...this.placesAt(lon, lat), density_cell_per_km2: this.people.cellDensity(lon, lat),
       });
     }
@@ -185,8 +184,8 @@
       for (const n of near) {
         if (n.service !== site.service || n.distance_m > this.plan.radius_m + 1e-6) continue;
         if (!this.measured.has(n.id)) this.measured.set(n.id, this.capOf(n));
-        const others = this.near(n.lon, n.lat, this.plan.radius_m, n.id).filter((o) => o.service === n.service).length;
-        n.would_exceed = others + 2 > this.measured.get(n.id);
+        const others = this.near(n.lon, n.lat, this.plan.radius_m, n.id).filter((o) => o.service === n.service && (!o.institution || o.institution !== n.institution));
+        n.would_exceed = J.institutions(others).size + 2 > this.measured.get(n.id);
       }
     }
 
@@ -261,13 +260,13 @@
     const told = values.institutions, lon = arrays["site.lon"], lat = arrays["site.lat"], service = arrays["site.service"];
     const accuracy = arrays["site.position_accuracy_m"], out = [];
     for (let n = 0; n < service.length; n += 1) {
-      const given = accuracy ? accuracy[n] : NaN, far = n >= lon.length;
-      const one = { n, id: far ? null : told.id[n], name: told.name[n], address: told.address[n], lon: lon[n], lat: lat[n], reach: 0,
+      const given = accuracy ? accuracy[n] : NaN;
+      const one = { n, id: told.id[n], name: told.name[n], address: told.address[n], lon: lon[n], lat: lat[n], reach: 0,
         service: values.service_order[service[n]], accuracy_m: Number.isNaN(given) ? values.accuracy_m : Math.max(0, given) };
-      if (far) for (const [column, ids] of Object.entries(told.beyond)) one[column] = ids[n - lon.length];
       for (const column of told.numbers) one[column] = arrays["site." + column][n];
       for (const [column, words] of Object.entries(told.words)) one[column] = words[arrays["site." + column][n]] || "";
       for (const column of AMOUNTS) if (one[column] === undefined) one[column] = NaN;
+      for (const level of LEVELS) one[level + "_id"] = one[level + "_id"] || "";
       out.push(one);
     }
     return out;

@@ -182,26 +182,32 @@
 
   const met = (count, limit) => (J.exceeds(count, limit) ? BREACHED : MET);
 
+  /* Institutions among sites: campuses of one (schema.py institution_codes) count once. */
+  J.institutions = (sites) => new Set(sites.map((s) => s.institution || s));
+  const union = (a, b) => new Set([...a, ...b]);
+
   function judgeCircle(rule, { neighbours, radius, accuracy, figures, notes, doubtful, apart, limit, far }) {
     const most = limit === null || limit === undefined ? rule.max : limit, within = (n) => far(n) <= radius + TOL;
     const inside = neighbours.filter(within);
     const edge = neighbours.filter((n) => Math.abs(far(n) - radius) <= n.accuracy_m + accuracy + TOL);
     const own = rule.counts_site ? 1 : 0, told = [...notes];
     const unsure = doubtful.filter((n) => within(n) && !edge.includes(n));
+    const count = J.institutions(inside).size;
     let outcome = REVIEW;
     if (most === undefined) told.push("limit_not_printed");
     else {
-      const sure = inside.length - edge.filter(within).length;
-      outcome = met(inside.length + own, most);
-      if (met(sure + own, most) !== met(sure + edge.length + own, most)) { outcome = REVIEW; told.push("check_on_site"); }
-      if (outcome !== BREACHED && met(sure + edge.length + unsure.length + own, most) === BREACHED) {
+      const sure = J.institutions(inside.filter((n) => !edge.includes(n))), maybe = union(sure, J.institutions(edge));
+      outcome = met(count + own, most);
+      if (met(sure.size + own, most) !== met(maybe.size + own, most)) { outcome = REVIEW; told.push("check_on_site"); }
+      if (outcome !== BREACHED && met(union(maybe, J.institutions(unsure)).size + own, most) === BREACHED) {
         outcome = REVIEW;
         if (unsure.length) told.push("type_unknown");
       }
     }
+    if (count < inside.length) told.push("campuses_once");
     if (inside.some((n) => n.would_exceed)) told.push("neighbours_exceed");
     return J.finding(rule, outcome, {
-      ground: "circle", observed: inside.length + own, limit: most === undefined ? null : most, neighbours: inside,
+      ground: "circle", observed: count + own, limit: most === undefined ? null : most, neighbours: inside,
       borderline: [...edge, ...unsure], apart, figures: figures || {}, notes: told,
     });
   }
@@ -336,7 +342,7 @@
   const isIn = (place, one) => (place.members ? place.members.includes(one.district_id) || place.members.includes(one.township_id) : one[place.level + "_id"] === place.place_id);
 
   function amount(held, of) {
-    if (of === "institutions") return held.length;
+    if (of === "institutions") return [...new Set(held.map((h) => h.service))].reduce((sum, kind) => sum + J.institutions(held.filter((h) => h.service === kind)).size, 0);
     if (!held.length) return 0;
     const told = held.map((h) => num(h[of])).filter((v) => !Number.isNaN(v));
     return told.length ? told.reduce((a, b) => a + b, 0) : NaN;
