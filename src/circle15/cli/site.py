@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from circle15.cli.load import beside, check_outputs, day_of, load, tell_written, url_of
+from circle15.cli.load import beside, check_outputs, day_of, load, url_of
+from circle15.cli.tell import tell_written
 from circle15.errors import Problem, UsageError
 from circle15.policy.plan import Plan
 from circle15.prepared import Prepared

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from circle15.measure.compiled import kernel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Small = NDArray[np.int32]
 Flags = NDArray[np.bool_]
 Whole = int | np.int64
-F = TypeVar("F", bound=Callable[..., Any])
 
 CLOSE_M = 1.0
 A_M = 6378137.0
@@ -29,14 +27,7 @@ E2 = 0.0066943799901413165
 EPS = 1e-9
 
 
-def _kernel(function: F) -> F:
-    try:
-        return cast("F", njit(nogil=True, cache=True)(function))
-    except (RuntimeError, OSError):
-        return cast("F", njit(nogil=True)(function))
-
-
-@_kernel
+@kernel
 def _metres(lon: float, lat: float, lon0: float, lat0: float) -> float:
     east = lon - lon0
     if abs(east) > 180.0:  # noqa: PLR2004 - degrees
@@ -49,7 +40,7 @@ def _metres(lon: float, lat: float, lon0: float, lat0: float) -> float:
     return math.hypot(parallel * math.radians(east), meridian * math.radians(lat - lat0))
 
 
-@_kernel
+@kernel
 def pairs_in_bins(
     site: tuple[Floats, Floats],
     point: tuple[Floats, Floats],
@@ -92,7 +83,7 @@ def pairs_in_bins(
             start[s + 1] = count
 
 
-@_kernel
+@kernel
 def row_sums(start: Ints, point: Small, value: Ints, out: Ints) -> None:
     """Add to every point the whole numbers of the sites that reach it (wrapping): a fingerprint of its row."""
     for s in range(len(start) - 1):
@@ -111,7 +102,7 @@ State = tuple[Flags, Small, Ints, Floats]
 Rules = tuple[Floats, Ints, Small, Ints, Small, Floats, Floats, Floats]
 
 
-@_kernel
+@kernel
 def place(site: Whole, sign: int, reach: tuple[Ints, Small], state: State, rules: Rules) -> None:
     """Choose a site (sign 1) or give it up (sign −1)."""
     start, point = reach
@@ -126,7 +117,7 @@ def place(site: Whole, sign: int, reach: tuple[Ints, Small], state: State, rules
         used[row[i]] += sign * coef[i]
 
 
-@_kernel
+@kernel
 def may_add(site: Whole, state: State, rules: Rules) -> bool:
     """Whether all upper limits still hold with one more site."""
     chosen, _, within, used = state
@@ -142,7 +133,7 @@ def may_add(site: Whole, state: State, rules: Rules) -> bool:
     return True
 
 
-@_kernel
+@kernel
 def may_leave(site: int, state: State, rules: Rules) -> bool:
     """Whether all lower limits still hold without a site."""
     _, _, _, used = state
@@ -153,7 +144,7 @@ def may_leave(site: int, state: State, rules: Rules) -> bool:
     return True
 
 
-@_kernel
+@kernel
 def gain_of(site: Whole, alone: int, reach: tuple[Ints, Small], weight: Floats, cover: Small) -> float:
     """Residents in reach of a site that exactly `alone` chosen sites reach: 0 for what it would add, 1 for its loss."""
     start, point = reach
@@ -164,14 +155,14 @@ def gain_of(site: Whole, alone: int, reach: tuple[Ints, Small], weight: Floats, 
     return total
 
 
-@_kernel
+@kernel
 def all_gains(reach: tuple[Ints, Small], weight: Floats, cover: Small, out: Floats) -> None:
     """What every site would add."""
     for s in range(len(reach[0]) - 1):
         out[s] = gain_of(s, 0, reach, weight, cover)
 
 
-@_kernel
+@kernel
 def lazy_greedy(
     number: int, allowed: Flags, rank: Ints, reach: tuple[Ints, Small], weight: Floats, state: State, rules: Rules,
     order: Ints,
@@ -203,7 +194,7 @@ def lazy_greedy(
     return done
 
 
-@_kernel
+@kernel
 def swap_search(
     free: Flags, allowed: Flags, near2: tuple[Ints, Small], reach: tuple[Ints, Small], weight: Floats, state: State,
     rules: Rules, rounds: int,
@@ -238,7 +229,7 @@ def swap_search(
     return done
 
 
-@_kernel
+@kernel
 def _lows_hold(site: int, state: State, rules: Rules) -> bool:
     """Whether the lower limits that a site counts in hold once it is chosen."""
     _, _, _, used = state
@@ -249,7 +240,7 @@ def _lows_hold(site: int, state: State, rules: Rules) -> bool:
     return True
 
 
-@_kernel
+@kernel
 def _all_lows(state: State, rules: Rules) -> bool:
     used, low = state[3], rules[6]
     for r in range(len(low)):
@@ -258,7 +249,7 @@ def _all_lows(state: State, rules: Rules) -> bool:
     return True
 
 
-@_kernel
+@kernel
 def _two_of(
     p: int, near: tuple[Ints, Small, NDArray[np.float32]], chosen: Flags, far_m: float, first: Small, metres: Floats
 ) -> None:
@@ -277,7 +268,7 @@ def _two_of(
                 break
 
 
-@_kernel
+@kernel
 def nearest_two(
     near: tuple[Ints, Small, NDArray[np.float32]], chosen: Flags, far_m: float, first: Small, metres: Floats
 ) -> None:
@@ -289,7 +280,7 @@ def nearest_two(
         _two_of(p, near, chosen, far_m, first, metres)
 
 
-@_kernel
+@kernel
 def _exchange(
     s: int, t: int, far: tuple[Ints, Small, NDArray[np.float32]], weight: Floats, first: Small, metres: Floats,
     to: Floats,
@@ -311,7 +302,7 @@ def _exchange(
     return change
 
 
-@_kernel
+@kernel
 def _nearest_swap(
     s: int, loss: float, allowed: Flags, near2: tuple[Ints, Small], reach: tuple[Ints, Small],
     far: tuple[Ints, Small, NDArray[np.float32]], weights: tuple[Floats, Floats], first: Small, metres: Floats,
@@ -334,7 +325,7 @@ def _nearest_swap(
     return best
 
 
-@_kernel
+@kernel
 def nearer_search(
     free: Flags, allowed: Flags, near2: tuple[Ints, Small], reach: tuple[Ints, Small],
     far: tuple[Ints, Small, NDArray[np.float32]], by_point: tuple[Ints, Small, NDArray[np.float32]],
@@ -370,7 +361,7 @@ def nearer_search(
     return done
 
 
-@_kernel
+@kernel
 def _refresh(
     s: int, t: int, far: tuple[Ints, Small, NDArray[np.float32]], by_point: tuple[Ints, Small, NDArray[np.float32]],
     chosen: Flags, far_m: float, first: Small, metres: Floats,
