@@ -67,9 +67,9 @@ def page_with_tester(assessment, plan, *, lang="zh", **options):
     )
 
 
-def quick_assessment(plan, city, *, services=("pharmacy",)):
+def quick_assessment(plan, city, *, services=("pharmacy",), ready=None):
     """What the tester reads of an assessment, without circles of institutions, findings and gaps."""
-    ready = Prepared(plan, city)
+    ready = ready or Prepared(plan, city)
     coverage = measure_coverage(
         ready.city.population,
         ready.city.institutions,
@@ -131,7 +131,7 @@ JUDGE = """(sites) => {
     row: Object.fromEntries(Object.entries(v.row).map(([k, x]) => [k, none(x)])),
     findings: v.findings.map((f) => ({
       said: [f.rule_id, f.bound, f.outcome, f.ground, f.ground_name, f.effect, f.unit, f.notes, f.lifted_by],
-      workbench: f.ground === "checklist" && (f.kind === "target" || f.rule.max_indicator !== undefined), observed: f.observed, limit: f.limit, neighbours: near(f.neighbours), borderline: near(f.borderline), apart: near(f.apart),
+      workbench: f.ground === "checklist" && f.rule.max_indicator !== undefined, observed: f.observed, limit: f.limit, neighbours: near(f.neighbours), borderline: near(f.borderline), apart: near(f.apart),
     })) })) };
 }"""
 

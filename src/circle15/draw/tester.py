@@ -1,7 +1,7 @@
 """What the site tester in a page works with 页内选址研判: plan, register, places and residents as data blocks.
 
-The page judges as judge/ does, from the same rules; what it cannot know (indicators, ledgers, walking ways) stays a
-card that says so.
+The page judges as judge/ does, from the same rules, on foot too where the city has streets; what it cannot know
+(indicators, ledgers) stays a card that says so.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from circle15.draw.part import PagePart, Shared
 from circle15.draw.payload import widened
 from circle15.draw.tester_pack import Packer
 from circle15.draw.tester_people import pack_people
-from circle15.policy.rules import AreaLimit, CircleLimit, Mix
+from circle15.draw.tester_walk import pack_walk
+from circle15.policy.rules import AreaLimit, CircleLimit, Mix, Target
 from circle15.schema import PLACE_LEVELS, POSITION_ACCURACY_M, SERVICES, Pace, institution_codes
 from circle15.words import LANGS, words_under
 
@@ -33,14 +34,16 @@ if TYPE_CHECKING:
 
 TESTER_SCRIPTS = (
     "tester_geodesy.js", "tester_ground.js", "tester_judge.js", "tester_on_foot.js", "tester_effects.js",
-    "tester_position.js", "tester_city.js", "tester_input.js", "tester_panel.js", "tester_verdict.js", "tester_set.js",
-    "tester.js",
+    "tester_position.js", "tester_city.js", "tester_input.js", "tester_panel.js", "tester_verdict.js", "tester_gaps.js",
+    "tester_set.js", "tester.js",
 )  # fmt: skip
+WALK_SCRIPTS = ("tester_walk.js", "tester_ways.js")
 TESTER_STYLES = ("tester.css",)
 REACH_RADII = 3.0
 """A site lies up to one radius outside, its circle reaches one farther, those of its neighbours another."""
 SLACK_M = 1200.0
 """More than the widest position error that the page takes."""
+_ON_FOOT = ("walk.", "note.by_", "note.holds_by_", "note.goal_on_foot")
 _AMOUNTS = ("beds", "stations", "physicians")
 _ROOMS = ("outcome", "force", "conclusion", "ground", "bound", "unit", "density_class", "density_unit", "note",
           "effect", "collision")  # fmt: skip
@@ -68,30 +71,41 @@ def build_tester(
     people, grid = pack_people(packer, assessment.city.population, around)
     places, place_at = _pack_places(packer, assessment, plan, around)
     institutions, site_at = _pack_institutions(packer, assessment, plan, around)
+    streets, pace = assessment.city.streets, assessment.city.pace
+    walk = None if streets is None else pack_walk(packer, streets, pace, around)
     values = {
         "as_of": as_of.isoformat() if as_of else None,
         "service_order": list(SERVICES),
-        "plan": plan_record(plan, assessment.city.pace),
+        "plan": plan_record(plan, pace),
         "people": people,
         "within": [str(i) for i in within["id"]],
         "places": places,
         "institutions": institutions,
         "coverage": _coverage(assessment, set(within["id"]) | set(within["parent"])),
-        "words": {lang: words_of_tester(lang) for lang in LANGS},
+        "words": {lang: words_of_tester(lang, on_foot=walk is not None) for lang in LANGS},
         "accuracy_m": POSITION_ACCURACY_M,
+        "least_gap": _least_gap(assessment),
         "index": packer.index,
+        **({} if walk is None else {"walk": walk}),
     }
+    scripts = TESTER_SCRIPTS if walk is None else (*TESTER_SCRIPTS, *WALK_SCRIPTS)
     blocks = {"tester": json_bytes(values), "tester.arrays": packer.bytes()}
-    return PagePart(TESTER_SCRIPTS, TESTER_STYLES, blocks, shared=Shared(site_at, place_at, grid))
+    return PagePart(scripts, TESTER_STYLES, blocks, shared=Shared(site_at, place_at, grid))
 
 
-def words_of_tester(lang: Lang) -> dict[str, str]:
-    """Words of the tester in one language, verdict words of judge among them."""
+def _least_gap(assessment: Assessment) -> float:
+    """Residents from which uncovered cells are a gap."""
+    options = assessment.provenance.get("options")
+    return float(options.get("gap_min_residents", 0.0)) if isinstance(options, Mapping) else 0.0
+
+
+def words_of_tester(lang: Lang, *, on_foot: bool = True) -> dict[str, str]:
+    """Words of the tester in one language, verdict words of judge among them; those of ways on foot may be left out."""
     found = words_under("tester", lang)
     for room in _ROOMS:
         found |= {f"{room}.{k}": v for k, v in words_under(f"judge.{room}", lang).items()}
     found |= {f"service.{s}": v for s, v in words_under("map.service", lang).items()}
-    return found
+    return found if on_foot else {k: v for k, v in found.items() if not k.startswith(_ON_FOOT)}
 
 
 def plan_record(plan: Plan, pace: Pace) -> dict[str, Any]:
@@ -161,6 +175,9 @@ def _totals_asked(plan: Plan) -> list[str]:
     wanted = ["residents", "density_per_km2"]
     for rule in plan.rules:
         wanted += [str(v) for k in ("rate_base", "steps_by") if (v := getattr(rule, k, None)) is not None]
+        if isinstance(rule, Target):
+            wanted += [rule.measure]
+            wanted += [c for s in rule.services for c in (f"{rule.measure}_{s}", f"{rule.id}.{s}")]
     return list(dict.fromkeys(wanted))
 
 

@@ -53,7 +53,7 @@ class Packer:
         xy, ring = shapely.get_coordinates(rings, return_index=True)
         closing = np.append(ring[1:] != ring[:-1], np.ones(min(len(ring), 1), dtype=bool))
         xy, ring = xy[~closing], ring[~closing]
-        vertices, at = _told_once(np.rint(xy * BILLIONTH).astype(np.int64))
+        vertices, at = told_once(np.rint(xy * BILLIONTH).astype(np.int64))
         self.add(f"{name}.start", np.searchsorted(owner[flat][of], np.arange(len(values) + 1)), "i4")
         self.add(f"{name}.size", np.bincount(ring, minlength=len(rings)), "i4")
         self.add(f"{name}.at", at, "d4")
@@ -86,8 +86,8 @@ class Packer:
         return b"".join(self.parts)
 
 
-def _told_once(vertices: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Vertices (m, 2) that differ, in the order in which they come, and which of them each is (n,)."""
+def told_once(vertices: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows (m, …) that differ, in the order in which they come, and which of them each is (n,)."""
     _, first, which = np.unique(vertices, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(first)
     rank = np.empty(len(order), dtype=np.int64)

@@ -18,7 +18,7 @@ from circle15.measure.cells import pack_cells
 from circle15.measure.circles import lonlat, sites_of
 from circle15.measure.others import Others, Part
 from circle15.measure.walking import Spots, WalkNetwork
-from circle15.project.metric import DISTANCE_TOLERANCE_M, pairs_within
+from circle15.project.metric import DISTANCE_TOLERANCE_M, PointTree, pairs_within
 from circle15.schema import Pace
 
 if TYPE_CHECKING:
@@ -80,6 +80,10 @@ class CellsOnFoot:
     row: Ints
     geometry: NDArray[np.object_]
 
+    def taken(self, rows: Ints) -> CellsOnFoot:
+        """Some of the cells."""
+        return CellsOnFoot(_rows(self.spots, rows), self.residents[rows], self.row[rows], self.geometry[rows])
+
 
 def cells_on_foot(block: Population, network: WalkNetwork) -> CellsOnFoot:
     """Take the cells of a block to the streets, each from its middle (or a point inside, where that lies beside it)."""
@@ -102,7 +106,7 @@ class HomesOnFoot:
 
     def __init__(self, population: Population | PopulationBlocks, foot: OnFoot) -> None:
         self._population, self._foot = population, foot
-        self._cells: dict[WalkNetwork, list[CellsOnFoot]] = {}
+        self._cells: dict[WalkNetwork, list[tuple[PointTree, CellsOnFoot]]] = {}
 
     def within(self, lon: Floats, lat: Floats, *, radius_m: float, minutes: float | None = None) -> Floats:
         """Residents (n,) within `radius_m` on foot of places (n,) in degrees WGS 84, or within `minutes` if given."""
@@ -110,8 +114,10 @@ class HomesOnFoot:
         if minutes is not None:
             network, limit_m = self._foot.timed, self._foot.pace.metres(minutes)
         if network not in self._cells:
-            self._cells[network] = [cells_on_foot(block, network) for block in self._population.blocks()]
-        return residents_on_foot(network, (lon, lat), self._cells[network], limit_m=limit_m)
+            blocks = (cells_on_foot(block, network) for block in self._population.blocks())
+            self._cells[network] = [(PointTree(b.spots.lon, b.spots.lat), b) for b in blocks]
+        near = (b.taken(np.unique(tree.candidates(lon, lat, limit_m)[1])) for tree, b in self._cells[network])
+        return residents_on_foot(network, (lon, lat), near, limit_m=limit_m)
 
 
 def walking_to(

@@ -220,8 +220,10 @@
   function drawGaps(ctx, view, service) {
     const chosen = C15.state.selected && C15.state.selected.gap;
     ctx.beginPath();
-    for (const gap of C15.data.gaps) {
-      if (gap.service !== service || !gap.uv) continue;
+    const closed = [];
+    for (const gap of C15.gapsOf(service)) {
+      if (!gap.uv) continue;
+      if (gap.closed) { closed.push(gap); continue; }
       const x0 = view.x(gap.uv[0]), y0 = view.y(gap.uv[1]), x1 = view.x(gap.uv[2]), y1 = view.y(gap.uv[3]);
       if (x1 < 0 || y1 < 0 || x0 > view.width || y0 > view.height) continue;
       if (x1 - x0 < 2 && y1 - y0 < 2) ctx.rect(x0, y0, 1.2, 1.2);
@@ -234,6 +236,13 @@
     ctx.lineWidth = view.zoom < 10 ? 0.6 : view.zoom < 11 ? 1 : 1.5;
     ctx.strokeStyle = C15.GAP;
     ctx.stroke();
+    ctx.beginPath();
+    for (const gap of closed) gap.flat.forEach((ring) => C15.trace(ctx, view, ring));
+    ctx.strokeStyle = C15.CLOSED;
+    ctx.setLineDash([3, 3]);
+    ctx.stroke();
+    ctx.setLineDash([]);
+    ctx.strokeStyle = C15.GAP;
     if (!chosen || chosen.service !== service) return;
     ctx.beginPath();
     chosen.flat.forEach((ring) => C15.trace(ctx, view, ring));

@@ -9,6 +9,7 @@
     ltc_facility: { colour: "#e69f00", shape: "pentagon" },
   };
   C15.GAP = "#5e1a8b";
+  C15.CLOSED = "#1b6e3c";
   C15.OVER = "#a50f15";
   C15.LINE = "#2b3340";
 

@@ -7,7 +7,7 @@
 (function () {
   "use strict";
   const el = C15.el;
-  C15.WORKBENCH = ["suspend", "replace", "direction", "ban", "batch_limit", "target", "exit"];
+  C15.WORKBENCH = ["suspend", "replace", "direction", "ban", "batch_limit", "exit"];
   const kept = { site: null, service: "", datum: "wgs84", accuracy: null, step: 10, bid: { tags: "", level: "", beds: NaN }, history: [], takes: true, retiring: false };
   const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
   const NAMES = 12;
@@ -19,7 +19,7 @@
 
   C15.mountTester = function (root, state) {
     const city = C15.testerCity || (C15.testerCity = C15.openTester(C15.blocks)), words = city.values.words[state.lang];
-    const { map, data } = state, T = { ...kept, city, leastGap: 100 };
+    const { map, data } = state, T = { ...kept, city, leastGap: city.values.least_gap, after: new Map() };
     T.byId = new Map(city.institutions.map((o) => [o.id, o]));
     T.has = (id) => id in words;
     T.word = (id, slots) => (words[id] === undefined ? id : words[id].replace(/\{(\w+)\}/g, (all, name) => (slots && name in slots ? String(slots[name]) : all)));
@@ -98,7 +98,13 @@
       act();
       T.setChanged();
     };
+    T.touched = () => [...new Set([...city.added, ...[...city.retired].map((id) => T.byId.get(id)).filter(Boolean)].map((o) => o.service))];
     T.setChanged = function () {
+      T.after = new Map(city.people.lattice ? T.touched().map((s) => [s, C15.gapsAfter(city, s, data.gaps.filter((g) => g.service === s), T.leastGap)]) : []);
+      if (C15.shape) {
+        C15.whatIf = new Map([...T.after].map(([s, found]) => [s, C15.gapsShownAfter(s, data.gaps, found)]));
+        C15.redraw();
+      }
       set.replaceChildren(...C15.setView(T));
       if (T.site) T.again(); else draw();
     };
@@ -156,6 +162,10 @@
       const ring = C15.geo.outline(lon, lat, city.plan.radius_m, 128).map(([x, y]) => [y, x]);
       L.polygon(ring, { className: "t-circle " + cls, smoothFactor: 0, interactive: false, weight: 2.2, color: "#1f2933", dashArray: "6 4", fillColor: "#ffffff", fillOpacity: 0.18 }).addTo(layer);
     }
+    /* Light under dark, so that streets are seen on any ground. */
+    function walkable(lines) {
+      for (const [color, weight] of [["#ffffff", 5], ["#0b5c41", 2.6]]) L.polyline(lines, { className: "t-walk", color, weight, opacity: 0.85, smoothFactor: 0, interactive: false }).addTo(layer);
+    }
     function draw() {
       layer.clearLayers();
       for (const id of city.retired) {
@@ -169,6 +179,7 @@
       if (!T.site) return;
       const { lon, lat } = T.site, found = T.verdict;
       circleAt(lon, lat, "t-" + C15.verdictLook(found.conclusion)[0]);
+      if (city.ways) walkable(city.ways.lines(T.site));
       for (const n of found.near) {
         if (n.service !== T.service || n.distance_m > city.plan.radius_m + n.accuracy_m + T.accuracy) continue;
         const inside = n.distance_m <= city.plan.radius_m + 1e-6;
@@ -205,6 +216,7 @@
     }
     fillForm();
     T.setChanged();
+    if (city.ways) setTimeout(() => city.ways.net); // made before the first site is tested
     if (T.site) T.again();
     state.pick = pick;
     if (!state.on) map.on("click", clicked);

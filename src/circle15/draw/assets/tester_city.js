@@ -23,6 +23,7 @@
       this.institutions = this.register.filter((o) => Number.isFinite(o.lon) && Number.isFinite(o.lat)); // the others are only counted in their places
       this.squares = C15.squares.gridOf(this.institutions);
       this.worst = this.institutions.reduce((a, o) => Math.max(a, o.accuracy_m), 0);
+      this.ways = values.walk ? new C15.Ways(this, values.walk, arrays) : null;
       this.added = [];
       this.retired = new Set();
       this.counts = new Map();
@@ -109,6 +110,7 @@
         id: site.id, name: site.name || "", service: site.service, tags: site.tags || "", level: site.level || "", beds: J.num(site.beds),
         position_accuracy_m: site.accuracy_m, lon, lat, others_within: J.institutions(others).size,
         ...C15.circleMeasures(this.people, lon, lat, radius), ...this.placesAt(lon, lat), density_cell_per_km2: this.people.cellDensity(lon, lat),
+        ...(this.ways ? this.ways.columns(lon, lat) : {}),
       });
     }
 
@@ -125,8 +127,9 @@
 
     /* Whether the circle may cross a threshold within the position error (measure/position.py circle_bounds). */
     gradual(site, row) {
-      const { plan } = this, radius = plan.radius_m;
-      const steps = plan.rules.filter((r) => r.kind === "circle_limit").flatMap((r) => (r.max_steps || []).map((s) => s.up_to)).filter((v) => v !== undefined && v !== null);
+      const { plan } = this, radius = plan.radius_m, stepped = plan.rules.filter((r) => r.kind === "circle_limit" && (r.max_steps || []).length);
+      if (this.ways && stepped.some((r) => r.distance === "walking")) return true; // who lives within a walk may change with every step
+      const steps = stepped.filter((r) => r.distance !== "walking").flatMap((r) => r.max_steps.map((s) => s.up_to)).filter((v) => v !== undefined && v !== null);
       const bounds = plan.density_unit === "circle" ? plan.classes.filter((c) => c.by).flatMap((c) => [c.min, c.below]).filter((v) => v !== null) : [];
       if (!steps.length && !bounds.length) return false;
       const d = 2 ** Math.ceil(Math.log2(Math.max(site.accuracy_m, 1)));
@@ -158,6 +161,7 @@
       const near = this.near(site.lon, site.lat, reach, site.id).filter(counts);
       const here = this.measure(site, site.lon, site.lat);
       this.markExceeding(near, site);
+      if (this.ways) this.ways.tell(site, near);
       const base = {
         plan, city: this, near, asOf: this.asOf, attributes: site.attributes || {}, bid: this.bidOf(site),
         tags: (site.tags || "").split(";").filter(Boolean),
@@ -168,7 +172,7 @@
       const merged = J.reconcile(plan, here, judge(here), moved, total);
       const [findings, collisions] = J.collide(plan, J.lift(merged));
       const ordered = findings.map((f, n) => [J.inOrder(f), n, f]).sort((a, b) => a[0] - b[0] || a[1] - b[1]).map((a) => a[2]);
-      return { site, row: here, conclusion: J.conclude(ordered), decided_by: J.deciding(ordered), findings: ordered, collisions, near };
+      return { site, row: here, conclusion: J.conclude(ordered), decided_by: J.deciding(ordered), findings: ordered, collisions, near, walk: this.ways ? this.ways.measures(site, near) : null };
     }
 
     /* The cap of an institution's own circle, from no more measures than the plan's density asks for. */
@@ -211,6 +215,19 @@
       return found;
     }
 
+    /* What a goal measures in a place; coverage as the set leaves it. */
+    goalAfter(place, measure, service) {
+      const told = J.num(place[measure] === undefined || place[measure] === null ? place[measure + "_" + service] : place[measure]);
+      if (measure !== "coverage_share" || Number.isNaN(told) || !(this.added.length || this.retired.size)) return told;
+      const key = "goal " + place.place_id + " " + service;
+      if (!this.counts.has(key)) {
+        const { gained, lost } = this.change(service, place.members ? null : place);
+        const base = this.values.coverage.find((c) => c.place_id === place.place_id && c.service === service) || place;
+        this.counts.set(key, told + (gained - lost) / base.residents);
+      }
+      return this.counts.get(key);
+    }
+
     /* The part of a cell that lies in a place; the cell itself inside, null outside. */
     partIn(place, frame, key) {
       if (!place) return frame;
@@ -240,6 +257,8 @@
     }
     return Float64Array.from(points.flat());
   }
+
+  C15.clipRing = clip;
 
   function coveredShare(grid, frame, radius) {
     const near = [];
@@ -272,5 +291,5 @@
     return out;
   }
 
-  C15.TesterCity = TesterCity;
+  Object.assign(C15, { TesterCity, coveredShare });
 })();

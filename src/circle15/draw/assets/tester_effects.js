@@ -95,6 +95,19 @@
         ground: "city", ground_name: place.name, observed: share, limit, unit: "share", bound: "max", figures: held, notes: ["structure_guides"], effect: "target",
       });
     },
+    target(rule, site) {
+      const place = J.placeOf(site, "city"), walking = rule.distance === "walking";
+      if (!place) return J.card(rule, site);
+      const told = site.city.goalAfter(place, rule.measure, site.row.service);
+      const value = walking ? (place.members ? NaN : num(place[rule.id + "." + site.row.service])) : told;
+      if (Number.isNaN(value)) return J.card(rule, site, walking ? "walking_missing" : "");
+      const bound = rule.at_least === undefined ? "max" : "min", limit = bound === "min" ? rule.at_least : rule.at_most;
+      const beside = !walking ? [] : [Number.isNaN(told) ? "goal_on_foot" : "goal_on_foot_beside"];
+      const missed = bound === "min" ? J.exceeds(limit, value) : J.exceeds(value, limit);
+      return of(rule, missed ? BREACHED : MET, {
+        ground: "city", ground_name: place.name, observed: value, limit, bound, unit: "value", effect: "target", figures: walking ? { straight: told } : {}, notes: beside,
+      });
+    },
   };
 
   function openOn(rule, day) {

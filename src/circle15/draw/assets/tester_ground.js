@@ -335,8 +335,10 @@
       return Math.min(sum, whole);
     }
 
-    peopleOf(col, row) {
-      const key = row * this.lattice.cols + col, n = firstAtLeast(this.key, this.start[row], this.start[row + 1], key);
+    peopleOf(col, row) { return this.peopleAt(row * this.lattice.cols + col); }
+
+    peopleAt(key) {
+      const row = Math.floor(key / this.lattice.cols), n = firstAtLeast(this.key, this.start[row], this.start[row + 1], key);
       return this.key[n] === key ? this.people[n] : 0;
     }
 

@@ -237,6 +237,8 @@
   }
 
   J.circle = function (rule, site) {
+    const { ways } = site.city;
+    if (ways && !ways.counts && ways.reckoning.includes(rule)) return [J.card(rule, site)]; // cells too coarse for a walk: the workbench does
     const { row, plan } = site, accuracy = Math.max(0, or(row.position_accuracy_m, 10));
     const byDensity = plan.classes.filter((c) => c.by).map((c) => c.id), asked = (rule.where || {}).place_class;
     const given = asked && !byDensity.includes(asked) ? asked : undefined;

@@ -118,7 +118,7 @@
     const said = [...LEVELS.map((l) => text(row[l + "_id"])), text(row.density_class)];
     for (const rule of rules) {
       if (rule.kind === "circle_limit" && list(rule.max_steps).length) {
-        const limit = J.stepLimit(rule.max_steps, num(row.residents_within));
+        const limit = J.stepLimit(rule.max_steps, num(row[J.foot.residents(rule)]));
         said.push(Number.isNaN(limit) ? -1 : limit);
       }
       for (const a of [...list(rule.applicant), ...(rule.kind === "require" ? list(rule.needs) : [])]) {

@@ -68,19 +68,22 @@
       ]);
     }
 
-    function fact(name, value, more) {
-      return el("div", { cls: "t-fact" }, [el("dt", { text: name }), el("dd", {}, [el("b", { text: value }), more ? el("small", { text: more }) : null])]);
+    function fact(name, value, ...more) {
+      return el("div", { cls: "t-fact" }, [el("dt", { text: name }), el("dd", {}, [el("b", { text: value }), ...more.filter(Boolean).map((text) => el("small", { text }))])]);
     }
+
+    /* What is said beside the straight circle where the page has streets (tester_ways.js). */
+    const walk = verdict.walk ? C15.walkWords(verdict, { word, num, city }) : { residents: "", others: "", snap: "", alert: "", head: [], cell: () => [] };
 
     function facts() {
       const unit = plan.density_unit, density = row["density_" + unit + "_per_km2"], per = (v) => (Number.isFinite(v) ? num(v) : word("none"));
       const own = near.filter((n) => n.service === site.service).sort((a, b) => a.distance_m - b.distance_m);
       const place = [row.district_name, row.township_name].filter(Boolean).join(" ");
       return el("dl", { cls: "t-facts" }, [
-        fact(word("fact.residents"), word("people", { count: num(row.residents_within) }), word("fact.land", { count: num(row.circle_land_km2, 2) })),
-        fact(word("fact.others"), word("fact.count", { count: num(row.others_within) }), own.length ? word("fact.nearest", { metres: num(own[0].distance_m, 1) }) : word("fact.none_near")),
+        fact(word("fact.residents"), word("people", { count: num(row.residents_within) }), word("fact.land", { count: num(row.circle_land_km2, 2) }), walk.residents),
+        fact(word("fact.others"), word("fact.count", { count: num(row.others_within) }), own.length ? word("fact.nearest", { metres: num(own[0].distance_m, 1) }) : word("fact.none_near"), walk.others),
         fact(word("fact.density"), Number.isFinite(density) ? word("per_km2", { count: num(density) }) : word("none"), word("fact.unit." + unit) + word("join") + classTitle(row.density_class)),
-        fact(word("fact.place"), place || word("none"), word("fact.all_units", { place: per(row.density_place_per_km2), circle: per(row.density_circle_per_km2), cell: per(row.density_cell_per_km2) })),
+        fact(word("fact.place"), place || word("none"), word("fact.all_units", { place: per(row.density_place_per_km2), circle: per(row.density_circle_per_km2), cell: per(row.density_cell_per_km2) }), walk.snap),
       ]);
     }
 
@@ -96,13 +99,14 @@
           el("td", { text: String(at + 1) }),
           el("td", {}, [el("button", { type: "button", cls: "t-link", text: name, on: { click: () => onFind(n) } }), ...marks.map((m) => el("small", { cls: "t-mark", text: m }))]),
           el("td", { cls: "t-number", text: n.distance_m.toFixed(1) }),
+          ...walk.cell(n),
           el("td", {}, [n.added ? null : el("button", { type: "button", cls: "t-small", text: word("near.retire"), "aria-label": word("near.retire_of", { name }), on: { click: () => onRetire(n) } })]),
         ]);
       };
       const body = el("tbody", {}, all.slice(0, SHOWN).map(line));
       const more = all.length > SHOWN ? el("button", { type: "button", cls: "more", text: word("near.more", { count: all.length - SHOWN }), on: { click: () => { body.append(...all.slice(SHOWN).map((n, k) => line(n, k + SHOWN))); more.remove(); } } }) : null;
       return [title, el("table", { cls: "t-near" }, [
-        el("thead", {}, [el("tr", {}, [...["number", "name", "distance"].map((k) => el("th", { scope: "col", text: word("near." + k) })), el("th", {}, [el("span", { cls: "t-hidden", text: word("near.retire") })])])]),
+        el("thead", {}, [el("tr", {}, [...["number", "name", "distance"].map((k) => el("th", { scope: "col", text: word("near." + k) })), ...walk.head, el("th", {}, [el("span", { cls: "t-hidden", text: word("near.retire") })])])]),
         body,
       ]), more].filter(Boolean);
     }
@@ -117,6 +121,7 @@
         ]),
       ]),
       unsure ? el("p", { cls: "t-alert", text: word("verdict.borderline", { accuracy: num(site.accuracy_m, 1) }) }) : null,
+      walk.alert ? el("p", { cls: "t-alert", text: walk.alert }) : null,
       first ? el("h3", { text: word("verdict.because") }) : null,
       first ? because(first) : null,
       deciding.length > 1 ? el("p", { cls: "t-quiet", text: word("verdict.more", { count: deciding.length - 1 }) }) : null,
