@@ -48,17 +48,16 @@ def measure_nation(
         Path(institutions), Path(places), Path(population), radius_m=rules.circle.radius_m, services=services,
         min_residents=min_residents, datum=register_datum, block=block,
     )  # fmt: skip
-    lacking = (
-        [Problem("scale.no_townships", file=Path(places).name, severity="warning")]
-        if needs_townships(inputs.task, rules)
-        else []
-    )
-    for problem in (*inputs.warnings, *lacking):
+    warnings = list(inputs.warnings)
+    if needs_townships(inputs.task, rules):
+        warnings.append(Problem("scale.no_townships", file=Path(places).name, severity="warning"))
+    for problem in warnings:
         click.echo(word_problem(problem, lang), err=True)
     cluster = Cluster(scheduler, workers) if scheduler or workers > 1 else None
     with StepBar(lang) as bar:
         blocks = run_blocks(inputs.task, folder, cluster=cluster, progress=bar.show)
         total = len(inputs.task.windows)
+        inputs.task.lay_down()
         give_back()
         bar.show("merge", total, total)
         sums = add_together(inputs.task, blocks)

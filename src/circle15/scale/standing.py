@@ -47,9 +47,12 @@ def density_class(
     """
     township = standing[:, _TOWNSHIP]
     marks = np.append(task.places["settings"].to_numpy().astype(object), "")
-    anywhere = np.zeros(len(township), dtype=bool)
-    found = classify(plan.density_classes, density_per_km2, marks[township], nowhere=anywhere)
-    every = np.full(len(township), ";".join(SETTINGS), dtype=object)
-    depends = found != classify(plan.density_classes, density_per_km2, every, nowhere=anywhere)
-    found[depends & (township < 0)] = UNKNOWN
+
+    def told(density: NDArray[np.float64], settings: NDArray[np.object_]) -> NDArray[np.object_]:
+        return classify(plan.density_classes, density, settings, nowhere=np.zeros(len(density), dtype=bool))
+
+    found = told(density_per_km2, marks[township])
+    nowhere = np.flatnonzero(township < 0)
+    elsewhere = told(density_per_km2[nowhere], np.full(len(nowhere), ";".join(SETTINGS), dtype=object))
+    found[nowhere[found[nowhere] != elsewhere]] = UNKNOWN
     return found
