@@ -301,6 +301,7 @@ def _nation(make: Maker) -> LocalCommand:
         make.option("--block", key="block", type=click.IntRange(min=64, max=8192), default=1024, show_default=True),
         make.option("--workers", key="workers", type=workers, default=1, show_default=True),
         make.option("--scheduler", key="scheduler", metavar="tcp://HOST:PORT", default=""),
+        make.option("--rasters", key="rasters", metavar="DIR"),
         make.out(),
     )
 
