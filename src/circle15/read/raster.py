@@ -170,9 +170,10 @@ _OPEN = threading.local()
 
 
 def _opened(path: Path) -> Any:  # noqa: ANN401 - rasterio is untyped
-    """The raster, kept open from block to block; each thread has its own."""
-    if getattr(_OPEN, "path", None) != path:
-        _OPEN.path, _OPEN.raster = path, rasterio.open(path)
+    """The raster, kept open from block to block; each thread has its own. A file that was replaced is opened anew."""
+    file = path, path.stat().st_mtime_ns
+    if getattr(_OPEN, "file", None) != file:
+        _OPEN.file, _OPEN.raster = file, rasterio.open(library_name(path))
     return _OPEN.raster
 
 
