@@ -102,12 +102,15 @@ class Prepared:
         return table.assign(**self._goals_on_foot()) if self.foot is not None else table
 
     def _goals_on_foot(self) -> dict[str, NDArray[np.float64]]:
-        """Columns (one value a place) of what goals by walking distance measure, by rule and service."""
+        """Columns (one value a place) of what goals measure on the streets, by rule and service.
+
+        Of goals by straight distance only coverage has a second opinion: a response on foot was never asked for.
+        """
         city, streets = self.city, self.city.streets
         columns: dict[str, NDArray[np.float64]] = {}
-        for rule in self.plan.rules:
-            wanted = isinstance(rule, Target) and rule.distance == "walking" and rule.measure in ON_FOOT
-            if not wanted or not isinstance(rule, Target) or streets is None:
+        goals = [r for r in self.plan.rules if isinstance(r, Target) and r.measure in ON_FOOT]
+        for rule in goals:
+            if streets is None or (rule.distance == "straight" and rule.measure != COVERAGE):
                 continue
             usual = city.pace.metres_per_s if rule.mode == "walk" else SPEEDS_M_PER_S[rule.mode]
             foot = OnFoot(streets, pace=replace(city.pace, metres_per_s=rule.speed_m_per_s or usual))
@@ -116,7 +119,10 @@ class Prepared:
                 services=rule.services,
             )  # fmt: skip
             for service, rows in found.groupby("service"):
-                columns[walked_column(rule, str(service))] = rows[ON_FOOT[rule.measure]].to_numpy(dtype=np.float64)
+                name = walked_column(rule, str(service))
+                columns[name] = rows[ON_FOOT[rule.measure]].to_numpy(dtype=np.float64)
+                if rule.measure != COVERAGE:
+                    columns[f"{name}.straight"] = rows["response_straight"].to_numpy(dtype=np.float64)
         return columns
 
     @cached_property
