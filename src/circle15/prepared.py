@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import Point
 
-from circle15.errors import Problem, UsageError
+from circle15.judge.asked import attributes_of, check_question, proposed_row
 from circle15.judge.circles import exceeding_ids
 from circle15.judge.columns import records
 from circle15.judge.effects import walked_column
@@ -32,19 +32,18 @@ from circle15.measure.crowd import Crowd, standing_on
 from circle15.measure.density import measure_density
 from circle15.measure.ground import Ground
 from circle15.measure.others import Sites
-from circle15.measure.position import circle_bounds, points_within_error
+from circle15.measure.position import accuracies_m, circle_bounds, other_ground, points_within_error
 from circle15.measure.totals import measure_totals, register_of
 from circle15.measure.walking_circles import Both, HomesOnFoot, OnFoot, walking_to
 from circle15.measure.walking_coverage import measure_walking_coverage
 from circle15.policy.plan import Plan, check_places, mark_places
 from circle15.policy.rules import ON_FOOT, Target
 from circle15.project.datum import to_wgs84
-from circle15.schema import CRS, DATUMS, POSITION_ACCURACY_M, SERVICES, SPEEDS_M_PER_S, City, Datum, Population, Verdict
+from circle15.schema import CRS, POSITION_ACCURACY_M, SERVICES, SPEEDS_M_PER_S, City, Datum, Population, Verdict
 
 if TYPE_CHECKING:
     from circle15.measure.crowd import Near
 
-PROPOSED_ID = "proposed"
 COVERAGE = "coverage_share"
 """Measure of a goal that is measured here: share of the residents within the circle of a service 服务人口覆盖率."""
 
@@ -153,13 +152,14 @@ class Prepared:
         return Ground(population, self.city.places) if held else None
 
     @cached_property
-    def _crowd(self) -> Crowd:
+    def crowd(self) -> Crowd:
+        """The institutions, indexed."""
         return Crowd(self.city.institutions)
 
     @property
     def worst_accuracy_m(self) -> float:
         """Largest position accuracy in the register: how far beyond the radius a neighbour may still matter."""
-        return self._crowd.worst_accuracy_m
+        return self.crowd.worst_accuracy_m
 
     # ── questions ─────────────────────────────────────────────
 
@@ -188,14 +188,13 @@ class Prepared:
         walking: pd.DataFrame | None = None,
     ) -> Verdict:
         """Test a proposed site against every rule of the plan; parameters as in `study.judge_proposed`."""
-        _check_question(lon, lat, datum, service, position_accuracy_m)
+        check_question(lon, lat, datum, service, position_accuracy_m)
         wgs_lon, wgs_lat = (np.asarray(v, dtype=np.float64) for v in to_wgs84([lon], [lat], datum))
-        known = {k: v for k, v in (attributes or {}).items() if k not in {"id", "service", "geometry"}}
-        said = _proposed(service, position_accuracy_m, known)
+        known = attributes_of(attributes)
+        said = proposed_row(service, position_accuracy_m, known)
         point = Point(wgs_lon[0], wgs_lat[0])
-        near = self._crowd.within(wgs_lon, wgs_lat, self.reach_m(position_accuracy_m))
-        (measured,) = self._rows(wgs_lon, wgs_lat, said, [near])
-        row = said | measured | {"lon": float(wgs_lon[0]), "lat": float(wgs_lat[0])}
+        near = self.crowd.within(wgs_lon, wgs_lat, self.reach_m(position_accuracy_m))
+        row = said | self._row(wgs_lon, wgs_lat, said, near) | {"lon": float(wgs_lon[0]), "lat": float(wgs_lat[0])}
         return judge_site(
             self.plan,
             site=row,
@@ -212,20 +211,27 @@ class Prepared:
         Other places are always looked for; cells, and circles about points around the site, only where the plan's
         density or steps are read from them and a threshold lies near enough. Rows as of `measure`, with `moved_m`.
         """
-        around = self._points_around(sites, measured, self.city.places)
+        ring = self._gradual(
+            *lonlat(sites), accuracies_m(sites), measured["circle_land_km2"].to_numpy(dtype=np.float64)
+        )
+        cells = self.city.population if self._by_cell else None
+        around = points_within_error(sites, self.city.places, ring=ring, cells=cells)
         found = self.measure(around) if len(around) else around
         return pd.DataFrame(found.drop(columns="geometry"))
 
-    def _points_around(
-        self, sites: gpd.GeoDataFrame, measured: pd.DataFrame, places: gpd.GeoDataFrame
-    ) -> gpd.GeoDataFrame:
-        unit = self.plan.density.unit if self.plan.density_classes else ""
-        cells = self.city.population if unit == "cell" else None
-        return points_within_error(sites, places, ring=self._gradual(sites, measured), cells=cells)
+    def may_differ(self, sites: gpd.GeoDataFrame, measured: pd.DataFrame) -> NDArray[np.bool_]:
+        """Sites (n,) that within their position accuracy may stand on ground that is measured or judged otherwise."""
+        lon, lat = lonlat(sites)
+        accuracy_m = accuracies_m(sites)
+        land_km2 = measured["circle_land_km2"].to_numpy(dtype=np.float64)
+        near = self._gradual(lon, lat, accuracy_m, land_km2) | self._by_cell | (self._ground is None)
+        if self._ground is not None:
+            near |= self._ground.beside_border(lon, lat, accuracy_m)
+        return np.asarray(near & (accuracy_m > 0))
 
     def around(self, institution_id: str) -> list[Mapping[str, Any]]:
         """Other institutions of every service as far as any rule of the plan looks, with distance_m, nearest first."""
-        crowd, at = self._crowd, self._crowd.place[institution_id]
+        crowd, at = self.crowd, self.crowd.place[institution_id]
         lon, lat, accuracy_m = crowd.lon[[at]], crowd.lat[[at]], float(crowd.accuracies_m[at])
         j, metres = self._counting(crowd.within(lon, lat, self.reach_m(accuracy_m)), accuracy_m)
         walking = None
@@ -235,68 +241,79 @@ class Prepared:
 
     # ── parts of an answer ────────────────────────────────────
 
-    def _rows(self, lon: Floats, lat: Floats, said: Mapping[str, Any], near: Sequence[Near]) -> list[dict[str, Any]]:
-        """Measures of places (n,) where one proposed site may stand, with those who are near each of them."""
-        points, radius_m = np.asarray(shapely.points(lon, lat), dtype=object), self.plan.circle.radius_m
+    def _row(self, lon: Floats, lat: Floats, said: Mapping[str, Any], near: Near) -> dict[str, Any]:
+        """Measures of one proposed site (1,), those who are near it being known."""
+        radius_m = self.plan.circle.radius_m
+        if self._ground is None:
+            return self._moved(lon, lat, said)[0]
+        circles = self._ground.circles(lon, lat, radius_m=radius_m)
+        density = self._ground.density(np.asarray(shapely.points(lon, lat), dtype=object))
+        columns = {**circles, **density, **self._residents_on_foot(lon, lat)}
+        crowd = self.crowd.about(_at(lon, lat, said), near, radius_m=radius_m)
+        return crowd | {name: values.tolist()[0] for name, values in columns.items()}
+
+    def _moved(self, lon: Floats, lat: Floats, said: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Measures of places (n,) where one proposed site may stand."""
+        points = np.asarray(shapely.points(lon, lat), dtype=object)
         if self._ground is None:
             own = {k: [said[k]] * len(points) for k in ("id", "service", "institution")}
             columns = self._slow_columns(gpd.GeoDataFrame(own, geometry=points, crs=CRS))
         else:
-            circles = self._ground.circles(lon, lat, radius_m=radius_m)
-            columns = {**circles, **self._ground.density(points), **self._residents_on_foot(lon, lat)}
+            columns = self._columns(_at(lon, lat, said), points)
         told = {name: values.tolist() for name, values in columns.items()}
-        service, own_id = (np.array([said[k]], dtype=object) for k in ("service", "id"))
-        who = service, own_id, [said["institution"] or said["id"]]
-        return [
-            {name: values[k] for name, values in told.items()}
-            | self._crowd.about(Sites(lon[[k]], lat[[k]], *who), n, radius_m=radius_m)
-            for k, n in enumerate(near)
-        ]
+        return [{name: values[k] for name, values in told.items()} for k in range(len(lon))]
 
     def _elsewhere(self, row: Mapping[str, Any], said: Mapping[str, Any], point: Point) -> list[Mapping[str, Any]]:
         """Measures of one proposed site at other points where it may stand."""
         accuracy_m = float(said["position_accuracy_m"])
-        density = self.plan.density.unit if self.plan.density_classes else ""
-        steps = any(r.max_steps for r in self.plan.circle_rules())
-        about = self.city.places.index if self._ground is None else self._ground.bordering(point, accuracy_m)
-        if accuracy_m == 0 or (not len(about) and density == "place" and not steps):
+        if accuracy_m == 0:
             return []
-        site = gpd.GeoDataFrame({k: [v] for k, v in said.items()}, geometry=[point], crs=CRS)
-        measured = pd.DataFrame({k: [v] for k, v in row.items()})
-        around = self._points_around(site, measured, self.city.places.iloc[about])
-        lon, lat = lonlat(around)
-        near = [self._crowd.within(lon[[k]], lat[[k]], self.plan.circle.radius_m) for k in range(len(around))]
-        found = self._rows(lon, lat, said, near)
-        moved_m = around["moved_m"].tolist()
-        return [{**said, "moved_m": m, **r} for m, r in zip(moved_m, found, strict=True)]
+        about = np.arange(len(self.city.places)) if self._ground is None else self._ground.bordering(point, accuracy_m)
+        lon, lat, error_m, land_km2 = (np.array([v]) for v in (point.x, point.y, accuracy_m, row["circle_land_km2"]))
+        ring = self._gradual(lon, lat, error_m, land_km2)
+        if not (len(about) or ring[0] or self._by_cell):
+            return []
+        cells = self.city.population if self._by_cell else None
+        finds = other_ground(lon, lat, error_m, self.city.places.iloc[about], ring=ring, cells=cells)
+        if not finds:
+            return []
+        x, y = (np.array([get(f[2]) for f in finds]) for get in (shapely.get_x, shapely.get_y))
+        found = self._moved(x, y, said)
+        return [{**said, "moved_m": f[1], **r} for f, r in zip(finds, found, strict=True)]
 
-    def _gradual(self, sites: gpd.GeoDataFrame, measured: pd.DataFrame) -> NDArray[np.bool_]:
+    @cached_property
+    def _by_cell(self) -> bool:
+        """Whether the density of a single cell decides."""
+        return bool(self.plan.density_classes) and self.plan.density.unit == "cell"
+
+    def _gradual(self, lon: Floats, lat: Floats, accuracy_m: Floats, land_km2: Floats) -> NDArray[np.bool_]:
         """Sites whose circle may cross a threshold of density or of residents within their position accuracy (n,)."""
-        stepped = [r for r in self.plan.circle_rules() if r.max_steps]
-        steps = {s.up_to for r in stepped if r.distance == "straight" for s in r.max_steps if s.up_to is not None}
+        steps = {s.up_to for r in self.plan.circle_rules() for s in r.max_steps if s.up_to is not None}
         classes = self.plan.density_classes if self.plan.density.unit == "circle" else ()
         density = {bound for c in classes for bound in (c.min, c.below) if bound is not None}
-        # how many live within a walk may change with every step, so that no bound can be told beforehand
-        near = np.full(len(sites), self.foot is not None and any(r.distance == "walking" for r in stepped))
+        near = np.zeros(len(lon), dtype=bool)
         if steps or density:
-            land_km2 = measured["circle_land_km2"].to_numpy(dtype=float)
-            bounds = circle_bounds(sites, land_km2, self._residents, radius_m=self.plan.circle.radius_m)
+
+            def residents(at: NDArray[np.int64], radius_m: float) -> Floats:
+                return self._residents(lon[at], lat[at], radius_m)
+
+            bounds = circle_bounds(accuracy_m, land_km2, residents, radius_m=self.plan.circle.radius_m)
             for name, thresholds in (("density", density), ("residents", steps)):
-                low, high = (bounds[f"{name}_{end}"].to_numpy() for end in ("low", "high"))
+                low, high = (bounds[f"{name}_{end}"] for end in ("low", "high"))
                 for threshold in thresholds:
                     near |= (low <= threshold) & (threshold <= high)
         return near
 
-    def _residents(self, sites: gpd.GeoDataFrame, radius_m: float) -> NDArray[np.float64]:
+    def _residents(self, lon: Floats, lat: Floats, radius_m: float) -> Floats:
         if self._ground is not None:
-            return self._ground.circles(*lonlat(sites), radius_m=radius_m)["residents_within"]
-        return circle_ground(self.city.population, *lonlat(sites), radius_m=radius_m)[0]
+            return self._ground.circles(lon, lat, radius_m=radius_m)["residents_within"]
+        return circle_ground(self.city.population, lon, lat, radius_m=radius_m)[0]
 
     def _columns(self, sites: Sites, points: Objects) -> dict[str, NDArray[Any]]:
         """Measures of sites (n,) as columns, from the indexes."""
         assert self._ground is not None  # noqa: S101 - the caller has asked
         lon, lat, radius_m = sites.lon, sites.lat, self.plan.circle.radius_m
-        others, nearest_m = self._crowd.others(sites, radius_m=radius_m)
+        others, nearest_m = self.crowd.others(sites, radius_m=radius_m)
         circles = self._ground.circles(lon, lat, radius_m=radius_m)
         told = {"others_within": others, "nearest_other_m": nearest_m, **circles, **self._ground.density(points)}
         return told | self._residents_on_foot(lon, lat)
@@ -336,7 +353,7 @@ class Prepared:
     @cached_property
     def _institution_spots(self) -> Both:
         assert self.foot is not None  # noqa: S101 - the caller has asked
-        return self.foot.spots(self._crowd.lon, self._crowd.lat)
+        return self.foot.spots(self.crowd.lon, self.crowd.lat)
 
     def reach_m(self, accuracy_m: float) -> float:
         """How far any rule of the plan looks from a site, positions being uncertain."""
@@ -349,7 +366,7 @@ class Prepared:
 
     def _counting(self, near: Near, accuracy_m: float) -> Near:
         """Those in reach who are near enough for some rule, each by its own position accuracy."""
-        return self._crowd.near_enough(near, self._rules_reach_m + accuracy_m)
+        return self.crowd.near_enough(near, self._rules_reach_m + accuracy_m)
 
     def _neighbours(
         self, here: tuple[float, float], near: Near, accuracy_m: float, walking: pd.DataFrame | None
@@ -370,27 +387,12 @@ class Prepared:
             nowhere = dict.fromkeys(walking.columns.drop("id"), np.nan)
         found: list[Mapping[str, Any]] = []
         for j, metre in zip(near.tolist(), metres.tolist(), strict=True):
-            told = self._crowd.row(j)
+            told = self.crowd.row(j)
             found.append({**told, "distance_m": metre, **ways.get(told["id"], nowhere)})
         return found
 
 
-def _check_question(lon: float, lat: float, datum: str, service: str, accuracy_m: float) -> None:
-    problems = []
-    if service not in SERVICES:
-        problems.append(Problem("use.unknown_service", value=str(service), params={"known": ", ".join(SERVICES)}))
-    if datum not in DATUMS:
-        problems.append(Problem("unknown_datum", value=str(datum), params={"known": ", ".join(DATUMS)}))
-    if not (-180 <= lon <= 180 and -90 <= lat <= 90):  # noqa: PLR2004 - degrees
-        problems.append(Problem("use.site_out_of_range", value=f"{lon}, {lat}"))
-    if not 0 <= accuracy_m < float("inf"):
-        problems.append(Problem("use.accuracy", value=str(accuracy_m)))
-    if problems:
-        raise UsageError(problems)
-
-
-def _proposed(service: str, position_accuracy_m: float, known: Mapping[str, object]) -> dict[str, Any]:
-    """What is said of a proposed site, in the columns that measures and rules look at."""
-    given: dict[str, Any] = {"name": "", "level": "", "tags": "", "beds": float("nan"), "institution": ""}
-    given |= {k: v for k, v in known.items() if isinstance(v, (str, int, float))}
-    return given | {"id": PROPOSED_ID, "service": service, "position_accuracy_m": position_accuracy_m}
+def _at(lon: Floats, lat: Floats, said: Mapping[str, Any]) -> Sites:
+    """One proposed site thought to stand at places (n,)."""
+    service, own_id = (np.full(len(lon), said[k], dtype=object) for k in ("service", "id"))
+    return Sites(lon, lat, service, own_id, [str(said["institution"] or said["id"])] * len(lon))

@@ -163,6 +163,30 @@ def test_overlapping_circles_do_not_darken(watched, html):
     assert not shades[0].endswith(",0")
 
 
+def test_a_picture_moved_on_is_the_one_drawn_anew(watched, html):
+    page = watched.open(html)
+    told = page.evaluate("""async () => {
+      const rest = (ms) => new Promise((done) => setTimeout(done, ms));
+      C15.map.setZoom(13, { animate: false });
+      let whole = 0;
+      for (const layer of [C15.ground, C15.middle, C15.marks]) {
+        const redraw = layer.redraw;
+        layer.redraw = function () { whole += 1; redraw.call(this); };
+      }
+      for (let n = 0; n < 14; n += 1) { C15.map.panBy([n % 7 < 5 ? 70 : -40, n % 5 < 3 ? 45 : -20], { animate: false }); await rest(20); }
+      await rest(150);
+      const times = whole, apart = [C15.ground, C15.middle, C15.marks].map((layer) => {
+        const pixels = () => layer._ctx.getImageData(0, 0, layer._container.width, layer._container.height).data;
+        const before = pixels(); layer.redraw(); const after = pixels();
+        return before.reduce((sum, v, n) => sum + (Math.abs(v - after[n]) > 24), 0) / after.length;
+      });
+      return { times, apart, seen: C15.middle._ctx.getImageData(0, 0, 400, 400).data.some((v) => v > 0) };
+    }""")
+    assert told["times"] == 0  # strips alone
+    assert max(told["apart"]) < 2e-4  # ends of dashes
+    assert told["seen"]
+
+
 def test_layers_switch_and_services_change(watched, html):
     page = watched.open(html)
     count = "() => { const c = document.querySelector('.leaflet-c15-ground-pane canvas'); const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let n = 0; for (let i = 3; i < d.length; i += 4) n += d[i] > 0; return n; }"

@@ -18,12 +18,14 @@ import pyproj
 import pytest
 import shapely
 
-from circle15.draw.map import draw_district
+from circle15.draw.map import draw_city, draw_district
 from circle15.draw.tester import build_tester
 from circle15.measure.coverage import measure_coverage
+from circle15.measure.gaps import find_gaps
 from circle15.measure.kernels import depth_areas
 from circle15.policy.cards import Density
 from circle15.policy.plan import load_plan
+from circle15.policy.rules import Target
 from circle15.prepared import Prepared
 from circle15.project.datum import from_wgs84, to_wgs84
 from circle15.project.metric import areas_m2, moved_to
@@ -286,30 +288,110 @@ def test_ground_under_several_circles(numbers):
     assert shapely.Polygon(cell).area == pytest.approx(numbers.evaluate("(r) => C15.geo.ringsArea(r)", square))
 
 
-def test_coverage_of_a_set_is_that_of_the_library(watched, sample):
-    plan, assessment = sample
-    page = opened(watched, assessment, plan)
+# ── what if ───────────────────────────────────────────────────
+
+SET = """([sites, gone]) => {
+  const city = C15.testerCity;
+  city.retired = new Set(gone);
+  city.setAdded(sites.map((s, n) => ({ ...s, id: "N" + n })));
+}"""
+
+
+@pytest.fixture(scope="module")
+def what_if(sample):
+    """Sites placed and pharmacies retired, as the page is told, and the city as it then is."""
+    _, assessment = sample
     city, rng = assessment.city, np.random.default_rng(9)
     own = city.institutions[city.institutions["service"] == "pharmacy"]
     gone = own.iloc[rng.choice(len(own), 25, replace=False)]["id"].tolist()
     some = [s for s in tools.sites_on(city, rng, 60, services=("pharmacy",)) if s["accuracy_m"] > 0]
     moved = city.institutions[~city.institutions["id"].isin(gone)]
-    fresh = moved.iloc[: len(some)].assign(id=[f"N{k}" for k in range(len(some))], service="pharmacy")
+    ids = [f"N{k}" for k in range(len(some))]
+    fresh = moved.iloc[: len(some)].assign(
+        id=ids, institution=ids, service="pharmacy", tags="", level="", address="", name="",
+        beds=np.nan, stations=np.nan, physicians=np.nan, position_accuracy_m=[s["accuracy_m"] for s in some],
+    )  # fmt: skip
     fresh = fresh.set_geometry(shapely.points([s["lon"] for s in some], [s["lat"] for s in some]), crs=moved.crs)
     after = gpd.GeoDataFrame(pd.concat([moved, fresh], ignore_index=True), crs=moved.crs)
-    true = measure_coverage(city.population, after, city.places, radius_m=800.0, services=["pharmacy"]).set_index(
-        "place_id"
-    )
+    return some, gone, replace(city, institutions=after)
+
+
+def test_coverage_of_a_set_is_that_of_the_library(watched, sample, what_if):
+    plan, assessment = sample
+    page = opened(watched, assessment, plan)
+    some, gone, after = what_if
+    true = measure_coverage(
+        after.population, after.institutions, after.places, radius_m=800.0, services=["pharmacy"]
+    ).set_index("place_id")
     base = assessment.coverage.query("service == 'pharmacy'").set_index("place_id")
+    page.evaluate(SET, [some, gone])
     told = page.evaluate(
-        """([sites, gone]) => {
-          const city = C15.testerCity;
-          city.retired = new Set(gone);
-          city.setAdded(sites.map((s, n) => ({ ...s, id: "N" + n })));
-          return city.places.map((p) => { const c = city.change("pharmacy", p); return [p.place_id, c.gained - c.lost]; });
-        }""",
-        [some, gone],
+        """() => C15.testerCity.places.map((p) => {
+          const c = C15.testerCity.change("pharmacy", p);
+          return [p.place_id, c.gained - c.lost];
+        })"""
     )
     for place, change in told:
         assert base.loc[place, "covered"] + change == pytest.approx(true.loc[place, "covered"], rel=1e-7, abs=1e-4)
     assert max(abs(c) for _, c in told) > 1000
+
+
+def test_verdicts_after_a_set_are_those_of_the_changed_city(watched, sample, what_if):
+    plan, assessment = sample
+    aim = Target(
+        kind="target", id="pharmacy.coverage", title="覆盖率", services=("pharmacy",), force="principle", clause="一",
+        quote="覆盖率", measure="coverage_share", at_least=0.6,
+    )  # fmt: skip
+    plan = plan.model_copy(update={"rules": (*plan.rules, aim)})
+    assessment = replace(assessment, totals=Prepared(plan, assessment.city).totals)
+    page = opened(watched, assessment, plan)
+    some, gone, after = what_if
+    page.evaluate(SET, [some, gone])
+    near = [s | {"lon": s["lon"] + 0.002} for s in some[:20]]
+    ready = Prepared(plan, after)
+    wrong, _, _ = tools.judge_both(page, ready, near)
+    assert wrong == []
+    share = page.evaluate(
+        """() => {
+          const city = C15.testerCity;
+          return city.goalAfter(city.places.find((p) => p.level === "city"), "coverage_share", "pharmacy");
+        }"""
+    )
+    was = assessment.totals.set_index("level").loc["city", "coverage_share_pharmacy"]
+    assert abs(share - was) > 1e-3
+
+
+def test_gaps_after_a_set_are_those_of_the_changed_city(watched, sample, what_if):
+    plan, assessment = sample
+    some, gone, after = what_if
+
+    def gaps_of(city):
+        return find_gaps(city.population, city.institutions, city.places, radius_m=800.0, service="pharmacy")
+
+    told = replace(assessment, gaps=gaps_of(assessment.city), provenance={"options": {"gap_min_residents": 100.0}})
+    page = watched.open(draw_city(told, parts=(build_tester(told, plan),)))
+    page.evaluate(SET, [some, gone])
+    found = page.evaluate(
+        """() => {
+          const { told, fresh } = C15.gapsAfter(C15.testerCity, "pharmacy", C15.data.gaps, 100);
+          const touched = new Set(told.map((t) => t.gap));
+          return {
+            same: C15.data.gaps.filter((g) => !touched.has(g)).map((g) => g.residents),
+            changed: [...told.flatMap((t) => t.patches), ...fresh].map((p) => [p.residents, p.lonlat]),
+            fresh: fresh.length, closed: told.filter((t) => !t.patches.length).length,
+          };
+        }"""
+    )
+    true = gaps_of(after)
+    ours = sorted([*found["same"], *(r for r, _ in found["changed"])])
+    assert ours == pytest.approx(sorted(true["residents"]), abs=0.51)  # the page's residents are whole
+    assert found["fresh"] > 3
+    assert found["closed"] > 3
+    true = true[~true["residents"].round(3).duplicated(keep=False)]  # a number of residents that tells a gap
+    by_size = {round(r, 3): shape for r, shape in zip(true["residents"], true.geometry, strict=True)}
+    plain = [
+        (by_size[round(r, 3)], rings[0]) for r, rings in found["changed"] if round(r, 3) in by_size and len(rings) == 1
+    ]
+    assert len(plain) > 10
+    for outline, ring in plain:
+        assert shapely.area(shapely.symmetric_difference(outline, shapely.Polygon(ring))) < 1e-9

@@ -7,10 +7,13 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from circle15.siting.bounds import depth_bound, depth_of, distance_bound, distances_of
 from circle15.siting.cover import covered_by, least_sites, max_cover, p_median
+from circle15.siting.crowd import crowded
 from circle15.siting.demand import reach_of_pairs
-from circle15.siting.limits import Limits, Row, broken, free_limits
+from circle15.siting.limits import Limits, Row, broken, columns_of, free_limits, hold
 from circle15.siting.settle import settle
+from circle15.siting.solve import Program
 
 SITES, POINTS = 7, 14
 
@@ -52,13 +55,45 @@ def choices(limits):
 def test_most_covered_equals_brute_force_under_all_limits(world):
     reach, people, limits = world
     best = max((covered_by(reach, people, c) for c in choices(limits)), default=None)
-    found = max_cover(reach, people, limits)
+    found = max_cover(reach, people, crowded(limits))
     if best is None:
         assert not found.found
     else:
         assert broken(limits, found.chosen) == []
         assert abs(covered_by(reach, people, found.chosen) - best) < 1e-6
         assert abs(found.bound - best) < 1e-6 * max(1.0, best)
+
+
+@settings(max_examples=40, deadline=None)
+@given(worlds())
+def test_fewer_around_a_site_cut_no_choice_off(world):
+    _, _, limits = world
+    tight = crowded(limits)
+    program = Program()
+    x = columns_of(tight, program)
+    hold(tight, program, x)
+    lower, upper = (np.concatenate(v) for v in (program._low, program._high))
+    row, column, value = (np.concatenate(v) for v in (program._row, program._column, program._value))
+    for chosen in choices(limits):
+        held = np.bincount(row, value * chosen[column], minlength=program.rows)
+        assert ((held >= lower - 1e-9) & (held <= upper + 1e-9)).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(worlds())
+def test_no_choice_is_nearer_or_deeper_than_the_bounds(world):
+    reach, people, limits = world
+    every = list(choices(limits))
+    if not every:
+        return
+    metres = [float((distances_of(reach, 1000.0, c) * people).sum()) for c in every]
+    best = int(np.argmin(metres))
+    for chosen in (every[0], every[best]):
+        bound = distance_bound(reach, people, limits, far_m=1000.0, chosen=chosen)
+        assert bound <= metres[best] + 1e-6 * max(1.0, metres[best])
+    floor = max(covered_by(reach, people, c) for c in every)
+    deep = max(depth_of(reach, people, c) for c in every if covered_by(reach, people, c) >= floor - 1e-6)
+    assert depth_bound(reach, people, limits, floor=floor) >= deep - 1e-6
 
 
 @settings(max_examples=60, deadline=None)

@@ -124,7 +124,8 @@ def test_the_density_of_every_moved_circle_lies_within_the_bounds():
     site = sites((LON, LAT), accuracy_m=60.0)
     here = measure_circles(site, site, people, radius_m=800.0)
     bounds = circle_bounds(
-        site, here["circle_land_km2"].to_numpy(), lambda some, r: residents_within(*lonlat(some), people, radius_m=r), radius_m=800.0
+        np.array([60.0]), here["circle_land_km2"].to_numpy(),
+        lambda at, r: residents_within(*lonlat(site.iloc[at]), people, radius_m=r), radius_m=800.0,
     )  # fmt: skip
     moved = points_within_error(site, PLACES, ring=np.array([True]))
     there = measure_circles(moved, site, people, radius_m=800.0)

@@ -49,7 +49,7 @@ def test_retire_writes_a_plan_that_can_be_handed_on(crowded_city, tmp_path, caps
     )
     said = capsys.readouterr().out
     assert "退出 5 家，新增 1 家，分 2 步" in said
-    assert "复核：方案执行后逐条研判，各项限额全部符合。" in said
+    assert catalogue("zh")["siting.judged_well"] in said
     book = sheets(next(out.glob("*.xlsx")))
     assert {"摘要", "退出名单", "新增点", "分步进度", "覆盖前后", "受影响居民", "数据来源"} <= set(book)
     assert len(book["退出名单"]) == 5

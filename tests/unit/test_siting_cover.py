@@ -14,7 +14,7 @@ from circle15.project.metric import distances_m
 from circle15.schema import Population
 from circle15.siting.cover import covered_by, least_sites, max_cover, p_centre, p_median
 from circle15.siting.demand import demand_points, merged, reach_of_pairs, reach_straight
-from circle15.siting.limits import Row, broken, cliques, free_limits, neighbours
+from circle15.siting.limits import Row, broken, cliques, free_limits
 from circle15.siting.settle import colliding, feasible, settle
 
 
@@ -215,10 +215,6 @@ class TestDemand:
         for picked in itertools.product([False, True], repeat=6):
             chosen = np.array(picked)
             assert covered_by(small, weight, chosen) == pytest.approx(covered_by(reach, people, chosen))
-
-    def test_neighbours_leave_the_site_itself_out(self):
-        start, near = neighbours(np.array([105.0, 105.0, 105.001]), np.full(3, 37.0), radius_m=100.0)
-        assert [sorted(near[start[s] : start[s + 1]].tolist()) for s in range(3)] == [[1, 2], [0, 2], [0, 1]]
 
 
 def test_broken_names_what_does_not_hold():

@@ -17,8 +17,9 @@ from circle15.siting.cover import covered_by
 from circle15.siting.field import lay_out, limits_of, point_candidates
 from circle15.siting.limits import broken
 from circle15.siting.recheck import recheck
-from circle15.siting.retire import plan_exits, step_of
+from circle15.siting.retire import plan_exits
 from circle15.siting.rounds import run_round
+from circle15.siting.schedule import step_of
 from circle15.siting.standing import Standing
 from circle15.siting.ties import scores_of
 
@@ -164,7 +165,12 @@ class TestRetire:
         plan = plan_exits(field, additions=2, steps=2)
         assert "N001" in set(plan.entries["id"])  # 丙乡 must have one
         assert plan.recheck.remaining == ()
-        assert plan.steps["covered"].iloc[-1] > plan.steps["covered"].iloc[-2]
+        came = plan.entries.set_index("id")
+        assert came.loc["N001", "step"] == 1  # nobody has to leave for it
+        assert came["step"].is_monotonic_increasing
+        assert (plan.steps["worse"] == 0).all()
+        assert plan.steps["broken"].tolist() == sorted(plan.steps["broken"], reverse=True)
+        assert plan.steps["entries"].sum() == len(came) == 2
         assert all(str(v.conclusion) not in {"refuse", "refuse_in_principle"} for v in plan.recheck.verdicts.values())
         assert len(plan.exits) == 5  # nobody leaves for an entry
         both = plan_exits(field, additions=2, displace=True)
@@ -217,7 +223,7 @@ class TestAdd:
         ))  # fmt: skip
         plan = plan_additions(field, number=1)
         assert plan.sites.empty
-        assert plan.blocked == {"pharmacy.circle.dense": 1, "pharmacy.township.max": 1}
+        assert plan.left_out == {"pharmacy.circle.dense": 1, "pharmacy.township.max": 1, "saturated": 1}
 
     def test_fewest_sites_for_a_share(self, calm):
         field = lay_out(calm, service="pharmacy", candidates=lattice_candidates(calm, spacing_m=700.0))

@@ -89,7 +89,7 @@ def map_city(
         result = with_coverage_on_foot(result)
         streets = streets_on_foot(result.city, services=result.services, radius_m=result.radius_m)
         draw = partial(draw_district, result, lang=lang, marks=marks, streets=streets)
-        tester = partial(build_tester, result, plan, as_of=told["as_of"])
+        tester = partial(build_tester, result, plan, as_of=told["as_of"], ledger=told.get("events") is not None)
         folder, stem = Path(out), safe_file_name(city.name, fallback="city")
         pages = page_names(stem, districts)
         whole = district is None

@@ -56,8 +56,6 @@ def add_sites(*, lang: Lang, service: str, number: int | None, share: float | No
     """Propose sites to add."""
     options, ready = _ready(lang, given)
     aside = tuple(options["aside"])
-    if options["on_foot"] and options["nearest"]:
-        raise UsageError(Problem("siting.nearest_on_foot"))
     question: Question = "share" if share is not None else "nearest" if options["nearest"] else "cover"
     with StepBar(lang) as bar:
         bar.show("sites", 0, 3)

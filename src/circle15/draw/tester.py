@@ -20,7 +20,7 @@ from circle15.draw.payload import widened
 from circle15.draw.tester_pack import Packer
 from circle15.draw.tester_people import pack_people
 from circle15.draw.tester_walk import pack_walk
-from circle15.policy.rules import AreaLimit, CircleLimit, Mix
+from circle15.policy.rules import AreaLimit, CircleLimit, Mix, Target
 from circle15.schema import PLACE_LEVELS, POSITION_ACCURACY_M, SERVICES, Pace, institution_codes
 from circle15.words import LANGS, words_under
 
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from circle15.words import Lang
 
 TESTER_SCRIPTS = (
-    "tester_geodesy.js", "tester_ground.js", "tester_judge.js", "tester_on_foot.js", "tester_effects.js",
-    "tester_position.js", "tester_city.js", "tester_input.js", "tester_panel.js", "tester_verdict.js", "tester_set.js",
-    "tester.js",
+    "tester_geodesy.js", "tester_outline.js", "tester_ground.js", "tester_judge.js", "tester_areas.js",
+    "tester_on_foot.js", "tester_effects.js", "tester_position.js", "tester_city.js", "tester_input.js",
+    "tester_panel.js", "tester_verdict.js", "tester_gaps.js", "tester_set.js", "tester.js",
 )  # fmt: skip
 WALK_SCRIPTS = ("tester_walk.js", "tester_ways.js")
 TESTER_STYLES = ("tester.css",)
@@ -50,7 +50,7 @@ _ROOMS = ("outcome", "force", "conclusion", "ground", "bound", "unit", "density_
 
 
 def build_tester(
-    assessment: Assessment, plan: Plan, *, district_id: str = "", as_of: dt.date | None = None
+    assessment: Assessment, plan: Plan, *, district_id: str = "", as_of: dt.date | None = None, ledger: bool = False
 ) -> PagePart:
     """The tester as a part of a page: its scripts and the data blocks that tester.js reads.
 
@@ -63,6 +63,8 @@ def build_tester(
         them can reach; institutions farther away are counted in their places and no more.
     as_of
         The day of the judgement, for rules that hold in a span of dates.
+    ledger
+        Events were known when the city was assessed; limits that they move are left to the workbench.
     """
     within = _within(assessment, district_id)
     around = widened(shapely.union_all(within.geometry.to_numpy()), REACH_RADII * plan.circle.radius_m + SLACK_M)
@@ -84,12 +86,20 @@ def build_tester(
         "coverage": _coverage(assessment, set(within["id"]) | set(within["parent"])),
         "words": {lang: words_of_tester(lang, on_foot=walk is not None) for lang in LANGS},
         "accuracy_m": POSITION_ACCURACY_M,
+        "ledger": ledger,
+        "least_gap": _least_gap(assessment),
         "index": packer.index,
         **({} if walk is None else {"walk": walk}),
     }
     scripts = TESTER_SCRIPTS if walk is None else (*TESTER_SCRIPTS, *WALK_SCRIPTS)
     blocks = {"tester": json_bytes(values), "tester.arrays": packer.bytes()}
     return PagePart(scripts, TESTER_STYLES, blocks, shared=Shared(site_at, place_at, grid))
+
+
+def _least_gap(assessment: Assessment) -> float:
+    """Residents from which uncovered cells are a gap."""
+    options = assessment.provenance.get("options")
+    return float(options.get("gap_min_residents", 0.0)) if isinstance(options, Mapping) else 0.0
 
 
 def words_of_tester(lang: Lang, *, on_foot: bool = True) -> dict[str, str]:
@@ -168,6 +178,9 @@ def _totals_asked(plan: Plan) -> list[str]:
     wanted = ["residents", "density_per_km2"]
     for rule in plan.rules:
         wanted += [str(v) for k in ("rate_base", "steps_by") if (v := getattr(rule, k, None)) is not None]
+        if isinstance(rule, Target):
+            wanted += [rule.measure]
+            wanted += [c for s in rule.services for c in (f"{rule.measure}_{s}", f"{rule.id}.{s}")]
     return list(dict.fromkeys(wanted))
 
 

@@ -44,6 +44,11 @@ class Crowd:
     def _others(self) -> Others:
         return Others(self._sites)
 
+    @property
+    def whose(self) -> Ints:
+        """Number (n,) of the institution that each site of the register is part of."""
+        return self._others.whose
+
     def code(self, at: int) -> str:
         """Code of the institution that one site of the register is part of."""
         return self._sites.code[at]

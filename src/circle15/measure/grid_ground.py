@@ -35,13 +35,14 @@ if TYPE_CHECKING:
     from circle15.measure.kernels import Floats, Ints
 
 FEW = 32
-"""Up to this many circles are measured each in a window of its own, more of them block by block."""
+"""Up to this many circles are measured each in a window of its own (close ones in one), more of them by squares."""
+_CLOSE = 32  # columns or rows
 SIDE = 2048
 _BOX = 1024
 _SPARE = 1.05
 _SLANTED = 1.5  # cells of a slanted grid may be nearer across than along
 _ROOM = 3
-_EDGE = 1e-3  # share of a cell: nearer to a border the outline of the cell decides, which bends by less
+_BENT, _STRAIGHT = 1e-3, 1e-9  # share of a cell: nearer to its border the outline of the cell decides
 _SLIVER = 1e-6
 
 
@@ -88,8 +89,11 @@ def circles_in(grid: GridCells, lon: Floats, lat: Floats, *, radius_m: float) ->
 
 
 def _together(column: Floats, row: Floats) -> list[Ints]:
-    """Points (positions) that are measured together: a few each by itself, many by squares of the grid."""
+    """Points (positions) that are measured together: a few each by itself or all at once, many by squares."""
     placed = np.flatnonzero(np.isfinite(column) & np.isfinite(row))
+    spread = max(np.ptp(v[placed]) for v in (column, row)) if len(placed) else 0.0
+    if 1 < len(placed) <= FEW and spread <= _CLOSE:
+        return [placed]
     if len(placed) <= FEW:
         return [placed[k : k + 1] for k in range(len(placed))]
     square = _square(np.floor(row[placed]).astype(np.int64), np.floor(column[placed]).astype(np.int64))
@@ -162,8 +166,9 @@ def cell_densities(grid: GridCells, lon: Floats, lat: Floats) -> Floats:
     out = np.where(np.isnan(lon) | np.isnan(lat), np.nan, 0.0)
     column, row = lattice.grid_xy(lon, lat)
     rows, columns = grid.values.shape
-    inside = np.flatnonzero((column > -_EDGE) & (column < columns + _EDGE) & (row > -_EDGE) & (row < rows + _EDGE))
-    for which, cell in _holding(grid, lattice, (lon, lat), (column, row), inside):
+    edge = _edge(lattice)
+    inside = np.flatnonzero((column > -edge) & (column < columns + edge) & (row > -edge) & (row < rows + edge))
+    for which, cell in _holding(grid, (lon, lat), (column, row), inside):
         people = _values_at(grid, *cell)
         held = people > 0
         out[which[held]] = people[held] / cell_areas_m2(lattice, *(v[held] for v in cell)) * 1e6
@@ -171,17 +176,19 @@ def cell_densities(grid: GridCells, lon: Floats, lat: Floats) -> Floats:
 
 
 def _holding(
-    grid: GridCells, lattice: Lattice, points: tuple[Floats, Floats], at: tuple[Floats, Floats], inside: Ints
+    grid: GridCells, points: tuple[Floats, Floats], at: tuple[Floats, Floats], inside: Ints
 ) -> Iterator[tuple[Ints, tuple[Ints, Ints]]]:
     """Points (positions) with row and column of their cell; beside a border the first populated one that holds them."""
+    lattice = lattice_of(grid)
+    edge = _edge(lattice)
     column, row = at
-    near = np.abs(column - np.rint(column)) < _EDGE
-    near |= np.abs(row - np.rint(row)) < _EDGE
+    near = np.abs(column - np.rint(column)) < edge
+    near |= np.abs(row - np.rint(row)) < edge
     clear = inside[~near[inside]]
     yield clear, (np.floor(row[clear]).astype(np.int64), np.floor(column[clear]).astype(np.int64))
     rows, columns = grid.values.shape
     for n in inside[near[inside]]:
-        r, c = (np.unique(np.floor(v[n] + np.array([-_EDGE, _EDGE])).astype(np.int64)) for v in (row, column))
+        r, c = (np.unique(np.floor(v[n] + np.array([-edge, edge])).astype(np.int64)) for v in (row, column))
         r, c = r[(r >= 0) & (r < rows)], c[(c >= 0) & (c < columns)]
         beside = tuple(v.ravel() for v in np.meshgrid(r, c, indexing="ij"))
         populated = _values_at(grid, *beside) > 0
@@ -189,6 +196,10 @@ def _holding(
         point = shapely.Point(points[0][n], points[1][n])
         holds = np.flatnonzero(shapely.intersects(lattice.quads(*candidates), point))[:1]
         yield np.repeat(n, len(holds)), (candidates[0][holds], candidates[1][holds])
+
+
+def _edge(lattice: Lattice) -> float:
+    return _STRAIGHT if lattice.straight else _BENT
 
 
 def _values_at(grid: GridCells, row: Ints, column: Ints) -> Floats:

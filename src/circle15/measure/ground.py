@@ -142,11 +142,20 @@ class Ground:
         With them come those that hold the point, so that the ground about it is told whole; none where no border is
         near.
         """
-        (box,) = boxes_about(np.array([point.x]), np.array([point.y]), accuracy_m)
-        pieces = self._borders[0].query(box, predicate="intersects")
+        boxes = boxes_about(np.array([point.x]), np.array([point.y]), accuracy_m)
+        _, pieces = self._borders[0].query(boxes, predicate="intersects")
         if not len(pieces):
             return np.empty(0, dtype=np.int64)
         return np.union1d(self._borders[1][pieces], self._everywhere.query(point))
+
+    def beside_border(self, lon: FloatArray, lat: FloatArray, accuracy_m: FloatArray) -> NDArray[np.bool_]:
+        """Whether a border of a place may lie within `accuracy_m` of points (n,)."""
+        found = np.zeros(len(lon), dtype=bool)
+        for metres in np.unique(accuracy_m):
+            at = np.flatnonzero(accuracy_m == metres)
+            boxes = boxes_about(lon[at], lat[at], float(metres))
+            found[at[self._borders[0].query(boxes, predicate="intersects")[0]]] = True
+        return found
 
     @cached_property
     def _everywhere(self) -> shapely.STRtree:

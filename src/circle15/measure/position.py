@@ -62,18 +62,29 @@ def points_within_error(
     The rows of `sites` (once a point, by order of sites) with the point as geometry and `moved_m`: the geodesic
     distance from the site to the nearest point of that ground (of the point itself on the rings).
     """
-    lon, lat = lonlat(sites)
-    accuracy_m = accuracies_m(sites)
+    finds = other_ground(*lonlat(sites), accuracies_m(sites), places, ring=ring, cells=cells)
+    at = np.array([f[0] for f in finds], dtype=np.int64)
+    table = pd.DataFrame(sites.drop(columns=sites.geometry.name)).iloc[at].reset_index(drop=True)
+    table["moved_m"] = np.array([f[1] for f in finds], dtype=np.float64)
+    return gpd.GeoDataFrame(table, geometry=[f[2] for f in finds], crs=CRS)
+
+
+def other_ground(
+    lon: FloatArray,
+    lat: FloatArray,
+    accuracy_m: FloatArray,
+    places: gpd.GeoDataFrame,
+    *,
+    ring: NDArray[np.bool_] | None = None,
+    cells: Population | PopulationBlocks | None = None,
+) -> list[tuple[int, float, shapely.Point]]:
+    """What `points_within_error` finds, for sites told as arrays (n,): position of the site, metres, the point."""
     finds: list[tuple[int, float, shapely.Point]] = []
     for outlines in _grounds(places, cells):
         finds += _elsewhere(lon, lat, accuracy_m, outlines)
     if ring is not None:
         finds += _rings(lon, lat, accuracy_m, np.flatnonzero(ring))
-    finds.sort(key=lambda f: (f[0], f[1]))
-    at = np.array([f[0] for f in finds], dtype=np.int64)
-    table = pd.DataFrame(sites.drop(columns=sites.geometry.name)).iloc[at].reset_index(drop=True)
-    table["moved_m"] = np.array([f[1] for f in finds], dtype=np.float64)
-    return gpd.GeoDataFrame(table, geometry=[f[2] for f in finds], crs=CRS)
+    return sorted(finds, key=lambda f: (f[0], f[1]))
 
 
 def accuracies_m(sites: pd.DataFrame) -> FloatArray:
@@ -85,12 +96,12 @@ def accuracies_m(sites: pd.DataFrame) -> FloatArray:
 
 
 def circle_bounds(
-    sites: gpd.GeoDataFrame,
+    accuracy_m: FloatArray,
     land_km2: FloatArray,
-    residents: Callable[[gpd.GeoDataFrame, float], FloatArray],
+    residents: Callable[[IndexArray, float], FloatArray],
     *,
     radius_m: float,
-) -> pd.DataFrame:
+) -> dict[str, FloatArray]:
     """Least and greatest residents and density that the circle of a site could have within its position accuracy.
 
     A circle moved by d holds all that lies within radius - d of the site and nothing beyond radius + d; its land
@@ -98,37 +109,32 @@ def circle_bounds(
 
     Parameters
     ----------
-    sites
-        EPSG:4326 points with `position_accuracy_m`.
-    land_km2
-        (n,) land of the circle where the site is thought to be.
+    accuracy_m, land_km2
+        (n,) position accuracy, and land of the circle where the site is thought to be.
     residents
-        Gives the residents (k,) within a radius in metres of some of the sites.
+        Gives the residents (k,) of some of the sites (positions) within a radius in metres.
 
     Returns
     -------
-    DataFrame indexed like `sites`: residents_low, residents_high, density_low, density_high (infinite without land).
+    Columns (n,): residents_low, residents_high, density_low, density_high (infinite without land).
     """
-    reach_m = np.exp2(np.ceil(np.log2(np.maximum(accuracies_m(sites), 1.0))))
-    low, high = np.zeros(len(sites)), np.zeros(len(sites))
+    n = len(accuracy_m)
+    reach_m = np.exp2(np.ceil(np.log2(np.maximum(accuracy_m, 1.0))))
+    low, high = np.zeros(n), np.zeros(n)
     for d in np.unique(reach_m):
         at = np.flatnonzero(reach_m == d)
-        low[at] = residents(sites.iloc[at], radius_m - d) if radius_m > d else 0.0
-        high[at] = residents(sites.iloc[at], radius_m + d)
+        low[at] = residents(at, radius_m - d) if radius_m > d else 0.0
+        high[at] = residents(at, radius_m + d)
     inner, circle, outer = (
         np.pi * r**2 / _M2_PER_KM2 for r in (np.maximum(radius_m - reach_m, 0.0), radius_m, radius_m + reach_m)
     )
     most_km2, least_km2 = land_km2 + outer - circle, np.maximum(land_km2 - circle + inner, 0.0)
-    nothing, infinite = np.zeros(len(sites)), np.full(len(sites), np.inf)
-    return pd.DataFrame(
-        {
-            "residents_low": low,
-            "residents_high": high,
-            "density_low": np.divide(low, most_km2, out=nothing, where=most_km2 > 0),
-            "density_high": np.divide(high, least_km2, out=infinite, where=least_km2 > 0),
-        },
-        index=sites.index,
-    )
+    return {
+        "residents_low": low,
+        "residents_high": high,
+        "density_low": np.divide(low, most_km2, out=np.zeros(n), where=most_km2 > 0),
+        "density_high": np.divide(high, least_km2, out=np.full(n, np.inf), where=least_km2 > 0),
+    }
 
 
 # ── ground of places and cells ────────────────────────────────

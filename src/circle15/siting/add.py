@@ -15,14 +15,14 @@ import numpy as np
 import pandas as pd
 
 from circle15.errors import Problem, UsageError
-from circle15.judge.lattice import conclude, deciding_rules
-from circle15.schema import Conclusion, Verdict
-from circle15.siting.choose import near_best, nearest_sites, with_number, without_minimums
+from circle15.siting.choose import near_best, with_number, without_minimums
 from circle15.siting.cover import Choice, least_sites, max_cover
 from circle15.siting.field import Field, limits_of
 from circle15.siting.limits import Limits, Row
-from circle15.siting.recheck import Recheck, recheck
-from circle15.siting.settle import Key, blocking, colliding, settle
+from circle15.siting.near import nearest_sites
+from circle15.siting.recheck import REFUSED, Recheck, conclusion_of, recheck, rules_against
+from circle15.siting.settle import Key, colliding, settle
+from circle15.siting.short import left_out, without_idle
 from circle15.siting.tables import beside, coverage_change, entries_of
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 Question = Literal["cover", "share", "nearest"]
 """Most covered (MCLP), fewest sites for a share (LSCP), nearest (p-median)."""
-REFUSED = frozenset({Conclusion.REFUSE, Conclusion.REFUSE_IN_PRINCIPLE})
 MOST_ROUNDS = 12
 FURTHER = 3
 EXACT_STEPS = 30
@@ -59,8 +58,8 @@ class AddPlan:
         As in retire.ExitPlan.
     refused
         Candidates that the judge refused: id to the rules that decide.
-    blocked
-        How many candidates each limit keeps out at the end: rule id to number.
+    left_out
+        How many candidates each reason keeps out at the end (short.py).
     recheck
         What the judge says of the end; `recheck.new` is empty.
     collisions
@@ -69,6 +68,8 @@ class AddPlan:
         Further sets: plan, sites, residents_gained, differ.
     target
         Residents to be covered for the question "share"; NaN otherwise.
+    question, number
+        What was asked for.
     """
 
     field: Field
@@ -78,12 +79,14 @@ class AddPlan:
     buys: pd.DataFrame
     coverage: pd.DataFrame
     refused: Mapping[str, tuple[str, ...]]
-    blocked: Mapping[str, int]
+    left_out: Mapping[str, int]
     recheck: Recheck
     collisions: tuple[Key, ...]
     alternatives: pd.DataFrame
     target: float
     straight: pd.DataFrame
+    question: Question
+    number: int | None
 
 
 def plan_additions(
@@ -117,7 +120,7 @@ def plan_additions(
     must[field.positions(required)] = True
     never[field.positions(forbidden)] = True
     named = _quota_rows(field, quotas or {})
-    out = np.zeros(len(field.sites), dtype=bool)
+    out, bar = np.zeros(len(field.sites), dtype=bool), frozenset(aside)
     refused: dict[str, tuple[str, ...]] = {}
     asking = _Asking(field, question, share, gap, seconds, method, watch)
     for _ in range(MOST_ROUNDS):
@@ -127,19 +130,21 @@ def plan_additions(
         settled = settle(limits)
         choice = asking.ask(settled.limits)
         chosen = choice.chosen if choice.found and choice.chosen.any() else limits.required.copy()
-        checked = recheck(field, chosen, aside=frozenset(aside))
-        worse = {i: _why(v, aside) for i, v in checked.verdicts.items() if _conclusion(v, aside) in REFUSED}
+        chosen = chosen if question == "nearest" else without_idle(field, settled.limits, chosen)
+        checked = recheck(field, chosen, aside=bar)
+        worse = {i: rules_against(v, bar) for i, v in checked.verdicts.items() if conclusion_of(v, bar) in REFUSED}
         worse = {i: w for i, w in worse.items() if not must[field.positions([i])[0]]}
         if not worse:
             break
         refused |= worse
         out[field.positions(list(worse))] = True
     return AddPlan(
-        field, chosen, choice, _sites(field, chosen, checked.verdicts, aside), asking.buys(settled.limits, chosen),
-        coverage_change(field, chosen), refused, _blocked(field, settled.limits, chosen), checked,
+        field, chosen, choice, entries_of(field, chosen, None, checked.verdicts, bar),
+        asking.buys(settled.limits, chosen),
+        coverage_change(field, chosen), refused, left_out(field, settled.limits, chosen, refused), checked,
         colliding(limits) if settled.given_up else (),
         _alternatives(field, settled.limits, chosen, plans, gap=gap, seconds=seconds), asking.target,
-        beside(field, chosen),
+        beside(field, chosen), question, number,
     )  # fmt: skip
 
 
@@ -215,33 +220,6 @@ def _quota_rows(field: Field, quotas: Mapping[str, int]) -> list[Row]:
     if unknown:
         raise UsageError(Problem("siting.unknown_quota", value=", ".join(unknown)))
     return rows
-
-
-def _conclusion(verdict: Verdict, aside: Sequence[str]) -> Conclusion:
-    return conclude(f for f in verdict.findings if f.rule_id not in set(aside))
-
-
-def _why(verdict: Verdict, aside: Sequence[str]) -> tuple[str, ...]:
-    return deciding_rules(f for f in verdict.findings if f.rule_id not in set(aside))
-
-
-def _sites(field: Field, chosen: Flags, verdicts: Mapping[str, Verdict], aside: Sequence[str]) -> pd.DataFrame:
-    table = entries_of(field, chosen, 1).drop(columns="step")
-    table["conclusion"] = [str(_conclusion(verdicts[i], aside)) for i in table["id"]]
-    table["rules"] = [";".join(_why(verdicts[i], aside)) for i in table["id"]]
-    return table
-
-
-def _blocked(field: Field, limits: Limits, chosen: Flags) -> dict[str, int]:
-    """How many candidates each limit keeps out, the most first."""
-    count: dict[str, int] = {}
-    for site in np.flatnonzero(field.new & ~chosen & ~limits.forbidden):
-        rules = {
-            field.caps.circle_rule[int(k[1])] if k[0] == "circle" else k[0] for k in blocking(limits, chosen, int(site))
-        }
-        for rule in rules:
-            count[rule] = count.get(rule, 0) + 1
-    return dict(sorted(count.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _alternatives(

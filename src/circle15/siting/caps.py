@@ -1,14 +1,16 @@
 """Caps and minimums of a plan as numbers over sites 规划限额: circles, townships, districts, the city, swaps.
 
 Every limit is taken from the judge itself: the limit of a place from `judge_area`, the limit of a circle from
-`circle_caps`. Nothing here reads a number out of a rule. What the judge cannot put a number to (a limit not printed, a
-class not filled in) binds nothing here and is handed on in `unsettled`.
+`circle_caps`, whether the condition of a swap holds from the judge's indicators. What the judge cannot put a number to
+(a limit not printed, a class not filled in, beds that a candidate does not tell) binds nothing here and is handed on in
+`unsettled`. A swap whose condition nobody can tell binds as if it held, and is handed on as not sure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
@@ -17,18 +19,20 @@ import pandas as pd
 from circle15.judge.areas import Known, judge_area, known_of
 from circle15.judge.city import holds_at
 from circle15.judge.conditions import valid_on
-from circle15.judge.inputs import places, rows_in
+from circle15.judge.inputs import places, rows_in, scope_of
 from circle15.judge.ledger import swap
 from circle15.judge.limits import circle_caps, plain_circle
-from circle15.judge.series import series_of
+from circle15.judge.series import Series, State, bare_series, both_states, series_of
 from circle15.policy.rules import AreaLimit, CircleLimit, Replace
 from circle15.schema import Finding, Force
-from circle15.siting.kernels import Floats, Ints
+from circle15.siting.kernels import Floats
 from circle15.siting.limits import Row
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from circle15.judge.inputs import Inputs
-    from circle15.policy.cards import Card
+    from circle15.policy.cards import Counted
     from circle15.policy.plan import Plan
 
 
@@ -37,7 +41,9 @@ class Cap:
     """One limit of the plan over one place, as a row over sites.
 
     `limit` is the plan's number, `outside` what counts towards it and is not among the sites; `row` holds what is left.
-    `kind` is max, min, or swap (entries against exits 退出置换, where exits count by the plan's ratio).
+    `kind` is max, min, or swap (entries against exits 退出置换): there `limit` is the plan's ratio, `outside` what
+    earlier exits leave over, `yearly` says that only exits of the year before pay (当年释放、次年纳入), and `sure` is
+    False where it is not known whether the condition of the rule holds.
     """
 
     rule_id: str
@@ -51,6 +57,8 @@ class Cap:
     limit: float
     outside: float
     row: Row
+    yearly: bool = False
+    sure: bool = True
 
 
 @dataclass(frozen=True)
@@ -64,13 +72,18 @@ class PlanCaps:
     circle_most, circle_rule
         (n,) most institutions in the circle of a site, itself counted (infinite without a limit), and the rule's id.
     unsettled
-        Findings of the judge that have no number, and rules over circles or places that are no such limit.
+        Rules over circles or places of which the judge has no number, or that candidates of unknown size stand under.
     """
 
     areas: tuple[Cap, ...]
     circle_most: Floats
     circle_rule: tuple[str, ...]
     unsettled: tuple[str, ...]
+
+    @property
+    def doubtful(self) -> tuple[str, ...]:
+        """Swaps that bind though it is not known whether their condition holds."""
+        return tuple(dict.fromkeys(c.rule_id for c in self.areas if not c.sure))
 
 
 def caps_of(
@@ -113,6 +126,8 @@ def caps_of(
 
 @dataclass(frozen=True)
 class _Counting:
+    """What sites count towards rules; places and indicators as the judge knows them."""
+
     plan: Plan
     sites: pd.DataFrame
     existing: int
@@ -121,39 +136,81 @@ class _Counting:
     service: str
     leaving: bool
 
-    def members(self, rule: Card, place: Mapping[str, Any], of: str) -> tuple[Ints, Floats]:
-        """Sites that count towards a rule in a place, and how much."""
-        tags = self.sites["tags"].fillna("").astype(str).str.split(";").map(frozenset)
-        wanted, never = frozenset(rule.tags), frozenset(getattr(rule, "excludes", ()))
-        counts = np.zeros(len(self.sites), dtype=bool)
-        counts[rows_in(self.sites, place)] = True
-        counts &= np.array([(not wanted or not t.isdisjoint(wanted)) and t.isdisjoint(never) for t in tags], dtype=bool)
-        levels = getattr(rule, "levels", ())
-        if levels:
-            counts = counts & self.sites["level"].fillna("").astype(str).isin(levels).to_numpy(dtype=bool)
-        at = np.flatnonzero(counts)
-        amount = np.ones(len(at))
-        if of != "institutions":
-            amount = np.nan_to_num(self.sites[of].to_numpy(dtype=np.float64)[at])
-        return at[amount > 0], amount[amount > 0]
+    @cached_property
+    def series(self) -> Series:
+        """Indicators as told, or what totals and register give where none were handed in."""
+        return series_of(self.plan, self.inputs) or bare_series(self.plan, self.inputs)
+
+    @cached_property
+    def tags(self) -> tuple[frozenset[str], ...]:
+        """Tags of every site (n,)."""
+        return tuple(frozenset(str(t).split(";")) for t in self.sites["tags"].fillna(""))
+
+    @cached_property
+    def levels(self) -> NDArray[np.object_]:
+        """Level of every site (n,)."""
+        return self.sites["level"].fillna("").astype(str).to_numpy(dtype=object)
+
+    def places(self, rule: AreaLimit | Replace) -> Iterator[Mapping[str, Any]]:
+        """Places over which a rule holds."""
+        return (p for p in places(self.totals, rule.per, self.plan) if holds_at(rule.where, p))
+
+    def amounts(self, rule: AreaLimit | Replace | Counted, place: Mapping[str, Any]) -> Floats:
+        """How much each site (n,) counts towards a rule, or below the line of its share; NaN where nobody tells."""
+        wanted, every = frozenset(rule.tags), frozenset(getattr(rule, "with_tags", ()))
+        never = frozenset(getattr(rule, "excludes", ()))
+        fits = [(not wanted or not t.isdisjoint(wanted)) and t >= every and t.isdisjoint(never) for t in self.tags]
+        counts = np.array(fits, dtype=bool) & np.isin(np.arange(len(fits)), rows_in(self.sites, place))
+        if getattr(rule, "levels", ()):
+            counts &= np.isin(self.levels, rule.levels)  # type: ignore[union-attr]
+        if getattr(rule, "counts", "all") != "all":
+            counts &= np.arange(len(counts)) >= self.existing  # 只计新增
+        if self.service not in rule.services:
+            counts[:] = False
+        each = np.ones(len(counts)) if rule.of == "institutions" else self._told(rule.of)
+        return np.asarray(np.where(counts, each, 0.0), dtype=np.float64)
+
+    def _told(self, of: str) -> Floats:
+        column = self.sites[of] if of in self.sites.columns else pd.Series(np.nan, index=self.sites.index)
+        return np.asarray(column.to_numpy(dtype=np.float64))
 
 
 def _area(rule: AreaLimit, counting: _Counting, unsettled: list[str]) -> Iterator[Cap]:
-    if rule.counts != "all" or rule.share_of is not None or (rule.by is not None and not counting.leaving):
+    if rule.by is not None and not counting.leaving:
         unsettled.append(rule.id)
         return
-    series = series_of(counting.plan, counting.inputs)
-    for place in places(counting.totals, rule.per, counting.plan):
-        if not holds_at(rule.where, place):
-            continue
+    for place in counting.places(rule):
         known = known_of(
-            rule, plan=counting.plan, place=place, totals=counting.totals, inputs=counting.inputs, series=series
-        )
+            rule, plan=counting.plan, place=place, totals=counting.totals, inputs=counting.inputs,
+            series=counting.series,
+        )  # fmt: skip
+        amount = counting.amounts(rule, place)
+        if np.isnan(amount[counting.existing :]).any():
+            unsettled.append(rule.id)
         for finding in judge_area(rule, place=place, known=known):
             if finding.limit is None or known is None or np.isnan(known.today):
                 unsettled.append(rule.id)
                 continue
-            yield _cap(rule, place, finding, counting, known)
+            yield _cap(rule, place, finding, known, counting=counting, amount=np.nan_to_num(amount))
+
+
+def _cap(
+    rule: AreaLimit, place: Mapping[str, Any], finding: Finding, known: Known, *, counting: _Counting, amount: Floats
+) -> Cap:  # fmt: skip
+    """One bound as a row; a share of what also changes (占比) is taken over to the other side: Σ (a − share·b)·x."""
+    kind: Literal["max", "min"] = "min" if finding.bound == "min" else "max"
+    outside = known.today - float(amount[: counting.existing].sum())
+    limit = float(finding.limit or 0.0)
+    if rule.share_of is not None:
+        below = np.nan_to_num(counting.amounts(rule.share_of, place))
+        left = limit * (known.below - float(below[: counting.existing].sum())) - outside
+        amount = amount - limit * below
+    else:
+        left = limit / _scale(rule, finding, known.base) - outside
+    at = np.flatnonzero(amount)
+    low, high = (left, np.inf) if kind == "min" else (-np.inf, left)
+    row = Row((rule.id, str(place["place_id"]), kind), at, amount[at], low=low, high=high)
+    return _told(rule, place, row, limit=limit, outside=outside)
 
 
 def _scale(rule: AreaLimit, finding: Finding, base: float) -> float:
@@ -162,43 +219,41 @@ def _scale(rule: AreaLimit, finding: Finding, base: float) -> float:
     return (rule.rate_per or 1.0) / base if rate else 1.0
 
 
-def _cap(rule: AreaLimit, place: Mapping[str, Any], finding: Finding, counting: _Counting, known: Known) -> Cap:
-    at, amount = counting.members(rule, place, rule.of)
-    outside = known.today - float(amount[at < counting.existing].sum())
-    limit = float(finding.limit or 0.0)
-    left = limit / _scale(rule, finding, known.base) - outside
-    kind: Literal["max", "min"] = "min" if finding.bound == "min" else "max"
-    key = (rule.id, str(place["place_id"]), kind)
-    row = Row(key, at, amount, low=left) if kind == "min" else Row(key, at, amount, high=left)
-    return _told(rule, place, row, limit=limit, outside=outside)
-
-
-def _told(rule: AreaLimit | Replace, place: Mapping[str, Any], row: Row, *, limit: float, outside: float) -> Cap:
+def _told(
+    rule: AreaLimit | Replace, place: Mapping[str, Any], row: Row, *, limit: float, outside: float,
+    yearly: bool = False, sure: bool = True,
+) -> Cap:  # fmt: skip
     kind = cast("Literal['max', 'min', 'swap']", row.key[2])
     where = rule.per, str(place["place_id"]), str(place["name"])
-    return Cap(rule.id, rule.title, rule.clause, rule.force, *where, kind, limit, outside, row)
+    return Cap(rule.id, rule.title, rule.clause, rule.force, *where, kind, limit, outside, row, yearly, sure)
 
 
 def _swaps(rule: Replace, counting: _Counting, unsettled: list[str]) -> Iterator[Cap]:
     """Entries in a place at most the plan's share of its exits, with what earlier exits left over."""
-    if rule.of != "institutions":
-        unsettled.append(rule.id)
-        return
-    if rule.any_of or rule.all_of:
-        unsettled.append(rule.id)  # whether its condition holds is for the judge; until then the share binds
     start = rule.valid_from or counting.plan.document.valid_from
-    for place in places(counting.totals, rule.per, counting.plan):
-        if not holds_at(rule.where, place):
+    new = np.arange(len(counting.sites)) >= counting.existing
+    for place in counting.places(rule):
+        amount = counting.amounts(rule, place)
+        if not (amount[new] != 0).any():
             continue
-        at, _ = counting.members(rule, place, "institutions")
-        stays, comes = at[at < counting.existing], at[at >= counting.existing]
-        if not len(comes):
+        state = _condition(rule, counting, place)
+        if state is State.NO:
             continue
+        if np.isnan(amount[new]).any():
+            unsettled.append(rule.id)
+        amount = np.nan_to_num(amount)
         left = 0.0
         if counting.inputs.events is not None:
             book = swap(rule, counting.inputs, place, counting.totals, start=start)
-            left = max(0.0, book.exits * rule.ratio - book.entries)
-        coef = np.concatenate([np.full(len(stays), rule.ratio), np.ones(len(comes))])
-        high = left + rule.ratio * len(stays)
-        row = Row((rule.id, str(place["place_id"]), "swap"), np.concatenate([stays, comes]), coef, high=high)
-        yield _told(rule, place, row, limit=rule.ratio, outside=0.0)
+            left = float(np.nan_to_num(max(0.0, book.exits * rule.ratio - book.entries)))
+        at = np.flatnonzero(amount)
+        coef = np.where(new, 1.0, rule.ratio)[at] * amount[at]
+        row = Row((rule.id, str(place["place_id"]), "swap"), at, coef, high=left + float(coef[~new[at]].sum()))
+        yearly = rule.window == "previous_year"
+        yield _told(rule, place, row, limit=rule.ratio, outside=left, yearly=yearly, sure=state is State.YES)
+
+
+def _condition(rule: Replace, counting: _Counting, place: Mapping[str, Any]) -> State:
+    """Whether what a swap hangs on holds in a place (床位超筹资能力、集聚度差值为正 …)."""
+    scope = scope_of(counting.plan, place, counting.totals, counting.inputs, services=rule.services, level="")
+    return both_states(counting.series, any_of=rule.any_of, all_of=rule.all_of, scope=scope).state

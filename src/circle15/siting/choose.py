@@ -6,36 +6,34 @@ when only adding) and forbidden (all candidates when only retiring).
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from circle15.siting.cover import Choice, answer_of, cover_columns, covered_by, max_cover, p_median
-from circle15.siting.demand import Demand, Reach, merged, reach_of_pairs, reach_straight
-from circle15.siting.kernels import Flags, Ints, may_add, nearer_search, place
+from circle15.siting.cover import Choice, answer_of, cover_columns, covered_by, max_cover
+from circle15.siting.crowd import crowded
+from circle15.siting.demand import merged
+from circle15.siting.kernels import Flags, Ints, may_add, place
 from circle15.siting.limits import Limits, Row, columns_of, hold, rules_of, state_of
+from circle15.siting.near import nearer
 from circle15.siting.settle import Settled, settle
 from circle15.siting.solve import Program, Watch
 
 if TYPE_CHECKING:
     from circle15.siting.cover import Method
     from circle15.siting.field import Field
+    from circle15.siting.near import Far
 
 Aim = Literal["coverage", "fewest"]
-FAR_RADII = 6.0
-"""Distances are told up to this many radii (4.8 km at 800 m); beyond, residents count as that far."""
-NEARER_ROUNDS = 12
-FAR_PAIRS = 60_000_000
-MEDIAN_PAIRS = 100_000
 
 
 @dataclass(frozen=True)
 class Chosen:
     """Sites that stand, how that was found, and what had to be given up.
 
-    `target` is the coverage asked for when fewest exits are wanted (NaN otherwise), `reached` whether it can be.
+    `kept_bound` is how many institutions can stay at most with that coverage (NaN where nothing is proven), `target`
+    the coverage asked for when fewest exits are wanted (NaN otherwise), `reached` whether it can be.
     """
 
     chosen: Flags
@@ -44,13 +42,11 @@ class Chosen:
     kept_bound: float
     target: float
     reached: bool
-    exchanged: int
 
 
 def choose(
-    field: Field, limits: Limits, *, aim: Aim = "coverage", least: float = np.nan, gap: float = 1e-3,
-    seconds: float = 45.0, method: Method = "auto", rank: Ints | None = None, nearer: bool = True,
-    watch: Watch | None = None,
+    field: Field, limits: Limits, far: Far, *, aim: Aim = "coverage", least: float = np.nan, gap: float = 1e-4,
+    seconds: float = 45.0, method: Method = "auto", rank: Ints | None = None, watch: Watch | None = None,
 ) -> Chosen:  # fmt: skip
     """Choose which sites stand.
 
@@ -58,6 +54,8 @@ def choose(
     ----------
     limits
         From `field.limits_of`, with what else binds.
+    far
+        Distances, for exchanges that bring sites nearer while coverage stays.
     aim
         "coverage": most residents covered, then as many institutions as can stay. "fewest": fewest exits with at least
         `least` residents covered, then most covered; where `least` cannot be reached, the most that can is asked for.
@@ -65,10 +63,9 @@ def choose(
         When the solver may stop: at most two thirds of the time for coverage, the rest for how many stay.
     rank
         Which of two institutions that cover the same stays first in a search (data, see retire.py).
-    nearer
-        Whether to exchange sites for nearer ones while coverage stays.
     """
     settled = settle(limits, seconds=seconds)
+    settled = replace(settled, limits=crowded(settled.limits))
     bound = settled.limits
     residents = field.demand.residents
     target = least if aim == "fewest" else np.nan
@@ -76,7 +73,7 @@ def choose(
         field.reach, residents, bound, method=method, gap=gap, seconds=seconds * 2 / 3, watch=watch, rank=rank
     )  # fmt: skip
     if not cover.found or not cover.chosen.any():
-        return Chosen(cover.chosen, cover, settled, np.nan, target, reached=False, exchanged=0)
+        return Chosen(cover.chosen, cover, settled, np.nan, target, reached=False)
     reached = aim == "fewest" and cover.objective >= least
     floor = least if reached else cover.objective
     kept, kept_bound, left = cover.chosen, np.nan, max(seconds - cover.seconds, seconds / 5)
@@ -84,10 +81,8 @@ def choose(
         kept, kept_bound = _most_kept(field, bound, cover.chosen, floor, gap=gap, seconds=left, watch=watch)
         if reached:
             kept, _ = _best_of_size(field, bound, kept, gap=gap, seconds=seconds / 5)
-    moved = 0
-    if nearer:
-        kept, moved = _nearer(field, bound, kept)
-    return Chosen(kept, cover, settled, kept_bound, target, reached=reached or aim == "coverage", exchanged=moved)
+    kept = nearer(field, bound, kept, far)
+    return Chosen(kept, cover, settled, kept_bound, target, reached=reached or aim == "coverage")
 
 
 def _most_kept(
@@ -135,81 +130,6 @@ def _best_of_size(field: Field, limits: Limits, start: Flags, *, gap: float, sec
     return (found.chosen, found) if found.chosen.any() else (start, found)
 
 
-def _nearer(field: Field, limits: Limits, chosen: Flags) -> tuple[Flags, int]:
-    """Exchange sites for nearer ones while nobody loses cover; the sum over residents, up to `FAR_RADII` radii."""
-    whole = _cell_points(field)
-    sites = field.sites.geometry
-    far = reach_straight(
-        sites.x.to_numpy(), sites.y.to_numpy(), whole.lon, whole.lat, radius_m=FAR_RADII * field.radius_m
-    )  # fmt: skip
-    if len(far.point) > FAR_PAIRS or not chosen.any():
-        return chosen, 0
-    kept = float(chosen[: field.existing].sum())
-    sized = limits.with_rows(Row(("kept",), np.flatnonzero(~field.new), np.ones(field.existing), low=kept))
-    return _exchanged(field, sized, chosen, (field.reach, whole, far), radii=2.0)
-
-
-def _exchanged(
-    field: Field, limits: Limits, chosen: Flags, ground: tuple[Reach, Demand, Reach], *, radii: float
-) -> tuple[Flags, int]:
-    """Exchange sites up to some radii apart while residents come nearer: `ground` is reach, points, far reach."""
-    reach, whole, far = ground
-    sites = field.sites.geometry
-    lon, lat = sites.x.to_numpy(), sites.y.to_numpy()
-    order = np.lexsort((far.distance_m, far.point))
-    start = np.searchsorted(far.point[order], np.arange(far.points + 1)).astype(np.int64)
-    by_point = start, far.site[order].astype(np.int32), far.distance_m[order]
-    state = state_of(limits, reach, chosen)
-    near2 = reach_straight(lon, lat, lon, lat, radius_m=radii * field.radius_m)
-    free = ~limits.required
-    moved = nearer_search(
-        free, free & ~limits.forbidden, (near2.start, near2.point), (reach.start, reach.point),
-        (far.start, far.point, far.distance_m), by_point,
-        (field.demand.residents, whole.residents), FAR_RADII * field.radius_m, state, rules_of(limits), NEARER_ROUNDS,
-    )  # fmt: skip
-    return state[0].copy(), int(moved)
-
-
-def nearest_sites(
-    field: Field, limits: Limits, *, gap: float = 1e-4, seconds: float = 60.0, watch: Watch | None = None
-) -> Choice:
-    """Residents × metres to the nearest site least (p-中位): exact where small, else exchanges from the best cover.
-
-    Distances are straight, from the middle of each cell, and count as `FAR_RADII` radii where nobody is nearer. An
-    answer by exchanges has no proven bound (NaN, infinite gap).
-    """
-    began = time.monotonic()
-    whole, far_m = _cell_points(field), FAR_RADII * field.radius_m
-    sites = field.sites.geometry
-    lon, lat = sites.x.to_numpy(), sites.y.to_numpy()
-    far = reach_straight(lon, lat, whole.lon, whole.lat, radius_m=far_m)
-    if len(far.point) <= MEDIAN_PAIRS:
-        nobody = reach_of_pairs(
-            np.zeros(far.points, dtype=np.int64), np.arange(far.points), np.full(far.points, far_m), sites=1,
-            points=far.points,
-        )  # fmt: skip
-        found = p_median(
-            far.joined(nobody), whole.residents, _with_nobody(limits), gap=gap, seconds=seconds, watch=watch
-        )
-        return replace(found, chosen=found.chosen[:-1])
-    start = max_cover(field.reach, field.demand.residents, limits, method="search")
-    blind = replace(field.reach, start=np.zeros(len(lon) + 1, np.int64), point=field.reach.point[:0],
-                    distance_m=field.reach.distance_m[:0])  # fmt: skip
-    chosen, _ = _exchanged(field, limits, start.chosen, (blind, whole, far), radii=FAR_RADII)
-    metres = np.full(far.points, far_m)
-    np.minimum.at(metres, far.point[chosen[far.site]], far.distance_m[chosen[far.site]].astype(np.float64))
-    total = float((metres * whole.residents).sum())
-    return Choice(chosen, total, np.nan, np.inf, "search", time.monotonic() - began, np.flatnonzero(chosen))
-
-
-def _with_nobody(limits: Limits) -> Limits:
-    """The limits and one more site, always chosen, that binds nothing: so far at most a resident may have to go."""
-    return Limits(
-        limits.sites + 1, np.append(limits.required, True), np.append(limits.forbidden, False),
-        np.append(limits.most, np.inf), np.append(limits.near_start, limits.near_start[-1]), limits.near, limits.rows,
-    )  # fmt: skip
-
-
 def near_best(
     field: Field, limits: Limits, first: Flags, *, plans: int, apart: int, gap: float = 1e-4, seconds: float = 30.0
 ) -> list[Choice]:
@@ -231,15 +151,6 @@ def near_best(
         found.append(nxt)
         seen.append(nxt.chosen)
     return found
-
-
-def _cell_points(field: Field) -> Demand:
-    """One point a cell: for distances parts of a cell say no more than its middle."""
-    demand = field.demand
-    cells, of = np.unique(demand.cell, return_inverse=True)
-    people, parts = np.bincount(of, demand.residents, minlength=len(cells)), np.bincount(of, minlength=len(cells))
-    lon, lat = (np.bincount(of, v, minlength=len(cells)) / parts for v in (demand.lon, demand.lat))
-    return Demand(lon, lat, people.astype(np.float64), cells)
 
 
 def with_number(limits: Limits, field: Field, number: int, *, exactly: bool = False) -> Limits:

@@ -16,11 +16,11 @@ from circle15.measure.circles import lonlat
 from circle15.measure.pieces import locate
 from circle15.measure.walking_circles import WIDEST_M
 from circle15.prepared import Prepared
-from circle15.schema import CRS, POSITION_ACCURACY_M, SERVICES
+from circle15.schema import CRS, POSITION_ACCURACY_M, SERVICES, institution_codes
 from circle15.siting.caps import PlanCaps, caps_of
 from circle15.siting.demand import Demand, Reach, demand_points, reach_straight
 from circle15.siting.kernels import Flags, Floats, Ints, Small
-from circle15.siting.limits import Limits, neighbours
+from circle15.siting.limits import Limits
 from circle15.siting.on_foot import walked_reach
 
 if TYPE_CHECKING:
@@ -99,8 +99,7 @@ class Field:
 
 def lay_out(
     ready: Prepared, *, service: str, candidates: gpd.GeoDataFrame | None = None, aside: Sequence[str] = (),
-    leaving: bool = False, part_m: float | None = None, walking: Reach | None = None, sure: bool = False,
-    on_foot: bool = False,
+    leaving: bool = False, part_m: float | None = None, sure: bool = False, on_foot: bool = False,
 ) -> Field:  # fmt: skip
     """Gather sites, residents in reach and limits.
 
@@ -114,12 +113,10 @@ def lay_out(
         Whether institutions may leave (caps.py).
     part_m
         Widest part of a crossed cell that is one point; the radius by `PARTS_A_RADIUS` where not given, coarser where
-        the points would be more than `MOST_POINTS`. Where distances are walked every cell is laid out alike.
-    walking
-        Reach of all sites over the points of `demand_of` (with the same `part_m`), where walked distances that somebody
-        else measured count instead of straight ones.
+        the points would be more than `MOST_POINTS`.
     on_foot
-        Walk the city's streets instead (UsageError where it has none), cells in parts of `WIDEST_M` as for `walk`.
+        Walk the city's streets (UsageError where it has none); every cell is then laid out alike, in parts of
+        `WIDEST_M` as for `walk`.
     sure
         Circles hold whatever the true positions are: institutions count as within when they may be (位置误差从严).
     """
@@ -133,16 +130,12 @@ def lay_out(
     radius_m = ready.plan.circle.radius_m
     walked = None
     if on_foot:
-        demand = demand_of(ready, part_m=WIDEST_M if part_m is None else part_m)
+        demand = _inside_city(ready, None, WIDEST_M if part_m is None else part_m)
         walked = walked_reach(ready, lon, lat, demand, radius_m=radius_m)
         reach = walked.reach
-    elif walking is not None:
-        demand, reach = demand_of(ready, part_m=part_m), walking
     else:
         demand = _inside_city(ready, (lon, lat, radius_m), part_m)
         reach = reach_straight(lon, lat, demand.lon, demand.lat, radius_m=radius_m)
-    if reach.points != len(demand) or len(reach) != len(sites):
-        raise UsageError(Problem("siting.walking_shape", value=f"{len(reach)} × {reach.points}"))
     caps = caps_of(
         ready.plan, pd.DataFrame(sites.drop(columns="geometry")), existing=existing, totals=ready.totals,
         inputs=ready.inputs, service=service, aside=frozenset(aside), leaving=leaving,
@@ -151,13 +144,8 @@ def lay_out(
     off = () if walked is None else tuple(sites["id"].astype(str)[walked.off_sites])
     return Field(
         ready, service, sites, existing, demand, reach.within(radius_m), caps, *near, radius_m,
-        on_foot or walking is not None, off, 0.0 if walked is None else walked.off_residents,
+        on_foot, off, 0.0 if walked is None else walked.off_residents,
     )  # fmt: skip
-
-
-def demand_of(ready: Prepared, *, part_m: float | None = None) -> Demand:
-    """The points of a city's residents, every cell laid out alike: what walking distances are measured to."""
-    return _inside_city(ready, None, part_m if part_m is not None else np.inf)
 
 
 def _sites(ready: Prepared, service: str, candidates: gpd.GeoDataFrame | None) -> tuple[gpd.GeoDataFrame, int]:
@@ -197,12 +185,14 @@ def _inside_city(ready: Prepared, edges: tuple[Floats, Floats, float] | None, pa
 def _neighbours(
     sites: gpd.GeoDataFrame, at: tuple[Floats, Floats], radius_m: float, *, sure: bool
 ) -> tuple[Ints, Small]:
-    if not sure:
-        return neighbours(*at, radius_m=radius_m)
-    accuracy = sites["position_accuracy_m"].fillna(POSITION_ACCURACY_M).to_numpy(dtype=np.float64)
+    """Others within the circle of each site; campuses of one institution are no others 分院区同属一家."""
+    accuracy = sites["position_accuracy_m"].fillna(POSITION_ACCURACY_M).to_numpy(dtype=np.float64) * sure
     found = reach_straight(*at, *at, radius_m=radius_m + 2 * float(accuracy.max(initial=0.0)))
     site = found.site
-    keep = (found.point != site) & (found.distance_m <= radius_m + accuracy[site] + accuracy[found.point] + 1e-3)
+    codes = np.array(institution_codes(sites), dtype=object)
+    keep = (codes[found.point] != codes[site]) & (
+        found.distance_m <= radius_m + accuracy[site] + accuracy[found.point] + 1e-3
+    )
     start = np.append(0, np.cumsum(np.bincount(site[keep], minlength=len(sites)))).astype(np.int64)
     return start, found.point[keep]
 
@@ -236,9 +226,9 @@ def limits_of(field: Field, *, required: Flags, forbidden: Flags) -> Limits:
     rows = []
     for cap in field.caps.areas:
         row = cap.row
-        must = float(row.coef[required[row.member]].sum())
-        may = must + float(row.coef[free[row.member]].sum())
-        rows.append(replace(row, low=min(row.low, may), high=max(row.high, must)))
+        must, other = float(row.coef[required[row.member]].sum()), row.coef[free[row.member]]
+        fewest, largest = must + float(other[other < 0].sum()), must + float(other[other > 0].sum())
+        rows.append(replace(row, low=min(row.low, largest), high=max(row.high, fewest)))
     within = np.bincount(_site_of(field)[required[field.near]], minlength=len(field.sites))
     most = field.caps.circle_most.copy()
     most[required] = np.maximum(most[required], within[required] + 1.0)

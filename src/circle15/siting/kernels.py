@@ -128,27 +128,17 @@ def place(site: Whole, sign: int, reach: tuple[Ints, Small], state: State, rules
 
 @_kernel
 def may_add(site: Whole, state: State, rules: Rules) -> bool:
-    """Whether all upper limits still hold with one more site."""
+    """Whether all upper limits still hold with one more site (and lower ones that it would lower, as shares)."""
     chosen, _, within, used = state
-    most, near_start, near, row_start, row, coef, _, high = rules
+    most, near_start, near, row_start, row, coef, low, high = rules
     if within[site] + 1 > most[site]:
         return False
     for i in range(near_start[site], near_start[site + 1]):
         if chosen[near[i]] and within[near[i]] + 2 > most[near[i]]:
             return False
     for i in range(row_start[site], row_start[site + 1]):
-        if used[row[i]] + coef[i] > high[row[i]] + EPS:
-            return False
-    return True
-
-
-@_kernel
-def may_leave(site: int, state: State, rules: Rules) -> bool:
-    """Whether all lower limits still hold without a site."""
-    _, _, _, used = state
-    _, _, _, row_start, row, coef, low, _ = rules
-    for i in range(row_start[site], row_start[site + 1]):
-        if used[row[i]] - coef[i] < low[row[i]] - EPS:
+        after = used[row[i]] + coef[i]
+        if (coef[i] > 0 and after > high[row[i]] + EPS) or (coef[i] < 0 and after < low[row[i]] - EPS):
             return False
     return True
 
@@ -227,7 +217,7 @@ def swap_search(
                     if gain > most and _lows_hold(t, state, rules):
                         best, most = t, gain
             place(best, 1, reach, state, rules)
-            if best != s and not _all_lows(state, rules):
+            if best != s and not _all_rows(state, rules):
                 place(best, -1, reach, state, rules)
                 place(s, 1, reach, state, rules)
             elif best != s:
@@ -250,10 +240,10 @@ def _lows_hold(site: int, state: State, rules: Rules) -> bool:
 
 
 @_kernel
-def _all_lows(state: State, rules: Rules) -> bool:
-    used, low = state[3], rules[6]
+def _all_rows(state: State, rules: Rules) -> bool:
+    used, low, high = state[3], rules[6], rules[7]
     for r in range(len(low)):
-        if used[r] < low[r] - EPS:
+        if used[r] < low[r] - EPS or used[r] > high[r] + EPS:
             return False
     return True
 
@@ -358,7 +348,7 @@ def nearer_search(
             place(s, -1, reach, state, rules)
             best = _nearest_swap(s, loss, allowed, near2, reach, far, weights, first, metres, to, state, rules)
             place(best, 1, reach, state, rules)
-            if best != s and not _all_lows(state, rules):
+            if best != s and not _all_rows(state, rules):
                 place(best, -1, reach, state, rules)
                 place(s, 1, reach, state, rules)
             elif best != s:
@@ -380,3 +370,28 @@ def _refresh(
         for k in range(far[0][mover], far[0][mover + 1]):
             p = far[1][k]
             _two_of(p, by_point, chosen, far_m, first, metres)
+
+
+# ── prices of a relaxation ────────────────────────────────────
+
+
+@_kernel
+def price_sites(pairs: tuple[Ints, Small, Floats], price: Floats, worth: Floats) -> None:
+    """What each site is worth where every point pays what it saves there above its own price."""
+    start, point, saved = pairs
+    for s in range(len(worth)):
+        total = 0.0
+        for i in range(start[s], start[s + 1]):
+            total += max(saved[i] - price[point[i]], 0.0)
+        worth[s] = total
+
+
+@_kernel
+def price_rest(pairs: tuple[Ints, Small, Floats], price: Floats, share: Floats, rest: Floats) -> None:
+    """Take from every point the shares of the sites that it would pay: what is left over or paid more than once."""
+    start, point, saved = pairs
+    for s in range(len(share)):
+        if share[s] > EPS:
+            for i in range(start[s], start[s + 1]):
+                if saved[i] > price[point[i]]:
+                    rest[point[i]] -= share[s]

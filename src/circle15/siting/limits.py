@@ -1,8 +1,9 @@
 """What a set of sites must hold to 选址约束, as numbers: fixed sites, circles, areas; nothing of any plan.
 
 A circle limit is conditional: only a site that is chosen has a circle. Row of site j with n others in its circle and at
-most c (itself counted): Σ others + (n − c + 1)·x_j ≤ n. Sites that all lie within each other's circles are besides held
-together (at most the largest of their limits): without those rows the bound of a dense town is useless.
+most c (itself counted): Σ others + (n − c + 1)·x_j ≤ n, where n may be as few as can ever stand there (crowd.py). Sites
+that all lie within each other's circles are besides held together (at most the largest of their limits). Without those
+rows and the lower n the bound of a dense town is useless.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from circle15.siting.demand import reach_straight
 from circle15.siting.kernels import Flags, Floats, Ints, Rules, Small, State, place
 from circle15.siting.solve import Program
 
@@ -51,6 +51,9 @@ class Limits:
         Others within the circle of each site.
     rows
         Limits over areas, and how many may be chosen.
+    crowd
+        (n,) most others that can stand in the circle of a site that does not (crowd.py); as many as there are where
+        not given. Holds as long as upper limits are only tightened.
     """
 
     sites: int
@@ -60,6 +63,7 @@ class Limits:
     near_start: Ints
     near: Small
     rows: tuple[Row, ...] = field(default=())
+    crowd: Floats | None = None
 
     def with_rows(self, *rows: Row) -> Limits:
         """These limits and more rows."""
@@ -88,21 +92,13 @@ def free_limits(
     return found.at_most(number) if np.isfinite(number) else found
 
 
-def neighbours(lon: Floats, lat: Floats, *, radius_m: float) -> tuple[Ints, Small]:
-    """Others within `radius_m` of each site (geodesic, bound included): start (n + 1,) and positions."""
-    found = reach_straight(lon, lat, lon, lat, radius_m=radius_m)
-    other = found.point != found.site
-    start = np.append(0, np.cumsum(np.bincount(found.site[other], minlength=len(lon)))).astype(np.int64)
-    return start, found.point[other]
-
-
 # ── as rows of a program ──────────────────────────────────────
 
 
-def columns_of(limits: Limits, program: Program, *, cost: Floats | float = 0.0) -> Ints:
-    """Columns (n,) of the sites, with what is required and forbidden."""
+def columns_of(limits: Limits, program: Program, *, cost: Floats | float = 0.0, whole: bool = True) -> Ints:
+    """Columns (n,) of the sites, with what is required and forbidden; in parts too where not `whole`."""
     must, may = limits.required.astype(float), (~limits.forbidden | limits.required).astype(float)
-    return program.add_columns(limits.sites, cost=cost, lower=must, upper=may, whole=True)
+    return program.add_columns(limits.sites, cost=cost, lower=must, upper=may, whole=whole)
 
 
 def hold(limits: Limits, program: Program, x: Ints, *, together: bool = True) -> None:
@@ -128,7 +124,7 @@ def _hold_circles(limits: Limits, program: Program, x: Ints) -> None:
     number[tight] = np.arange(len(tight))
     site = limits.near_site
     mine = number[site] >= 0
-    count = np.diff(limits.near_start)[tight].astype(float)
+    count = (np.diff(limits.near_start) if limits.crowd is None else limits.crowd)[tight].astype(float)
     own = np.maximum(count - limits.most[tight] + 1, 0.0)
     program.add_rows(
         np.concatenate([number[site[mine]], np.arange(len(tight))]),

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
 from circle15.judge.city import judge_city
+from circle15.judge.lattice import conclude, deciding_rules
 from circle15.measure.circles import neighbours_within
 from circle15.prepared import Prepared
-from circle15.schema import CRS, City, Finding, Force, Outcome, Verdict
+from circle15.schema import CRS, City, Conclusion, Finding, Force, Outcome, Verdict
 from circle15.siting.standing import Standing
 
 if TYPE_CHECKING:
     from circle15.siting.field import Field
     from circle15.siting.kernels import Flags
+    from circle15.siting.schedule import Schedule
 
+REFUSED = frozenset({Conclusion.REFUSE, Conclusion.REFUSE_IN_PRINCIPLE})
 LIMITS = frozenset({"circle_limit", "area_limit"})
 Spot = tuple[str, str, str]
 
@@ -29,10 +33,10 @@ class Recheck:
 
     Parameters
     ----------
-    before, after
-        Findings on circles and places of the service, today and as planned.
-    remaining
-        Limits (must and principle) that are still broken.
+    after
+        Findings on circles and places of the service as planned.
+    today, remaining
+        Limits (must and principle) that are broken today, and that are still broken as planned.
     new
         Those among them that are met today, or broken by less.
     unsure
@@ -41,8 +45,8 @@ class Recheck:
         What the judge says of each added site, the others of the plan standing.
     """
 
-    before: tuple[Finding, ...]
     after: tuple[Finding, ...]
+    today: tuple[Finding, ...]
     remaining: tuple[Finding, ...]
     new: tuple[Finding, ...]
     unsure: tuple[Finding, ...]
@@ -66,19 +70,84 @@ def planned_city(field: Field, chosen: Flags) -> City:
 
 
 def recheck(field: Field, chosen: Flags, *, aside: frozenset[str] = frozenset()) -> Recheck:
-    """Judge a choice of sites as a city, and every added one as a proposed site."""
-    today = _findings(field.ready, field)
+    """Judge a choice of sites as a city, and every added one as a proposed site with all others standing."""
+    return _rechecked(field, chosen, aside, _verdicts(field, chosen), _findings(field.ready, field))
+
+
+def rehearse(
+    field: Field, plan: Schedule, *, aside: frozenset[str] = frozenset()
+) -> tuple[Schedule, Mapping[str, Verdict], frozenset[str]]:
+    """Judge every entry in the step that it comes in with, against what stands then.
+
+    Returns
+    -------
+    The schedule, with entries that are refused in their step put off to the next, and without those that are refused
+    to the end; the verdict on each by id, as of the step that it comes in with; the ids of those refused.
+    """
+    standing = Standing(field.ready, field.sites[field.new])
+    yearly = any(c.yearly for c in field.caps.areas)
+    verdicts: dict[str, Verdict] = {}
+    moved: dict[int, int] = {}
+    open_: list[int] = []
+    for step in range(1, plan.last + 1):
+        if yearly and step > 1:
+            standing.pass_year()
+        for site in plan.exits[plan.exit_step == step]:
+            standing.remove(field.ids[int(site)])
+        still: list[int] = []
+        for site in (*open_, *(int(s) for s in plan.entries[plan.entry_step == step])):
+            verdict = verdicts[field.ids[site]] = standing.judge(field.ids[site])
+            if conclusion_of(verdict, aside) in REFUSED:
+                still.append(site)
+                continue
+            moved[site] = step
+            standing.admit(field.ids[site])
+        open_ = still
+    return plan.with_entries(moved), verdicts, frozenset(field.ids[s] for s in open_)
+
+
+def _rechecked(
+    field: Field, chosen: Flags, bar: frozenset[str], verdicts: Mapping[str, Verdict], today: tuple[Finding, ...]
+) -> Recheck:  # fmt: skip
+    after = _findings(_planned(field, chosen), field)
     start = {_spot(f): f for f in today}
-    planned = Prepared(
+    broken = _broken(after, bar)
+    new = tuple(f for f in broken if _worse(f, start.get(_spot(f))))
+    unsure = tuple(f for f in after if _binds(f, bar) and f.outcome is Outcome.REVIEW and f.ground == "circle")
+    return Recheck(after, _broken(today, bar), broken, new, unsure, verdicts)
+
+
+def _binds(one: Finding, bar: frozenset[str]) -> bool:
+    return one.force is not Force.REFERENCE and one.rule_id not in bar
+
+
+def _broken(findings: Sequence[Finding], bar: frozenset[str]) -> tuple[Finding, ...]:
+    return tuple(f for f in findings if _binds(f, bar) and f.outcome is Outcome.BREACHED)
+
+
+def recheck_steps(
+    field: Field, plan: Schedule, verdicts: Mapping[str, Verdict], *, aside: frozenset[str] = frozenset()
+) -> tuple[Recheck, ...]:
+    """What the judge says of the city after every step; the verdicts on entries are those of the rehearsal."""
+    today = _findings(field.ready, field)
+    return tuple(_rechecked(field, plan.standing(field, n), aside, verdicts, today) for n in range(1, plan.last + 1))
+
+
+def conclusion_of(verdict: Verdict, aside: Collection[str]) -> Conclusion:
+    """What a verdict comes to with some rules set aside."""
+    return conclude(f for f in verdict.findings if f.rule_id not in aside)
+
+
+def rules_against(verdict: Verdict, aside: Collection[str]) -> tuple[str, ...]:
+    """Rules that decide a verdict with some set aside."""
+    return deciding_rules(f for f in verdict.findings if f.rule_id not in aside)
+
+
+def _planned(field: Field, chosen: Flags) -> Prepared:
+    return Prepared(
         field.plan, planned_city(field, chosen), indicators=field.ready.inputs.indicators,
         events=field.ready.inputs.events, as_of=field.ready.as_of,
     )  # fmt: skip
-    after = _findings(planned, field)
-    binding = [f for f in after if f.force is not Force.REFERENCE and f.rule_id not in aside]
-    broken = tuple(f for f in binding if f.outcome is Outcome.BREACHED)
-    new = tuple(f for f in broken if _worse(f, start.get(_spot(f))))
-    unsure = tuple(f for f in binding if f.outcome is Outcome.REVIEW and f.ground == "circle")
-    return Recheck(today, after, broken, new, unsure, _verdicts(field, planned, chosen))
 
 
 def _findings(ready: Prepared, field: Field) -> tuple[Finding, ...]:
@@ -100,13 +169,17 @@ def _worse(one: Finding, before: Finding | None) -> bool:
     return one.observed < before.observed if one.bound == "min" else one.observed > before.observed
 
 
-def _verdicts(field: Field, planned: Prepared, chosen: Flags) -> dict[str, Verdict]:
-    added = field.sites[chosen & field.new]
-    if added.empty:
+def _verdicts(field: Field, chosen: Flags) -> dict[str, Verdict]:
+    if not (chosen & field.new).any():
         return {}
-    standing = Standing(planned, added.iloc[:0])
+    standing = Standing(field.ready, field.sites[field.new])
+    for at in np.flatnonzero(~chosen & ~field.new):
+        standing.remove(field.ids[int(at)])
+    added = [field.ids[int(at)] for at in np.flatnonzero(chosen & field.new)]
+    for site in added:
+        standing.admit(site)
     found = {}
-    for site in added["id"].astype(str):
+    for site in added:
         standing.remove(site)
         found[site] = standing.judge(site)
         standing.admit(site)

@@ -2,11 +2,11 @@
 
 Exits are those institutions that a best set leaves out. Each is told with the clauses that keep it out (what would
 break if it stayed), the residents who lose with it in the order of the steps, and the institution that is then nearest.
+Entries come in as exits make room for them; every step is judged as a city of its own.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,8 +18,11 @@ from circle15.project.metric import nearest
 from circle15.siting.choose import Aim, Chosen, choose, filled, with_number, with_release
 from circle15.siting.cover import max_cover
 from circle15.siting.field import Field, limits_of, locked
-from circle15.siting.recheck import Recheck, recheck
+from circle15.siting.near import far_of, nearness
+from circle15.siting.recheck import Recheck, recheck_steps, rehearse, rules_against
+from circle15.siting.schedule import schedule
 from circle15.siting.settle import Key, blocking, colliding, settle
+from circle15.siting.short import left_out, without_idle
 from circle15.siting.tables import alternatives_of, beside, coverage_change, entries_of, losers, measured
 from circle15.siting.ties import Scores, Tie, break_ties, rank_of
 
@@ -27,9 +30,12 @@ if TYPE_CHECKING:
     from circle15.siting.cover import Choice, Method
     from circle15.siting.kernels import Flags, Floats, Ints
     from circle15.siting.limits import Limits
+    from circle15.siting.near import Far, Nearness
+    from circle15.siting.schedule import Schedule
     from circle15.siting.solve import Watch
 
 LEAST_SHARE = 0.95
+MOST_ROUNDS = 6
 
 
 @dataclass(frozen=True)
@@ -44,13 +50,17 @@ class ExitPlan:
         How the choice was found: objective, proven bound, gap.
     entered
         How the entries were found, where they were chosen after the exits: residents newly covered, bound, gap.
+    nearness
+        Distance and depth today and once exits are settled (entries not yet counted, where they come after), bounds.
     exits
         One row an exit in order: order, step, id, name, places, residents_lost (who lose their last one within the
         radius with this exit), nearest_id, nearest_name, nearest_m (to what then stands nearest to it), rules, clauses.
     entries
-        One row an added site: step, id, lon, lat, places, residents_gained.
+        One row an added site: step, id, lon, lat, places, residents_gained, conclusion and rules (the judge's, in the
+        step that it comes in with).
     steps
-        One row a step: exits, entries, standing, covered and share as in `coverage`.
+        One row a step: exits, entries, standing, covered and share as in `coverage`, and how many limits are still
+        broken, and broken more than today, as the judge finds them then.
     coverage
         One row a place: residents, covered and share before and after (exact area; on foot where the field is).
     straight
@@ -69,16 +79,26 @@ class ExitPlan:
         Where limits cannot all hold: sets of keys that collide.
     alternatives
         Further plans: exits, covered, how many exits differ.
+    refused
+        Candidates that the judge refused: id to the rules that decide.
+    left_out
+        How many candidates each reason keeps out (short.py), where places to add were asked for.
+    waiting
+        Sites that were chosen, and that no step had a place for.
+    additions
+        How many entries were asked for at most.
     """
 
     field: Field
     chosen: Flags
     found: Chosen
     entered: Choice | None
+    nearness: Nearness
     exits: pd.DataFrame
     entries: pd.DataFrame
     steps: pd.DataFrame
     coverage: pd.DataFrame
+    straight: pd.DataFrame
     losers: pd.DataFrame
     ties: tuple[Tie, ...]
     locked: Mapping[str, str]
@@ -86,15 +106,17 @@ class ExitPlan:
     unhelped: Mapping[Key, tuple[str, ...]]
     collisions: tuple[tuple[Key, ...], ...]
     alternatives: pd.DataFrame
-    straight: pd.DataFrame
+    refused: Mapping[str, tuple[str, ...]]
+    left_out: Mapping[str, int]
+    waiting: tuple[str, ...]
+    additions: int
 
 
 def plan_exits(
     field: Field, *, keep: Sequence[str] = (), aim: Aim = "coverage", least_share: float = LEAST_SHARE,
     steps: int = 1, additions: int = 0, release: float | None = None, displace: bool = False,
-    scores: Scores | None = None, aside: Sequence[str] = (), gap: float = 1e-3, seconds: float = 45.0,
-    method: Method = "auto", plans: int = 0,
-    watch: Watch | None = None,
+    scores: Scores | None = None, aside: Sequence[str] = (), gap: float = 1e-4, seconds: float = 45.0,
+    method: Method = "auto", plans: int = 0, watch: Watch | None = None,
 ) -> ExitPlan:  # fmt: skip
     """Plan which institutions leave, and where new ones come in.
 
@@ -108,7 +130,8 @@ def plan_exits(
         "coverage" loses least; "fewest" lets fewest leave while `least_share` of the residents (or today's, if lower)
         stay covered.
     steps
-        Number of steps (years); exits are shared out evenly, those that cost least first.
+        Number of steps (years); exits are shared out evenly, those that cost least first, and entries come in as soon
+        as exits have made room (schedule.py).
     additions, release
         Most sites to add, and besides at most this many for each exit; the plan's own swaps bind in any case.
     displace
@@ -117,57 +140,95 @@ def plan_exits(
     scores
         Data that decides between institutions that serve alike.
     """
-    stay = locked(field, keep=keep)
-    required = np.zeros(len(field.sites), dtype=bool)
+    asked = _Asked(field, aim, least_share, additions, release, displace, scores, gap, seconds, method, watch)
+    stay, far, bar = locked(field, keep=keep), far_of(field), frozenset(aside)
+    required, out = (np.zeros(len(field.sites), dtype=bool) for _ in range(2))
     required[list(stay)] = True
-    limits = limits_of(field, required=required, forbidden=~required & False if displace else field.new)
-    if displace:
-        limits = _allowing(limits, field, additions, release)
-    today = ~field.new
-    target = min(least_share, _share(field, today)) * float(field.demand.residents.sum())
-    found = choose(
-        field, limits, aim=aim, least=target - 1e-3, gap=gap, seconds=seconds, method=method,
-        rank=rank_of(field, scores), watch=watch,
-    )  # fmt: skip
-    kept, ties = break_ties(field, found.settled.limits, found.chosen, scores)
-    chosen = filled(field, found.settled.limits, kept, rank_of(field, scores))
-    entered = None
-    if additions and not displace:
-        entered = _entered(field, chosen, additions=additions, release=release, gap=gap, seconds=seconds, method=method)
-        chosen = entered.chosen
-    order = exit_order(field, chosen, scores)
-    exits, entries = (
-        _exits(field, chosen if displace else chosen & ~field.new, order, found, steps),
-        entries_of(field, chosen, steps),
-    )
-    collisions = (colliding(limits),) if found.settled.given_up else ()
+    refused: dict[str, tuple[str, ...]] = {}
+    settled = asked.exits(required, out, far)
+    for _ in range(MOST_ROUNDS):
+        limits, chosen, entered = asked.entries(settled, out)
+        plan, verdicts, no = rehearse(field, schedule(field, limits, chosen, steps=steps, scores=scores), aside=bar)
+        if not no:
+            break
+        refused |= {i: rules_against(verdicts[i], bar) for i in no}
+        out[field.positions(sorted(no))] = True
+        settled = asked.exits(required, out, far) if displace else settled
+    found, chosen = settled.found, plan.standing(field, plan.last)
+    checks = recheck_steps(field, plan, verdicts, aside=bar)
+    short = left_out(field, limits, chosen, refused) if additions else {}
+    limits = found.settled.limits
     return ExitPlan(
-        field, chosen, found, entered, exits, entries,
-        _steps(field, chosen, order, steps), coverage_change(field, chosen),
-        losers(field, chosen), ties, {field.ids[p]: why for p, why in stay.items()},
-        recheck(field, chosen, aside=frozenset(aside)), _unhelped(field, required), collisions,
-        alternatives_of(field, found.settled.limits, chosen, plans, gap=gap, seconds=seconds),
-        beside(field, chosen),
+        field=field, chosen=chosen, found=found, entered=entered,
+        nearness=nearness(field, limits, settled.kept, far, end=chosen, seconds=seconds),
+        exits=_exits(field, chosen if displace else settled.kept, plan, found),
+        entries=entries_of(field, chosen, plan, verdicts, bar), steps=_steps(field, plan, checks),
+        coverage=coverage_change(field, chosen), straight=beside(field, chosen), losers=losers(field, chosen),
+        ties=settled.ties, locked={field.ids[p]: why for p, why in stay.items()}, recheck=checks[-1],
+        unhelped=_unhelped(field, required), collisions=settled.collisions,
+        alternatives=alternatives_of(field, limits, chosen, plans, gap=gap, seconds=seconds),
+        refused=refused, left_out=short, waiting=tuple(field.ids[int(s)] for s in plan.waiting), additions=additions,
     )  # fmt: skip
 
 
-def _allowing(limits: Limits, field: Field, additions: int, release: float | None) -> Limits:
-    """Limits with so many entries, in all and for each exit."""
-    counted = with_number(limits, field, additions)
-    return counted if release is None else with_release(counted, field, release)
+@dataclass(frozen=True)
+class _Exits:
+    """Who stays, before entries that come after; how that was found."""
+
+    found: Chosen
+    kept: Flags
+    ties: tuple[Tie, ...]
+    collisions: tuple[tuple[Key, ...], ...]
 
 
-def _entered(
-    field: Field, stands: Flags, *, additions: int, release: float | None, gap: float, seconds: float, method: Method
-) -> Choice:
-    """Entries where everybody who stays is settled: most residents newly covered, empty places first."""
-    limits = limits_of(field, required=stands, forbidden=~stands & ~field.new)
-    settled = settle(_allowing(limits, field, additions, release)).limits
-    reach = field.reach
-    had = np.bincount(reach.point[stands[reach.site]], minlength=reach.points) > 0
-    return max_cover(
-        reach, np.where(had, 0.0, field.demand.residents), settled, method=method, gap=gap, seconds=seconds
-    )  # fmt: skip
+@dataclass(frozen=True)
+class _Asked:
+    """One question, asked again with fewer candidates where the judge refuses some."""
+
+    field: Field
+    aim: Aim
+    least_share: float
+    additions: int
+    release: float | None
+    displace: bool
+    scores: Scores | None
+    gap: float
+    seconds: float
+    method: Method
+    watch: Watch | None
+
+    def exits(self, required: Flags, out: Flags, far: Far) -> _Exits:
+        """Who stays; with entries among them where they may displace."""
+        field, rank = self.field, rank_of(self.field, self.scores)
+        limits = limits_of(field, required=required, forbidden=out if self.displace else field.new)
+        limits = self._allowing(limits) if self.displace else limits
+        target = min(self.least_share, _share(field, ~field.new)) * float(field.demand.residents.sum())
+        found = choose(
+            field, limits, far, aim=self.aim, least=target - 1e-3, gap=self.gap, seconds=self.seconds,
+            method=self.method, rank=rank, watch=self.watch,
+        )  # fmt: skip
+        kept, ties = break_ties(field, found.settled.limits, found.chosen, self.scores)
+        kept = filled(field, found.settled.limits, kept, rank)
+        return _Exits(found, kept, ties, (colliding(limits),) if found.settled.given_up else ())
+
+    def entries(self, exits: _Exits, out: Flags) -> tuple[Limits, Flags, Choice | None]:
+        """Who stands with entries, and the limits that they are held to; most residents newly covered."""
+        field, stands = self.field, exits.kept
+        if not self.additions or self.displace:
+            return exits.found.settled.limits, stands, None
+        limits = limits_of(field, required=stands, forbidden=out | (~stands & ~field.new))
+        settled = settle(self._allowing(limits)).limits
+        had = np.bincount(field.reach.point[stands[field.reach.site]], minlength=field.reach.points) > 0
+        found = max_cover(
+            field.reach, np.where(had, 0.0, field.demand.residents), settled, method=self.method, gap=self.gap,
+            seconds=self.seconds,
+        )  # fmt: skip
+        return settled, without_idle(field, settled, found.chosen) if found.chosen.any() else stands, found
+
+    def _allowing(self, limits: Limits) -> Limits:
+        """Limits with so many entries, in all and for each exit."""
+        counted = with_number(limits, self.field, self.additions)
+        return counted if self.release is None else with_release(counted, self.field, self.release)
 
 
 def _unhelped(field: Field, required: Flags) -> dict[Key, tuple[str, ...]]:
@@ -190,59 +251,21 @@ def _share(field: Field, chosen: Flags) -> float:
     return float(field.demand.residents[hit].sum() / max(field.demand.residents.sum(), 1e-9))
 
 
-# ── order ─────────────────────────────────────────────────────
-
-
-def exit_order(field: Field, chosen: Flags, scores: Scores | None) -> tuple[Ints, Floats]:
-    """Exits in order and the residents whom each leaves uncovered: always the one that costs least next.
-
-    Between equal losses (to a tenth of a resident) the scores decide, then the id. Added sites stand from the start.
-    """
-    reach, people = field.reach, field.demand.residents
-    leaving = np.flatnonzero(~chosen & ~field.new)
-    cover = np.bincount(reach.point[(chosen | ~field.new)[reach.site]], minlength=reach.points)
-    worst = rank_of(field, scores)
-    worse = {int(s): (-int(worst[s]), field.ids[s]) for s in leaving}
-
-    def loss(site: int) -> float:
-        points = reach.of(site)
-        return float(people[points[cover[points] == 1]].sum())
-
-    heap = [(round(loss(int(s)), 1), *worse[int(s)], int(s)) for s in leaving]
-    heapq.heapify(heap)
-    order, lost = [], []
-    while heap:
-        told, *_, site = heapq.heappop(heap)
-        now = loss(site)
-        if round(now, 1) > told:  # losses only grow as others leave
-            heapq.heappush(heap, (round(now, 1), *worse[site], site))
-            continue
-        cover[reach.of(site)] -= 1
-        order.append(site)
-        lost.append(now)
-    return np.array(order, dtype=np.int64), np.array(lost)
-
-
-def step_of(number: int, steps: int) -> Ints:
-    """Step (from 1) of each of `number` exits, shared out evenly, earlier steps first."""
-    return np.arange(number, dtype=np.int64) * steps // max(number, 1) + 1
-
-
 # ── tables ────────────────────────────────────────────────────
 
 
-def _exits(field: Field, chosen: Flags, order: tuple[Ints, Floats], found: Chosen, steps: int) -> pd.DataFrame:
-    at, lost = order
+def _exits(field: Field, chosen: Flags, plan: Schedule, found: Chosen) -> pd.DataFrame:
+    at = plan.exits
     table = pd.DataFrame(field.sites.drop(columns="geometry")).iloc[at].reset_index(drop=True)
     nearest, metres = _nearest_kept(field, at, chosen)
     reasons = [_reasons(field, blocking(found.settled.limits, chosen, int(s))) for s in at]
     names = field.sites["name"].astype(str).to_numpy()
     return pd.DataFrame(
         {
-            "order": np.arange(1, len(at) + 1), "step": step_of(len(at), steps), "id": table["id"],
+            "order": np.arange(1, len(at) + 1), "step": plan.exit_step, "id": table["id"],
             "name": table["name"],
             "district_name": table["district_name"], "township_name": table["township_name"],
-            "residents_lost": lost, "others_within": table["others_within"], "circle_limit": table["circle_limit"],
+            "residents_lost": plan.lost, "others_within": table["others_within"], "circle_limit": table["circle_limit"],
             "nearest_id": [field.ids[n] if n >= 0 else "" for n in nearest],
             "nearest_name": [names[n] if n >= 0 else "" for n in nearest], "nearest_m": metres,
             "rules": [";".join(r) for r, _ in reasons], "clauses": [";".join(c) for _, c in reasons],
@@ -269,21 +292,18 @@ def _nearest_kept(field: Field, at: Ints, chosen: Flags) -> tuple[Ints, Floats]:
     return np.where(j >= 0, np.append(kept, -1)[j], -1), np.where(np.isfinite(metres), metres, np.nan)
 
 
-def _steps(field: Field, chosen: Flags, order: tuple[Ints, Floats], steps: int) -> pd.DataFrame:
-    at, step = order[0], step_of(len(order[0]), steps)
-    standing = ~field.new
+def _steps(field: Field, plan: Schedule, checks: Sequence[Recheck]) -> pd.DataFrame:
     rows = []
-    for number in range(steps + 1):
-        leaving = at[step == number]
-        standing = standing.copy()
-        standing[leaving] = False
-        entries = np.flatnonzero(chosen & field.new) if number == steps else np.empty(0, dtype=np.int64)
-        standing[entries] = True
+    for number in range(plan.last + 1):
+        standing = plan.standing(field, number)
         table = measured(field, standing, levels=("city", "district"))
         top = table[table["level"] == table["level"].iloc[0]]
+        broken = checks[number - 1].remaining if number else checks[0].today
         rows.append({
-            "step": number, "exits": len(leaving), "entries": len(entries), "standing": int(standing.sum()),
+            "step": number, "exits": int((plan.exit_step == number).sum()),
+            "entries": int((plan.entry_step == number).sum()), "standing": int(standing.sum()),
             "residents": top["residents"].sum(), "covered": top["covered"].sum(),
             "share": top["covered"].sum() / top["residents"].sum(), "depth_2": top[["depth_2", "depth_3"]].sum().sum(),
+            "broken": len(broken), "worse": len(checks[number - 1].new) if number else 0,
         })  # fmt: skip
     return pd.DataFrame(rows)

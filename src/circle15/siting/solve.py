@@ -47,6 +47,28 @@ class Solved:
         return len(self.values) > 0
 
 
+class Relaxed:
+    """A program without whole numbers, asked again and again for other values of its first columns."""
+
+    def __init__(self, model: HighsLp) -> None:
+        from highspy import Highs, HighsVarType  # noqa: PLC0415 - see Program.solve
+
+        model.integrality_ = [HighsVarType.kContinuous] * model.num_col_
+        self._highs = Highs()  # type: ignore[no-untyped-call]
+        self._highs.silent()
+        self._highs.setOptionValue("threads", 1)
+        self._highs.passModel(model)
+
+    def maximise(self, value: Floats) -> tuple[float, Floats]:
+        """Most that the first columns (n,) can be worth in all, and how much of each."""
+        scale = max(float(np.abs(value).max(initial=0.0)), EXACT)  # tolerances of the solver are absolute
+        at = np.arange(len(value), dtype=np.int32)
+        self._highs.changeColsCost(len(at), at, value / scale)
+        self._highs.solve()
+        share = np.array(self._highs.getSolution().col_value, dtype=np.float64)[: len(value)]
+        return float(self._highs.getInfo().objective_function_value) * scale, share
+
+
 @dataclass
 class Program:
     """A program under construction: columns with bounds, cost and whether they are whole; rows with bounds."""
@@ -145,6 +167,10 @@ class Program:
         if status == HighsModelStatus.kTimeLimit:
             told = "time"
         return Solved(values, objective, bound, apart, told, seconds_used)
+
+    def relaxed(self) -> Relaxed:
+        """The program without whole numbers, to be maximised for other costs."""
+        return Relaxed(self._model(maximise=True))
 
     def _model(self, *, maximise: bool) -> HighsLp:
         from highspy import HighsLp, HighsVarType, MatrixFormat, ObjSense  # noqa: PLC0415 - see solve

@@ -1,11 +1,13 @@
 """Institutions as they stand while decisions fall 动态名册: sites come and go, the judge looks at what is there now.
 
-Positions lie in a dynamic index (rtree), so that a site that is admitted or leaves costs no rebuilding; totals and the
-register are kept in step. Every question is answered by `judge_site`, as for one proposed site.
+Positions lie in a dynamic index (rtree), so that a site that is admitted or leaves costs no rebuilding; totals, the
+register and, where one is told, the ledger of exits and entries are kept in step. Every question is answered by
+`judge_site`, as for one proposed site.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,6 +26,7 @@ from circle15.project.metric import DISTANCE_TOLERANCE_M, distances_m
 from circle15.schema import CRS, POSITION_ACCURACY_M, Verdict, institution_codes
 
 M_PER_DEGREE = 110_500.0
+EARLY = dt.date(2000, 1, 1)
 LEVELS = ("city", "district", "township", "community")
 
 
@@ -46,6 +49,8 @@ class Standing:
         proposed = pd.DataFrame(sites.drop(columns="geometry")).assign(lon=lon, lat=lat)
         columns = [c for c in own.columns if c in proposed.columns]
         self._rows = pd.concat([own, proposed[columns]], ignore_index=True).reset_index(drop=True)
+        known = set() if ready.inputs.register is None else set(ready.inputs.register.columns)
+        self._told = self._rows[[c for c in self._rows.columns if c in known]]
         self._extra = {str(r["id"]): r for r in proposed.to_dict("records")}
         self._at = {str(i): n for n, i in enumerate(self._rows["id"])}
         self._whose = np.array(institution_codes(self._rows), dtype=object)
@@ -55,6 +60,9 @@ class Standing:
         self._accuracies_m = self._rows["position_accuracy_m"].fillna(POSITION_ACCURACY_M).to_numpy(dtype=np.float64)
         self._spots = None if ready.foot is None else ready.foot.spots(*self._where)
         self._elsewhere: dict[str, list[Mapping[str, Any]]] = {}
+        self._own = len(own)
+        self._moves: dict[str, tuple[str, int]] = {}
+        self._year = 0
         self._index = Index()
         for at in np.flatnonzero(self._here):
             self._insert(int(at))
@@ -83,9 +91,15 @@ class Standing:
         return judge_site(
             self.ready.plan, site=row, neighbours=near, neighbour_measures=self._measures(kin["id"].tolist()),
             totals=self._totals,
-            inputs=replace(self.ready.inputs, register=self._register(without=at), attributes=known),
+            inputs=replace(
+                self.ready.inputs, register=self._register(without=at), attributes=known, events=self._events()
+            ),
             elsewhere=self._other_ground(site_id, row),
         )  # fmt: skip
+
+    def pass_year(self) -> None:
+        """Let a year pass in the ledger: what left or came in is of the year before from now on."""
+        self._year += 1
 
     # ── in step ───────────────────────────────────────────────
 
@@ -108,6 +122,10 @@ class Standing:
         elif np.isfinite(lon) and np.isfinite(lat):
             self._index.delete(at, (lon, lat, lon, lat))
         self._here[at] = sign > 0
+        if (sign > 0) is (at >= self._own):
+            self._moves[site_id] = ("entry" if sign > 0 else "exit"), self._year
+        else:
+            self._moves.pop(site_id, None)
         self._count(at, sign)
 
     def _count(self, at: int, sign: int) -> None:
@@ -135,6 +153,22 @@ class Standing:
         held = {str(v) for level in LEVELS for v in self._rows.loc[kin, f"{level}_id"]} - {"", "nan"}
         everywhere = (totals["level"] == "city") & bool(kin.any())
         return totals["place_id"].astype(str).isin(held) | everywhere
+
+    def _events(self) -> pd.DataFrame | None:
+        """The ledger with who came and went here; None where none was told."""
+        told = self.ready.inputs.events
+        if told is None:
+            return None
+        day = pd.Timestamp(self.ready.as_of or self.ready.plan.document.valid_from or EARLY)
+        earlier = told.assign(date=pd.to_datetime(told["date"]) - pd.DateOffset(years=self._year))
+        rows = []
+        for site_id, (event, year) in self._moves.items():
+            row = self._rows.iloc[self._at[site_id]]
+            date = day - pd.DateOffset(years=self._year - year)
+            where = next((str(row[f"{level}_id"]) for level in ("township", "district") if row.get(f"{level}_id")), "")
+            more = {c: row.get(c) for c in ("id", "service", "tags", "beds")}
+            rows.append({"date": date, "event": event, "place_id": where, **more})
+        return pd.concat([earlier, pd.DataFrame(rows)], ignore_index=True) if rows else earlier
 
     # ── around a site ─────────────────────────────────────────
 
@@ -191,4 +225,4 @@ class Standing:
     def _register(self, *, without: int) -> pd.DataFrame:
         here = self._here.copy()
         here[without] = False
-        return self._rows[here].reset_index(drop=True)
+        return self._told[here].reset_index(drop=True)

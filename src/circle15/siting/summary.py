@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from circle15.schema import Conclusion
+from circle15.siting.add import AddPlan
 from circle15.siting.doubles import KINDS
 from circle15.words import Lang, word
 
 if TYPE_CHECKING:
     from circle15.prepared import Prepared
     from circle15.schema import Finding
-    from circle15.siting.add import AddPlan
+    from circle15.siting.cover import Choice
     from circle15.siting.doubles import Alike
     from circle15.siting.field import Field
     from circle15.siting.recheck import Recheck
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from circle15.siting.settle import Key
 
 SHOWN = 5
+CERTAIN = frozenset({Conclusion.ADMIT, Conclusion.PRIORITY, Conclusion.ADMIT_ALL})
+"""Verdicts that leave nothing to find out."""
 
 
 def exit_lines(plan: ExitPlan, *, aside: Sequence[str], lang: Lang) -> list[str]:
@@ -33,10 +37,8 @@ def exit_lines(plan: ExitPlan, *, aside: Sequence[str], lang: Lang) -> list[str]
         "siting.exits", lang, before=int(first["standing"]), after=int(last["standing"]), exits=len(plan.exits),
         entries=len(plan.entries), steps=int(last["step"]),
     ))  # fmt: skip
-    lines += _coverage_lines(plan, lang)
-    lines += _target_lines(plan, lang)
-    lines += _proof_lines(plan, lang)
-    lines += _cause_lines(plan, lang)
+    lines += [*_coverage_lines(plan, lang), *_target_lines(plan, lang), *_proof_lines(plan, lang)]
+    lines += [*_near_lines(plan, lang), *_cause_lines(plan, lang)]
     lost = plan.losers.head(SHOWN)
     if len(lost):
         lines.append(
@@ -47,12 +49,11 @@ def exit_lines(plan: ExitPlan, *, aside: Sequence[str], lang: Lang) -> list[str]
                  after=_count(r["after_m"]))
             for r in lost.to_dict("records")
         ]  # fmt: skip
-    if len(plan.entries):
-        lines.append(word("siting.gained", lang, people=_count(plan.entries["residents_gained"].sum())))
-        lines += _gap_line(plan.entered.status, plan.entered.gap, lang) if plan.entered is not None else []
+    lines += _entry_lines(plan, lang)
     if plan.ties:
         lines.append(word("siting.ties", lang, n=len(plan.ties), columns=_joined({t.column for t in plan.ties}, lang)))
-    return [*lines, *_check_lines(plan.recheck, lang), *collision_lines(plan, lang)]
+    lines += [*_check_lines(plan.recheck, lang), *_verdict_lines(plan, lang)]
+    return [*lines, *collision_lines(plan, lang), *_open_lines(field, aside, lang)]
 
 
 def add_lines(plan: AddPlan, *, aside: Sequence[str], lang: Lang) -> list[str]:
@@ -74,14 +75,65 @@ def add_lines(plan: AddPlan, *, aside: Sequence[str], lang: Lang) -> list[str]:
         ]  # fmt: skip
     if plan.target == plan.target and after < plan.target * 0.999:
         lines.append(word("siting.target_missed", lang, target=_count(plan.target), reached=_count(after)))
-    lines += _gap_line(plan.choice.status, plan.choice.gap, lang) if not plan.sites.empty else []
-    titles = {r.id: r.title for r in field.plan.rules}
-    for rule, count in list(plan.blocked.items())[:SHOWN]:
-        if rule in titles:
-            lines.append(word("siting.blocked", lang, n=count, title=titles[rule], clause=field.plan.rule(rule).clause))
-    if plan.refused:
-        lines.append(word("siting.refused", lang, n=len(plan.refused)))
-    return [*lines, *_check_lines(plan.recheck, lang), *_keys_line(plan.collisions, field, lang)]
+    lines += _gap_line(plan.question, plan.choice, lang) if not plan.sites.empty else []
+    if plan.number is not None and len(plan.sites) < plan.number:
+        lines += _short_lines(plan, plan.number, len(plan.sites), lang)
+    lines += [*_check_lines(plan.recheck, lang), *_verdict_lines(plan, lang)]
+    return [*lines, *_keys_line(plan.collisions, field, lang), *_open_lines(field, aside, lang)]
+
+
+def _entry_lines(plan: ExitPlan, lang: Lang) -> list[str]:
+    """What comes in, in which step, and why no more."""
+    lines = []
+    if len(plan.entries):
+        lines.append(word("siting.gained", lang, people=_count(plan.entries["residents_gained"].sum())))
+        lines += _gap_line("cover", plan.entered, lang) if plan.entered is not None else []
+        steps = plan.entries.groupby("step").size()
+        told = [word("siting.in_step", lang, step=int(str(k)), n=int(v)) for k, v in steps.items()]
+        lines.append(word("siting.entry_steps", lang, steps=_joined(told, lang)))
+    if plan.waiting:
+        lines.append(word("siting.waiting", lang, n=len(plan.waiting)))
+    if len(plan.entries) < plan.additions:
+        lines += _short_lines(plan, plan.additions, len(plan.entries), lang)
+    return lines
+
+
+def _short_lines(plan: AddPlan | ExitPlan, asked: int, got: int, lang: Lang) -> list[str]:
+    """Why fewer sites are proposed than were asked for."""
+    cards = {r.id: r for r in plan.field.plan.rules}
+    slots = {"asked": asked, "n": got, "candidates": int(plan.field.new.sum())}
+    lines = [word("siting.short", lang, **slots)]
+    for why, count in plan.left_out.items():
+        if why in cards:
+            lines.append(word("siting.left_out.rule", lang, n=count, title=cards[why].title, clause=cards[why].clause))
+        else:
+            lines.append(word(f"siting.left_out.{why}", lang, n=count))
+    return lines
+
+
+def _verdict_lines(plan: AddPlan | ExitPlan, lang: Lang) -> list[str]:
+    """What the judge says of the added sites, and what people have to find out before they come in."""
+    table = plan.sites if isinstance(plan, AddPlan) else plan.entries
+    if table.empty:
+        return []
+    count = table["conclusion"].value_counts()
+    told = [word("siting.judged_as", lang, conclusion=word(f"judge.conclusion.{k}", lang), n=int(v))
+            for k, v in sorted(count.items(), key=lambda item: str(item[0]))]  # fmt: skip
+    lines = [word("siting.verdicts", lang, n=len(table), told=_joined(told, lang))]
+    titles = {r.id: r.title for r in plan.field.plan.rules}
+    doubtful = table[~table["conclusion"].isin(CERTAIN)]
+    why = {titles.get(r, r) for rules in doubtful["rules"] for r in str(rules).split(";") if r}
+    if len(doubtful):
+        lines.append(word("siting.to_settle", lang, n=len(doubtful), why=_joined(why, lang)))
+    return lines
+
+
+def _open_lines(field: Field, aside: Sequence[str], lang: Lang) -> list[str]:
+    """Rules that the choice could not be held to, and swaps that bind though nobody knows whether they hold."""
+    titles = {r.id: r.title for r in field.plan.rules if r.id not in set(aside)}
+    parts = {"unsettled": field.caps.unsettled, "doubtful": field.caps.doubtful}
+    told = {k: [titles[i] for i in ids if i in titles] for k, ids in parts.items()}
+    return [word(f"siting.{k}", lang, rules=_joined(t, lang)) for k, t in told.items() if t]
 
 
 def round_lines(result: RoundResult, *, ready: Prepared, lang: Lang) -> list[str]:
@@ -204,19 +256,34 @@ def _target_lines(plan: ExitPlan, lang: Lang) -> list[str]:
 
 
 def _proof_lines(plan: ExitPlan, lang: Lang) -> list[str]:
-    cover = plan.found.cover
-    lines = _gap_line(cover.status, cover.gap, lang)
+    lines = _gap_line("cover", plan.found.cover, lang)
     kept = int((plan.chosen & ~plan.field.new).sum())
     if plan.found.kept_bound == plan.found.kept_bound:
         lines.append(word("siting.kept", lang, kept=kept, most=int(plan.found.kept_bound + 1e-6)))
     return lines
 
 
-def _gap_line(status: str, gap: float, lang: Lang) -> list[str]:
-    if status == "infeasible":
+def _near_lines(plan: ExitPlan, lang: Lang) -> list[str]:
+    """How far residents have to go, how many have a choice of two, and what no plan can better."""
+    near = plan.nearness
+    metres = {k: _count(getattr(near, f"metres_{k}")) for k in ("before", "after", "bound", "end")}
+    limit = _count(near.limit_m)
+    lines = [word("siting.near_walked" if plan.field.walked else "siting.near", lang, limit=limit, **metres)]
+    if plan.entered is not None and len(plan.entries):
+        lines.append(word("siting.near_end", lang, **metres))
+    deep = {k: _count(getattr(near, f"deep_{k}")) for k in ("before", "after")}
+    if near.deep_bound == near.deep_bound:
+        return [*lines, word("siting.deep", lang, bound=_count(near.deep_bound), **deep)]
+    return lines
+
+
+def _gap_line(question: str, choice: Choice, lang: Lang) -> list[str]:
+    """How far from the best possible, and in what."""
+    if choice.status == "infeasible":
         return []
-    known = gap < float("inf")
-    return [word(f"siting.proof.{status if known else 'unproven'}", lang, gap=f"{gap:.2%}" if known else "")]
+    known = choice.gap < float("inf")
+    what = word(f"siting.proof_of.{question}", lang)
+    return [word(f"siting.proof.{choice.status if known else 'unproven'}", lang, what=what, gap=_share(choice.gap))]
 
 
 def _cause_lines(plan: ExitPlan, lang: Lang) -> list[str]:
@@ -227,11 +294,14 @@ def _cause_lines(plan: ExitPlan, lang: Lang) -> list[str]:
             count[rule] = count.get(rule, 0) + 1
     cards = {r.id: r for r in plan.field.plan.rules}
     ordered = sorted(count.items(), key=lambda item: (-item[1], item[0]))
-    return [word("siting.cause", lang, n=n, title=cards[r].title, clause=cards[r].clause) for r, n in ordered]
+    lines = [word("siting.cause", lang, n=n, title=cards[r].title, clause=cards[r].clause) for r, n in ordered]
+    return [word("siting.causes", lang), *lines] if lines else []
 
 
 def _check_lines(check: Recheck, lang: Lang) -> list[str]:
-    lines = [word("siting.judged_well" if check.holds else "siting.judged", lang, n=len(check.remaining))]
+    worse = len(check.new)
+    key = "judged_well" if check.holds else "judged_worse" if worse else "judged"
+    lines = [word(f"siting.{key}", lang, n=len(check.remaining), worse=worse)]
     lines += [_remaining(f, lang) for f in check.remaining[:SHOWN]]
     if len(check.remaining) > SHOWN:
         lines.append(word("siting.more", lang, n=len(check.remaining) - SHOWN))

@@ -6,7 +6,8 @@ points that were planned on; who loses and how far they then have is told of tho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
@@ -20,7 +21,12 @@ from circle15.siting.choose import near_best
 from circle15.siting.field import Field
 from circle15.siting.kernels import Flags, Floats, Ints
 from circle15.siting.limits import Limits
-from circle15.siting.recheck import planned_city
+from circle15.siting.recheck import conclusion_of, planned_city, rules_against
+from circle15.siting.schedule import by_gain
+
+if TYPE_CHECKING:
+    from circle15.schema import Verdict
+    from circle15.siting.schedule import Schedule
 
 
 def measured(field: Field, standing: Flags, *, levels: Sequence[str], straight: bool = False) -> pd.DataFrame:
@@ -107,24 +113,24 @@ def _away_m(field: Field, points: Ints, chosen: Flags) -> Floats:
     return nearest(demand.lon[points], demand.lat[points], sites.x.to_numpy(), sites.y.to_numpy())[1]
 
 
-def entries_of(field: Field, chosen: Flags, steps: int) -> pd.DataFrame:
-    """Added sites, that which adds most first; they come in with the last step, when all caps hold."""
-    at = [int(s) for s in np.flatnonzero(chosen & field.new)]
-    cover = np.bincount(field.reach.point[(chosen & ~field.new)[field.reach.site]], minlength=field.reach.points)
-    gained: list[tuple[int, float]] = []
-    while at:
-        gains = [float(field.demand.residents[p[cover[p] == 0]].sum()) for p in map(field.reach.of, at)]
-        best = int(np.argmax(np.round(gains, 6)))
-        gained.append((at[best], gains[best]))
-        cover[field.reach.of(at.pop(best))] += 1
-    picked = [s for s, _ in gained]
+def entries_of(
+    field: Field, chosen: Flags, plan: Schedule | None, verdicts: Mapping[str, Verdict], aside: Collection[str]
+) -> pd.DataFrame:
+    """Added sites with the judge's verdict, by step and then that which adds most first; one step without a plan."""
+    gained = dict(by_gain(field, chosen))
+    step = dict.fromkeys(gained, 1) if plan is None else dict(zip(plan.entries.tolist(), plan.entry_step, strict=True))
+    picked = sorted(gained, key=lambda s: step[s])  # stable: the order of gains within a step
     table = pd.DataFrame(field.sites.drop(columns="geometry")).iloc[picked].reset_index(drop=True)
     points = field.sites.geometry.iloc[picked]
+    judged = [verdicts[field.ids[s]] for s in picked]
     return pd.DataFrame(
         {
-            "order": np.arange(1, len(picked) + 1), "step": np.full(len(picked), steps), "id": table["id"],
+            "order": np.arange(1, len(picked) + 1), "step": [int(step[s]) for s in picked], "id": table["id"],
             "name": table["name"], "district_name": table["district_name"], "township_name": table["township_name"],
-            "residents_gained": [g for _, g in gained], "lon": points.x.to_numpy(), "lat": points.y.to_numpy(),
+            "residents_gained": [gained[s] for s in picked],
+            "conclusion": [str(conclusion_of(v, aside)) for v in judged],
+            "rules": [";".join(rules_against(v, aside)) for v in judged],
+            "lon": points.x.to_numpy(), "lat": points.y.to_numpy(),
         }
     )  # fmt: skip
 

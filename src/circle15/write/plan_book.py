@@ -33,7 +33,8 @@ ENTRIES: tuple[Column, ...] = (
 STEPS: tuple[Column, ...] = (
     Column("siting.step", "count", 6), Column("siting.exits", "count", 8), Column("siting.entries", "count", 8),
     Column("siting.standing", "count", 10), Column("residents", "count", 13), Column("covered", "count", 13),
-    Column("share", "share", 10), Column("siting.depth_2", "count", 14),
+    Column("share", "share", 10), Column("siting.depth_2", "count", 14), Column("siting.broken", "count", 12),
+    Column("siting.worse", "count", 12),
 )  # fmt: skip
 CHANGE: tuple[Column, ...] = (
     Column("name", "text", 16), Column("level", "word", 10, "columns.place_levels"), Column("residents", "count", 12),

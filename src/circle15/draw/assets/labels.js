@@ -16,13 +16,13 @@
     ctx.font = "600 11px " + C15.FONT;
     ctx.textAlign = "center";
     ctx.textBaseline = "middle";
-    const gaps = C15.data.gaps.filter((g) => g.service === C15.state.service && g.candidate && g.own);
+    const gaps = C15.gapsOf(C15.state.service).filter((g) => g.candidate && g.own);
     const most = view.zoom < 10.5 ? 8 : view.zoom < 11.5 ? 16 : view.zoom < 12.5 ? 40 : gaps.length; // in rank order
     for (const gap of gaps.slice(0, most)) {
       const x = view.x(C15.u(gap.candidate[0])), y = view.y(C15.v(gap.candidate[1]));
       if (x < -40 || y < -40 || x > view.width + 40 || y > view.height + 40) continue;
-      const text = String(gap.rank), w = Math.max(17, ctx.measureText(text).width + 9);
-      const detailed = view.zoom >= 12.5;
+      const text = String(gap.label || gap.rank), colour = gap.closed ? C15.CLOSED : C15.GAP, w = Math.max(17, ctx.measureText(text).width + 9);
+      const detailed = view.zoom >= 12.5 && !gap.label;
       if (detailed) {
         ctx.beginPath();
         C15.shapePath(ctx, "star", x, y, r);
@@ -40,7 +40,7 @@
       ctx.lineWidth = 2;
       ctx.strokeStyle = "#ffffff";
       ctx.stroke();
-      ctx.fillStyle = C15.GAP;
+      ctx.fillStyle = colour;
       ctx.fill();
       ctx.fillStyle = "#ffffff";
       ctx.fillText(text, x, top + 9);

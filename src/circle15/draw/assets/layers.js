@@ -11,7 +11,8 @@
   C15.buildLayers = function (map, cells) {
     C15.ground = C15.addBulk(map, "ground", 300, (ctx, view) => drawGround(ctx, view, cells), { sharp: false });
     C15.middle = C15.addBulk(map, "middle", 350, drawMiddle);
-    C15.front = C15.addBulk(map, "front", 450, drawFront);
+    C15.marks = C15.addBulk(map, "marks", 440, drawSites);
+    C15.front = C15.addBulk(map, "front", 450, drawFront, { strips: false }); // words stand where there is room in the whole view
   };
   function drawGround(ctx, view, cells) {
     const { base, service } = C15.state, { data } = C15, dense = data.breaks.indexOf(data.dense) + 1;
@@ -186,7 +187,7 @@
     if (show.without && data.summary[service]) {
       ctx.save();
       ctx.globalAlpha = 0.24;
-      ctx.fillStyle = C15.hatch(ctx, "#4a4a4a");
+      ctx.fillStyle = C15.hatch(ctx, view, "#4a4a4a");
       for (const place of data.summary[service].without.map((id) => data.placeById.get(id)).filter(Boolean)) {
         ctx.beginPath();
         place.flat.forEach((ring) => C15.trace(ctx, view, ring));
@@ -220,20 +221,29 @@
   function drawGaps(ctx, view, service) {
     const chosen = C15.state.selected && C15.state.selected.gap;
     ctx.beginPath();
-    for (const gap of C15.data.gaps) {
-      if (gap.service !== service || !gap.uv) continue;
+    const closed = [];
+    for (const gap of C15.gapsOf(service)) {
+      if (!gap.uv) continue;
+      if (gap.closed) { closed.push(gap); continue; }
       const x0 = view.x(gap.uv[0]), y0 = view.y(gap.uv[1]), x1 = view.x(gap.uv[2]), y1 = view.y(gap.uv[3]);
       if (x1 < 0 || y1 < 0 || x0 > view.width || y0 > view.height) continue;
       if (x1 - x0 < 2 && y1 - y0 < 2) ctx.rect(x0, y0, 1.2, 1.2);
       else gap.flat.forEach((ring) => C15.trace(ctx, view, ring));
     }
     ctx.globalAlpha = 0.5;
-    ctx.fillStyle = C15.hatch(ctx, C15.GAP);
+    ctx.fillStyle = C15.hatch(ctx, view, C15.GAP);
     ctx.fill("evenodd");
     ctx.globalAlpha = 1;
     ctx.lineWidth = view.zoom < 10 ? 0.6 : view.zoom < 11 ? 1 : 1.5;
     ctx.strokeStyle = C15.GAP;
     ctx.stroke();
+    ctx.beginPath();
+    for (const gap of closed) gap.flat.forEach((ring) => C15.trace(ctx, view, ring));
+    ctx.strokeStyle = C15.CLOSED;
+    ctx.setLineDash([3, 3]);
+    ctx.stroke();
+    ctx.setLineDash([]);
+    ctx.strokeStyle = C15.GAP;
     if (!chosen || chosen.service !== service) return;
     ctx.beginPath();
     chosen.flat.forEach((ring) => C15.trace(ctx, view, ring));
@@ -243,7 +253,6 @@
 
   function drawFront(ctx, view) {
     const place = C15.Labels();
-    drawSites(ctx, view);
     C15.drawSelected(ctx, view);
     C15.drawRuler(ctx, view);
     if (C15.state.show.gaps) C15.drawGapLabels(ctx, view, place);

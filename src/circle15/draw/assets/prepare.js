@@ -60,6 +60,7 @@
     })]));
   }
 
+  C15.shape = shape;
   function shape(rows, shapes) {
     rows.forEach((row, n) => {
       row.lonlat = shapes[n];
@@ -94,6 +95,9 @@
     const at = C15.cellAt(cells, lon, lat);
     return at < 0 ? null : { residents: cells.residents[at] / 10, density: cells.density[at] < 0 ? null : cells.density[at], exact: true };
   };
+
+  /* Gaps of a service as they are to be drawn: as told, or as a what-if leaves them. */
+  C15.gapsOf = (service) => (C15.whatIf && C15.whatIf.get(service)) || C15.data.gaps.filter((g) => g.service === service);
 
   C15.classOf = (density) => C15.data.breaks.filter((b) => density >= b * (1 - 1e-6)).length;
 

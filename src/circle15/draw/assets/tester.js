@@ -7,7 +7,7 @@
 (function () {
   "use strict";
   const el = C15.el;
-  C15.WORKBENCH = ["suspend", "replace", "direction", "ban", "batch_limit", "target", "exit"];
+  C15.WORKBENCH = ["replace", "batch_limit"]; // of indicators and ledgers, whatever the page can say of them
   const kept = { site: null, service: "", datum: "wgs84", accuracy: null, step: 10, bid: { tags: "", level: "", beds: NaN }, history: [], takes: true, retiring: false };
   const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
   const NAMES = 12;
@@ -19,7 +19,7 @@
 
   C15.mountTester = function (root, state) {
     const city = C15.testerCity || (C15.testerCity = C15.openTester(C15.blocks)), words = city.values.words[state.lang];
-    const { map, data } = state, T = { ...kept, city, leastGap: 100 };
+    const { map, data } = state, T = { ...kept, city, leastGap: city.values.least_gap, after: new Map() };
     T.byId = new Map(city.institutions.map((o) => [o.id, o]));
     T.has = (id) => id in words;
     T.word = (id, slots) => (words[id] === undefined ? id : words[id].replace(/\{(\w+)\}/g, (all, name) => (slots && name in slots ? String(slots[name]) : all)));
@@ -98,7 +98,13 @@
       act();
       T.setChanged();
     };
+    T.touched = () => [...new Set([...city.added, ...[...city.retired].map((id) => T.byId.get(id)).filter(Boolean)].map((o) => o.service))];
     T.setChanged = function () {
+      T.after = new Map(city.people.lattice ? T.touched().map((s) => [s, C15.gapsAfter(city, s, data.gaps.filter((g) => g.service === s), T.leastGap)]) : []);
+      if (C15.shape) {
+        C15.whatIf = new Map([...T.after].map(([s, found]) => [s, C15.gapsShownAfter(s, data.gaps, found)]));
+        C15.redraw();
+      }
       set.replaceChildren(...C15.setView(T));
       if (T.site) T.again(); else draw();
     };

@@ -215,6 +215,19 @@
       return found;
     }
 
+    /* What a goal measures in a place; coverage as the set leaves it. */
+    goalAfter(place, measure, service) {
+      const told = J.num(place[measure] === undefined || place[measure] === null ? place[measure + "_" + service] : place[measure]);
+      if (measure !== "coverage_share" || Number.isNaN(told) || !(this.added.length || this.retired.size)) return told;
+      const key = "goal " + place.place_id + " " + service;
+      if (!this.counts.has(key)) {
+        const { gained, lost } = this.change(service, place.members ? null : place);
+        const base = this.values.coverage.find((c) => c.place_id === place.place_id && c.service === service) || place;
+        this.counts.set(key, told + (gained - lost) / base.residents);
+      }
+      return this.counts.get(key);
+    }
+
     /* The part of a cell that lies in a place; the cell itself inside, null outside. */
     partIn(place, frame, key) {
       if (!place) return frame;
@@ -278,5 +291,5 @@
     return out;
   }
 
-  C15.TesterCity = TesterCity;
+  Object.assign(C15, { TesterCity, coveredShare });
 })();

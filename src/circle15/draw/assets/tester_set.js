@@ -37,14 +37,13 @@
 
   /* Coverage before and after, and what becomes of the gaps, for each service that the set touches. */
   function impact(T) {
-    const { word, num, city } = T, touched = [...new Set([...city.added, ...[...city.retired].map((id) => T.byId.get(id)).filter(Boolean)].map((o) => o.service))];
-    const rows = [], gaps = [];
-    for (const service of touched) {
+    const { word, num, city } = T, rows = [], gaps = [];
+    for (const service of T.touched()) {
       const base = T.coverage(service), gained = new Map();
       let fresh = 0;
       const change = city.change(service, T.scope, (frame, people) => {
         if (people < 0) { fresh -= people; return; }
-        const gap = T.gapAt(service, frame.lon, frame.lat);
+        const gap = T.after.has(service) ? null : T.gapAt(service, frame.lon, frame.lat);
         if (gap) gained.set(gap, (gained.get(gap) || 0) + people);
       });
       const net = change.gained - change.lost;
@@ -54,11 +53,8 @@
         el("td", { cls: "t-number", text: base ? share(base.covered) + " → " + share(base.covered + net) : word("none") }),
         el("td", { cls: "t-number" + (net < -0.5 ? " t-worse" : ""), text: word("set.change", { sign: net >= 0 ? "+" : "−", people: num(Math.abs(net), 0) }) }),
       ]));
-      for (const [gap, people] of [...gained].sort((a, b) => a[0].rank - b[0].rank)) {
-        if (people < 0.5) continue;
-        const after = Math.max(gap.residents - people, 0), least = T.leastGap;
-        gaps.push(el("li", { text: word(after < least ? "set.gap_closed" : "set.gap", { rank: gap.rank, place: gap.township_name || gap.gap_id, before: num(gap.residents), after: num(after) }) }));
-      }
+      const found = T.after.get(service) || { fresh: [], told: [...gained].map(([gap, people]) => ({ gap, patches: [{ label: gap.rank, residents: gap.residents - people }] })) };
+      gaps.push(...gapLines(T, found).map((text) => el("li", { text })));
       if (fresh >= 0.5) gaps.push(el("li", { cls: "t-worse", text: word("service." + service) + word("join") + word("set.gap_new", { people: num(fresh) }) }));
     }
     return el("div", { cls: "t-impact", "aria-live": "polite" }, [
@@ -66,5 +62,20 @@
       el("table", {}, [el("caption", { cls: "t-hidden", text: word("set.cover", { radius: num(city.plan.radius_m) }) }), el("tbody", {}, rows)]),
       el("ul", { cls: "t-gaps" }, gaps.length ? gaps : [el("li", { cls: "quiet", text: word("set.gap_none") })]),
     ]);
+  }
+
+  /* A sentence for each gap that is smaller, in parts, part of another or none any more, and for each new one. */
+  function gapLines(T, { told, fresh }) {
+    const { word, num } = T, lines = [];
+    for (const { gap, patches, into } of told) {
+      const slots = { rank: gap.rank, place: gap.township_name || gap.gap_id, before: num(gap.residents) };
+      const left = patches.filter((p) => p.residents >= T.leastGap);
+      if (into) lines.push(word("set.gap_merged", { ...slots, into: into.rank }));
+      else if (!left.length) lines.push(word("set.gap_closed", slots));
+      else if (left.length > 1 || Math.abs(left[0].residents - gap.residents) >= 0.5) {
+        lines.push(...left.map((p) => word("set.gap", { ...slots, rank: p.label, after: num(p.residents) })));
+      }
+    }
+    return [...lines, ...fresh.map((p) => word("set.gap_fresh", { label: p.label, place: T.city.placesAt(p.spot[0], p.spot[1]).township_name, people: num(p.residents) }))];
   }
 })();

@@ -1,0 +1,230 @@
+"""Many proposed sites at once 批量初筛: conclusions without the findings, the same that `Prepared.judge` comes to.
+
+Sites of which every rule sees the same (places, classes, what the application says, and by each circle whether it is
+over its limit, surely or perhaps) get the same conclusion: one of them is judged in full. A site near a border or a
+threshold, or under a rule that weighs its neighbours one by one, is judged by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from circle15.judge.asked import PROPOSED_ID, attributes_of, check_question
+from circle15.judge.findings import exceeds
+from circle15.judge.limits import TOLERANCE_M
+from circle15.measure.circles import lonlat
+from circle15.measure.position import accuracies_m
+from circle15.policy.rules import CircleLimit, Exempt, Prefer, Require, Suspend
+from circle15.project.metric import PointTree
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from circle15.policy.cards import Card
+    from circle15.prepared import Prepared
+    from circle15.schema import Verdict
+
+    Codes = NDArray[np.int64]
+
+Progress = Callable[[str, int, int], None]
+_GROUND = ("community_id", "township_id", "district_id", "city_id", "density_class", "density_class_place",
+           "density_class_circle", "density_class_cell")  # fmt: skip
+
+
+def screen_sites(
+    ready: Prepared,
+    sites: gpd.GeoDataFrame,
+    *,
+    attributes: Mapping[str, object] | None = None,
+    progress: Progress | None = None,
+) -> gpd.GeoDataFrame:
+    """Measure proposed sites and tell what each comes to.
+
+    Parameters
+    ----------
+    ready
+        Plan and city, held ready.
+    sites
+        `service` and points in degrees of WGS 84; `position_accuracy_m` where known. Other columns are what each
+        application says (`attributes` of `Prepared.judge`); missing values say nothing.
+    attributes
+        What all applications say alike.
+    progress
+        Called as (step id, done, total).
+
+    Returns
+    -------
+    `sites` with the columns of `Prepared.measure`, `conclusion`, `decided_by` (ids of the rules it rests on, joined by
+    ";") and `clauses` of these rules.
+
+    Raises
+    ------
+    UsageError
+        A service, a place or an accuracy that cannot be.
+    """
+    asked = sites.assign(position_accuracy_m=accuracies_m(sites))
+    lon, lat = lonlat(asked)
+    for x, y, service, accuracy_m in zip(lon, lat, asked["service"], asked["position_accuracy_m"], strict=True):
+        check_question(x, y, "wgs84", service, accuracy_m)
+    tell = progress or (lambda *_: None)
+    tell("measure", 0, len(sites))
+    measured = ready.measure(
+        gpd.GeoDataFrame({"id": PROPOSED_ID, "service": asked["service"]}, geometry=asked.geometry)
+    )
+    known = [attributes_of({**(attributes or {}), **row}) for row in _said(sites)]
+    alike = _alike(ready, asked, pd.DataFrame(measured.drop(columns="geometry")), known)
+    first = np.unique(alike, return_index=True)[1]
+    verdicts: list[Verdict] = []
+    for done, at in enumerate(first):
+        tell("judge", done, len(first))
+        verdicts.append(
+            ready.judge(
+                lon=float(lon[at]), lat=float(lat[at]), datum="wgs84", service=str(asked["service"].iloc[at]),
+                position_accuracy_m=float(asked["position_accuracy_m"].iloc[at]), attributes=known[at],
+            )
+        )  # fmt: skip
+    tell("judge", len(first), len(first))
+    clauses = {r.id: r.clause for r in ready.plan.rules}
+    told = {
+        "conclusion": [str(v.conclusion) for v in verdicts],
+        "decided_by": [";".join(v.decided_by) for v in verdicts],
+        "clauses": [";".join(dict.fromkeys(clauses[r] for r in v.decided_by)) for v in verdicts],
+    }
+    found = measured.drop(columns=["id", "service", "geometry"])
+    columns = {k: np.array(v, dtype=object)[alike] for k, v in told.items()}
+    return sites.join(found.assign(**columns))
+
+
+def _said(sites: gpd.GeoDataFrame) -> list[dict[str, Any]]:
+    """What each application says: its own columns, without what is missing."""
+    table = pd.DataFrame(sites.drop(columns=[sites.geometry.name, "position_accuracy_m"], errors="ignore"))
+    table = table.drop(columns=["id", "service", "name"], errors="ignore")
+    if not len(table.columns):
+        return [{}] * len(sites)
+    return [{str(k): v for k, v in row.items() if v == v and v not in ("", None)} for row in table.to_dict("records")]  # noqa: PLR0124 - NaN
+
+
+# ── who is alike ──────────────────────────────────────────────
+
+
+def _alike(
+    ready: Prepared, sites: gpd.GeoDataFrame, measured: pd.DataFrame, known: Sequence[Mapping[str, object]]
+) -> Codes:
+    """Number (n,) of the kind that each site is of; sites of one kind come to the same conclusion."""
+    n = len(sites)
+    said = [tuple(sorted((k, str(v)) for k, v in row.items())) for row in known]
+    columns = [pd.factorize(sites["service"])[0], pd.factorize(sites["position_accuracy_m"])[0]]
+    columns += [pd.factorize(pd.Series(said))[0]]
+    columns += [pd.factorize(measured[c])[0] for c in _GROUND if c in measured]
+    alone = ready.may_differ(sites, measured) | np.array(["institution" in row for row in known], dtype=bool)
+    pooled = "pooling_area" in ready.city.institutions or any("pooling_area" in row for row in known)
+    for service in sorted(set(sites["service"])):
+        at = np.flatnonzero((sites["service"] == service).to_numpy())
+        some = _Some(ready, service, sites.iloc[at], frozenset(measured.columns), pooled=pooled)
+        for rule in (r for r in ready.plan.rules if service in r.services):
+            seen = some.seen(rule)
+            if seen is None:
+                alone[at] = True
+                continue
+            column = np.zeros(n, dtype=np.int64)
+            column[at] = seen
+            columns.append(column)
+    number = np.zeros(n, dtype=np.int64)
+    number[alone] = np.arange(1, alone.sum() + 1)
+    return _numbered([number, *columns])
+
+
+def _numbered(columns: Sequence[Codes]) -> Codes:
+    """One number (n,) for each combination of codes."""
+    whole = columns[0]
+    for column in columns[1:]:
+        _, whole = np.unique(whole * (int(column.max(initial=0)) + 2) + column + 1, return_inverse=True)
+    return np.unique(whole, return_inverse=True)[1]
+
+
+@dataclass(frozen=True)
+class _Some:
+    """Sites (n,) of one service; `told` are columns measured of each, `pooled` says that pooling areas are told."""
+
+    ready: Prepared
+    service: str
+    sites: gpd.GeoDataFrame
+    told: frozenset[str]
+    pooled: bool
+
+    def seen(self, rule: Card) -> Codes | None:
+        """What a rule sees of each site beside its ground and what is said of it; None: more than can be sorted."""
+        asks = {a.attribute for a in (*rule.applicant, *(rule.needs if isinstance(rule, Require) else ()))}
+        if asks & self.told:
+            return None
+        if isinstance(rule, CircleLimit):
+            return self._circle(rule)
+        if isinstance(rule, Exempt) and rule.none_within:
+            return self._nobody_near()
+        by_neighbours = (
+            isinstance(rule, Suspend) and rule.scope == "radius" and self.ready.inputs.indicators is not None
+        )
+        by_nearest = isinstance(rule, Prefer) and rule.near is not None and rule.radius_m is not None
+        return None if by_neighbours or by_nearest else np.zeros(len(self.sites), dtype=np.int64)
+
+    def _circle(self, rule: CircleLimit) -> Codes | None:
+        """Whether a circle is over its limit as it stands, at least and at most."""
+        plain = rule.distance == "straight" and not rule.same and not rule.max_steps and rule.max_rate is None
+        if not plain or self.pooled:
+            return None
+        if rule.max is None:
+            return np.zeros(len(self.sites), dtype=np.int64)
+        radius_m = (rule.radius_m or self.ready.plan.circle.radius_m) * (2 if rule.reach == "overlap" else 1)
+        radius_m -= 2 * TOLERANCE_M if rule.at_radius == "outside" else 0.0
+        i, j, gap_m, slack_m = self._gaps(radius_m, self._counted(rule))
+        inside, edge = gap_m <= TOLERANCE_M, np.abs(gap_m) <= slack_m + TOLERANCE_M
+        counts = np.column_stack([self._institutions(i[p], j[p]) for p in (inside, inside & ~edge, inside | edge)])
+        own = 1 if rule.counts_site else 0
+        over = np.array([exceeds(k + own, rule.max) for k in range(int(counts.max(initial=0)) + 1)], dtype=np.int64)
+        return np.asarray(over[counts] @ np.array([4, 2, 1]))
+
+    def _nobody_near(self) -> Codes:
+        """Whether someone of the service surely, or perhaps, stands within the plan's radius."""
+        i, _, gap_m, slack_m = self._gaps(self.ready.plan.circle.radius_m, self.ready.crowd.services == self.service)
+        surely, perhaps = (
+            np.bincount(i[p], minlength=len(self.sites)) > 0 for p in (gap_m <= -slack_m, gap_m <= slack_m)
+        )
+        return surely.astype(np.int64) * 2 + perhaps
+
+    def _counted(self, rule: CircleLimit) -> NDArray[np.bool_]:
+        """Institutions of the register that a rule counts."""
+        services = self.ready.crowd.services
+        wanted = rule.counts_services or ((self.service,) if rule.like == "service" else ())
+        counted = np.isin(services, wanted) if wanted else np.ones(len(services), dtype=bool)
+        if rule.excludes or rule.like == "tag":
+            tags = [frozenset(str(t).split(";")) for t in self.ready.city.institutions["tags"]]
+            counted &= np.array([t.isdisjoint(rule.excludes) for t in tags], dtype=bool)
+            if rule.like == "tag":
+                counted &= np.array([not t.isdisjoint(rule.tags) for t in tags], dtype=bool)
+        return counted
+
+    def _institutions(self, site: Codes, other: Codes) -> Codes:
+        """How many institutions each site has among its pairs; campuses 分院区 count once."""
+        whose = self.ready.crowd.whose
+        size = int(whose.max(initial=0)) + 1
+        return np.bincount(np.unique(site * size + whose[other]) // size, minlength=len(self.sites))
+
+    def _gaps(
+        self, radius_m: float, counted: NDArray[np.bool_]
+    ) -> tuple[Codes, Codes, NDArray[np.float64], NDArray[np.float64]]:
+        """Pairs of sites and institutions (positions) about a radius: metres beyond it, and what positions may err."""
+        lon, lat = lonlat(self.sites)
+        own_m = self.sites["position_accuracy_m"].to_numpy(dtype=np.float64)
+        rows = np.flatnonzero(counted)
+        theirs_m = self.ready.crowd.accuracies_m[rows]
+        reach_m = radius_m + own_m.max(initial=0.0) + theirs_m.max(initial=0.0) + 1.0
+        i, j, metres = PointTree(self.ready.crowd.lon[rows], self.ready.crowd.lat[rows]).within(lon, lat, reach_m)
+        return i, rows[j], metres - radius_m, theirs_m[j] + own_m[i]

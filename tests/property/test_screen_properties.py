@@ -1,0 +1,76 @@
+"""Sites screened together come to what each comes to alone."""
+
+from dataclasses import replace
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from circle15.errors import UsageError
+from circle15.policy.plan import load_plan
+from circle15.prepared import Prepared
+from circle15.read.city import load_city, read_city
+from circle15.schema import CRS
+from circle15.screen import screen_sites
+
+SERVICES = ("pharmacy", "outpatient", "inpatient", "ltc_facility")
+
+
+@pytest.fixture(scope="module")
+def ready(sample_city):
+    files = load_city(sample_city)
+    city, _ = read_city(files)
+    return Prepared(load_plan("zhongwei"), replace(city, streets=None), as_of=files.city.as_of)
+
+
+def sites_about(ready, *, seed, n):
+    """Sites near institutions, among them some at the very radius and some that say what they are."""
+    rng = np.random.default_rng(seed)
+    held = ready.city.institutions.geometry
+    at = rng.integers(0, len(held), n)
+    spread = rng.choice([1e-5, 0.004, 0.03], n)
+    points = gpd.points_from_xy(held.x.to_numpy()[at] + rng.normal(size=n) * spread,
+                                held.y.to_numpy()[at] + rng.normal(size=n) * spread)  # fmt: skip
+    table = {
+        "service": rng.choice(SERVICES, n), "tags": rng.choice(["", "dialysis", "chain"], n),
+        "beds": rng.choice([np.nan, 40.0], n), "position_accuracy_m": rng.choice([0.0, 10.0, 300.0], n),
+    }  # fmt: skip
+    return gpd.GeoDataFrame(table, geometry=points, crs=CRS)
+
+
+@settings(max_examples=3, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_a_screened_site_comes_to_what_it_comes_to_alone(ready, seed):
+    sites = sites_about(ready, seed=seed, n=30)
+    found = screen_sites(ready, sites)
+    for row, site in zip(found.to_dict("records"), sites.to_dict("records"), strict=True):
+        said = {"tags": site["tags"]} | ({} if pd.isna(site["beds"]) else {"beds": site["beds"]})
+        alone = ready.judge(
+            lon=site["geometry"].x, lat=site["geometry"].y, datum="wgs84", service=site["service"],
+            position_accuracy_m=site["position_accuracy_m"], attributes={k: v for k, v in said.items() if v},
+        )  # fmt: skip
+        assert row["conclusion"] == alone.conclusion
+        assert row["decided_by"] == ";".join(alone.decided_by)
+        assert row["others_within"] == alone.measures["others_within"]
+
+
+def test_alike_sites_are_judged_once_and_named_clauses_are_the_plans(ready, monkeypatch):
+    one = sites_about(ready, seed=3, n=1).assign(position_accuracy_m=0.0)
+    many = gpd.GeoDataFrame(pd.concat([one] * 500, ignore_index=True), geometry="geometry", crs=CRS)
+    asked, judge = [], ready.judge
+    monkeypatch.setattr(ready, "judge", lambda **given: asked.append(given) or judge(**given))
+    steps = []
+    found = screen_sites(ready, many, progress=lambda *step: steps.append(step))
+    assert len(asked) == 1
+    assert set(found["conclusion"]) == {found["conclusion"][0]}
+    assert steps[-1] == ("judge", 1, 1)
+    clauses = {r.clause for r in ready.plan.rules}
+    assert set(found["clauses"][0].split(";")) - {""} <= clauses
+
+
+def test_a_question_that_cannot_be_is_refused(ready):
+    with pytest.raises(UsageError):
+        screen_sites(ready, sites_about(ready, seed=1, n=2).assign(service="bakery"))
