@@ -288,10 +288,12 @@ class Prepared:
 
     def _gradual(self, lon: Floats, lat: Floats, accuracy_m: Floats, land_km2: Floats) -> NDArray[np.bool_]:
         """Sites whose circle may cross a threshold of density or of residents within their position accuracy (n,)."""
-        steps = {s.up_to for r in self.plan.circle_rules() for s in r.max_steps if s.up_to is not None}
+        stepped = [r for r in self.plan.circle_rules() if r.max_steps]
+        steps = {s.up_to for r in stepped if r.distance == "straight" for s in r.max_steps if s.up_to is not None}
         classes = self.plan.density_classes if self.plan.density.unit == "circle" else ()
         density = {bound for c in classes for bound in (c.min, c.below) if bound is not None}
-        near = np.zeros(len(lon), dtype=bool)
+        # how many live within a walk may change with every step, so that no bound can be told beforehand
+        near = np.full(len(lon), self.foot is not None and any(r.distance == "walking" for r in stepped))
         if steps or density:
 
             def residents(at: NDArray[np.int64], radius_m: float) -> Floats:
