@@ -127,7 +127,9 @@ class Prepared:
     @cached_property
     def inputs(self) -> Inputs:
         """Register, indicators, events and day, as the rules look at them."""
-        return Inputs(register_of(self.city), self._indicators, self._events, self.as_of)
+        return Inputs(
+            register_of(self.city), self._indicators, self._events, self.as_of, denominators=self.city.denominators
+        )
 
     @cached_property
     def own_measures(self) -> pd.DataFrame:

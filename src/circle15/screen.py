@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from circle15.policy.cards import Card
+    from circle15.policy.cards import Attribute, Card
     from circle15.prepared import Prepared
     from circle15.schema import Verdict
 
     Codes = NDArray[np.int64]
 
+_SHOWN = frozenset({"name", "address"})
+"""What an application says that no rule weighs, unless it names it."""
 Progress = Callable[[str, int, int], None]
 _GROUND = ("community_id", "township_id", "district_id", "city_id", "density_class", "density_class_place",
            "density_class_circle", "density_class_cell")  # fmt: skip
@@ -44,6 +46,7 @@ def screen_sites(
     sites: gpd.GeoDataFrame,
     *,
     attributes: Mapping[str, object] | None = None,
+    each: Sequence[Mapping[str, object]] | None = None,
     progress: Progress | None = None,
 ) -> gpd.GeoDataFrame:
     """Measure proposed sites and tell what each comes to.
@@ -53,10 +56,9 @@ def screen_sites(
     ready
         Plan and city, held ready.
     sites
-        `service` and points in degrees of WGS 84; `position_accuracy_m` where known. Other columns are what each
-        application says (`attributes` of `Prepared.judge`); missing values say nothing.
-    attributes
-        What all applications say alike.
+        `service` and points in degrees of WGS 84; `position_accuracy_m` and anything else where known.
+    attributes, each
+        What all applications say alike, and what each says besides (n,), as in `Prepared.judge`.
     progress
         Called as (step id, done, total).
 
@@ -79,7 +81,8 @@ def screen_sites(
     measured = ready.measure(
         gpd.GeoDataFrame({"id": PROPOSED_ID, "service": asked["service"]}, geometry=asked.geometry)
     )
-    known = [attributes_of({**(attributes or {}), **row}) for row in _said(sites)]
+    alike_said = attributes_of(attributes)
+    known = [alike_said] * len(sites) if each is None else [alike_said | attributes_of(row) for row in each]
     alike = _alike(ready, asked, pd.DataFrame(measured.drop(columns="geometry")), known)
     first = np.unique(alike, return_index=True)[1]
     verdicts: list[Verdict] = []
@@ -103,15 +106,6 @@ def screen_sites(
     return sites.join(found.assign(**columns))
 
 
-def _said(sites: gpd.GeoDataFrame) -> list[dict[str, Any]]:
-    """What each application says: its own columns, without what is missing."""
-    table = pd.DataFrame(sites.drop(columns=[sites.geometry.name, "position_accuracy_m"], errors="ignore"))
-    table = table.drop(columns=["id", "service", "name"], errors="ignore")
-    if not len(table.columns):
-        return [{}] * len(sites)
-    return [{str(k): v for k, v in row.items() if v == v and v not in ("", None)} for row in table.to_dict("records")]  # noqa: PLR0124 - NaN
-
-
 # ── who is alike ──────────────────────────────────────────────
 
 
@@ -120,7 +114,8 @@ def _alike(
 ) -> Codes:
     """Number (n,) of the kind that each site is of; sites of one kind come to the same conclusion."""
     n = len(sites)
-    said = [tuple(sorted((k, str(v)) for k, v in row.items())) for row in known]
+    idle = _SHOWN - _asked_about(ready)
+    said = [tuple(sorted((k, str(v)) for k, v in row.items() if k not in idle)) for row in known]
     columns = [pd.factorize(sites["service"])[0], pd.factorize(sites["position_accuracy_m"])[0]]
     columns += [pd.factorize(pd.Series(said))[0]]
     columns += [pd.factorize(measured[c])[0] for c in _GROUND if c in measured]
@@ -140,6 +135,17 @@ def _alike(
     number = np.zeros(n, dtype=np.int64)
     number[alone] = np.arange(1, alone.sum() + 1)
     return _numbered([number, *columns])
+
+
+def _asked_about(ready: Prepared) -> frozenset[str]:
+    """What rules of the plan ask of an applicant by name."""
+    rules = ready.plan.rules
+    told = {a.attribute for r in rules for a in _asks(r)}
+    return frozenset(told).union(*(getattr(r, name, ()) for r in rules for name in ("same", "keys")))
+
+
+def _asks(rule: Card) -> tuple[Attribute, ...]:
+    return (*rule.applicant, *(rule.needs if isinstance(rule, Require) else ()))
 
 
 def _numbered(columns: Sequence[Codes]) -> Codes:
@@ -162,8 +168,7 @@ class _Some:
 
     def seen(self, rule: Card) -> Codes | None:
         """What a rule sees of each site beside its ground and what is said of it; None: more than can be sorted."""
-        asks = {a.attribute for a in (*rule.applicant, *(rule.needs if isinstance(rule, Require) else ()))}
-        if asks & self.told:
+        if {a.attribute for a in _asks(rule)} & self.told:
             return None
         if isinstance(rule, CircleLimit):
             return self._circle(rule)

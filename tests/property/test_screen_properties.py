@@ -34,23 +34,21 @@ def sites_about(ready, *, seed, n):
     spread = rng.choice([1e-5, 0.004, 0.03], n)
     points = gpd.points_from_xy(held.x.to_numpy()[at] + rng.normal(size=n) * spread,
                                 held.y.to_numpy()[at] + rng.normal(size=n) * spread)  # fmt: skip
-    table = {
-        "service": rng.choice(SERVICES, n), "tags": rng.choice(["", "dialysis", "chain"], n),
-        "beds": rng.choice([np.nan, 40.0], n), "position_accuracy_m": rng.choice([0.0, 10.0, 300.0], n),
-    }  # fmt: skip
-    return gpd.GeoDataFrame(table, geometry=points, crs=CRS)
+    table = {"service": rng.choice(SERVICES, n), "position_accuracy_m": rng.choice([0.0, 10.0, 300.0], n)}
+    tags, beds = rng.choice(["", "dialysis", "chain"], n), rng.choice([0.0, 40.0], n)
+    said = [{k: v for k, v in (("tags", str(t)), ("beds", float(b))) if v} for t, b in zip(tags, beds, strict=True)]
+    return gpd.GeoDataFrame(table, geometry=points, crs=CRS), said
 
 
 @settings(max_examples=3, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_a_screened_site_comes_to_what_it_comes_to_alone(ready, seed):
-    sites = sites_about(ready, seed=seed, n=30)
-    found = screen_sites(ready, sites)
-    for row, site in zip(found.to_dict("records"), sites.to_dict("records"), strict=True):
-        said = {"tags": site["tags"]} | ({} if pd.isna(site["beds"]) else {"beds": site["beds"]})
+    sites, said = sites_about(ready, seed=seed, n=30)
+    found = screen_sites(ready, sites, each=said)
+    for row, site, told in zip(found.to_dict("records"), sites.to_dict("records"), said, strict=True):
         alone = ready.judge(
             lon=site["geometry"].x, lat=site["geometry"].y, datum="wgs84", service=site["service"],
-            position_accuracy_m=site["position_accuracy_m"], attributes={k: v for k, v in said.items() if v},
+            position_accuracy_m=site["position_accuracy_m"], attributes=told,
         )  # fmt: skip
         assert row["conclusion"] == alone.conclusion
         assert row["decided_by"] == ";".join(alone.decided_by)
@@ -58,7 +56,7 @@ def test_a_screened_site_comes_to_what_it_comes_to_alone(ready, seed):
 
 
 def test_alike_sites_are_judged_once_and_named_clauses_are_the_plans(ready, monkeypatch):
-    one = sites_about(ready, seed=3, n=1).assign(position_accuracy_m=0.0)
+    one = sites_about(ready, seed=3, n=1)[0].assign(position_accuracy_m=0.0)
     many = gpd.GeoDataFrame(pd.concat([one] * 500, ignore_index=True), geometry="geometry", crs=CRS)
     asked, judge = [], ready.judge
     monkeypatch.setattr(ready, "judge", lambda **given: asked.append(given) or judge(**given))
@@ -73,4 +71,4 @@ def test_alike_sites_are_judged_once_and_named_clauses_are_the_plans(ready, monk
 
 def test_a_question_that_cannot_be_is_refused(ready):
     with pytest.raises(UsageError):
-        screen_sites(ready, sites_about(ready, seed=1, n=2).assign(service="bakery"))
+        screen_sites(ready, sites_about(ready, seed=1, n=2)[0].assign(service="bakery"))

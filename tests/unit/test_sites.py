@@ -2,7 +2,9 @@
 
 import json
 
+import geopandas as gpd
 import openpyxl
+import pandas as pd
 import pytest
 
 from circle15.cli import main
@@ -97,6 +99,21 @@ def test_command_judges_a_table_of_sites(capsys, tmp_path, toy_city):
     record = json.loads(out)
     assert [v["measures"]["name"] for v in record["verdicts"]] == ["甲药店", "乙医院"]
     assert record["run"]["options"]["sites"]["file"] == "sites.csv"
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_command_screens_a_table_of_sites(capsys, tmp_path, toy_city, suffix):
+    at = tmp_path / f"v{suffix}"
+    ask = ["site", toy_city, "--plan", "wuhu", "--sites", table(tmp_path)]
+    code, out, _ = run(capsys, *ask, "--out", at)
+    found = gpd.read_parquet(at) if suffix == ".parquet" else pd.read_csv(at)
+    _, told, _ = run(capsys, *ask, "--json")
+    assert code == 0
+    assert found["conclusion"].tolist() == [v["conclusion"] for v in json.loads(told)["verdicts"]]
+    assert found["name"].tolist() == ["甲药店", "乙医院"]
+    assert at.name in out
+    code, _, err = run(capsys, *ask, "--out", at, "--json")
+    assert (code, "--sheet" in err) == (2, True)
 
 
 def test_one_site_and_a_table_exclude_each_other_and_one_is_needed(capsys, tmp_path, toy_city):

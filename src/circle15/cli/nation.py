@@ -16,6 +16,7 @@ from circle15.policy.plan import load_plan
 from circle15.scale.cluster import Cluster
 from circle15.scale.inputs import read_inputs
 from circle15.scale.merge import add_together
+from circle15.scale.rasters import write_rasters
 from circle15.scale.results import write_results
 from circle15.scale.run import forget, run_blocks
 from circle15.schema import Datum
@@ -36,6 +37,7 @@ def measure_nation(
     workers: int,
     scheduler: str,
     out: str,
+    rasters: str | None,
 ) -> None:
     """Measure all blocks, add them up, write the tables and the page."""
     if workers > 1 and scheduler:
@@ -56,6 +58,8 @@ def measure_nation(
         bar.show("merge", total, total)
         sums = add_together(inputs.task, blocks)
         written = write_results(inputs, sums, folder, plan=rules, lang=lang)
+        if rasters is not None:
+            written += write_rasters(inputs.task, rules, Path(rasters), progress=bar.show)
         forget(blocks)
     tell_written(written, lang)
     click.echo(

@@ -9,17 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import click
+import geopandas as gpd
+import numpy as np
 
 from circle15.cli.load import beside, check_outputs, day_of, load, tell_written, url_of
+from circle15.cli.words import StepBar
 from circle15.errors import Problem, UsageError
 from circle15.policy.plan import Plan
 from circle15.prepared import Prepared
-from circle15.read.sites import read_sites
-from circle15.schema import City
+from circle15.project.datum import to_wgs84
+from circle15.read.sites import ProposedSite, read_sites
+from circle15.schema import CRS, City
+from circle15.screen import screen_sites
 from circle15.study import judge_proposed, provenance
 from circle15.words import Lang, word_problem
 from circle15.write.files import write_text
 from circle15.write.report import marks_of, verdict_record, write_verdict
+from circle15.write.screened import SUFFIXES, screened_lines, write_screened
 from circle15.write.sheet import check_suffix, write_sheet
 from circle15.write.summary import verdict_lines
 from circle15.write.verdicts import sheet_path, verdict_line, verdicts_record, write_verdicts
@@ -57,6 +63,8 @@ def judge_sites(
     if sites is not None:
         if asked["lon"] is not None or asked["lat"] is not None:
             raise UsageError(Problem("use.site_twice", value=sites))
+        if _screens(out) and (sheet is not None or as_json):
+            raise UsageError(Problem("use.screen_alone", value=str(out)))
         judge_table(lang, sites, asked, into, loading)
         return
     missing = [f"--{k}" for k in ("lon", "lat", "datum") if asked[k] is None]
@@ -95,13 +103,19 @@ def judge_table(lang: Lang, file: str, asked: dict[str, Any], into: Into, loadin
     for problem in warnings:
         click.echo(word_problem(problem, lang), err=True)
     ready, said = Prepared(plan, city, as_of=day_of(asked), **told), _attributes(asked["attributes"])
-    verdicts = [
-        ready.judge(
-            lon=s.lon, lat=s.lat, datum=s.datum, service=s.service, position_accuracy_m=s.position_accuracy_m,
-            attributes=said | dict(s.attributes),
-        )
-        for s in sites
-    ]  # fmt: skip
+    if _screens(into.out):
+        screen_table(lang, sites, said, ready, into)
+        return
+    verdicts = []
+    with StepBar(lang) as bar:
+        for done, s in enumerate(sites):
+            bar.show("judge", done, len(sites))
+            verdicts.append(
+                ready.judge(
+                    lon=s.lon, lat=s.lat, datum=s.datum, service=s.service, position_accuracy_m=s.position_accuracy_m,
+                    attributes=said | dict(s.attributes),
+                )
+            )  # fmt: skip
     record = provenance(plan, city, options={"sites": {"file": source.file, "sha256": source.sha256}})
     rows, written = [s.row for s in sites], []
     whole = verdicts_record(verdicts, record, lang=lang)
@@ -119,6 +133,28 @@ def judge_table(lang: Lang, file: str, asked: dict[str, Any], into: Into, loadin
         written += [write_sheet(p, v, record, lang=lang) for p, v in zip(named, verdicts, strict=True)]
     if written:
         tell_written(written, lang, aside=into.as_json)
+
+
+def _screens(out: str | None) -> bool:
+    """Whether the file asked for holds conclusions alone."""
+    return out is not None and Path(out).suffix.lower() in SUFFIXES
+
+
+def screen_table(
+    lang: Lang, sites: Sequence[ProposedSite], said: dict[str, object], ready: Prepared, into: Into
+) -> None:
+    """Conclusions alone, for tables of any length: one row a site."""
+    places = [to_wgs84([s.lon], [s.lat], s.datum) for s in sites]
+    points = gpd.points_from_xy(*(np.concatenate([p[k] for p in places]) for k in (0, 1)))
+    own = ("row", "name", "service", "position_accuracy_m")
+    table = gpd.GeoDataFrame([{k: getattr(s, k) for k in own} for s in sites], geometry=points, crs=CRS)
+    with StepBar(lang) as bar:
+        found = screen_sites(
+            ready, table.drop(columns="row"), attributes=said, each=[s.attributes for s in sites], progress=bar.show
+        )
+    found.insert(0, "row", table["row"])
+    click.echo("\n".join(screened_lines(found, lang=lang)))
+    tell_written([write_screened(Path(str(into.out)), found)], lang)
 
 
 def _attributes(given: Sequence[str]) -> dict[str, object]:

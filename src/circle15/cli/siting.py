@@ -48,7 +48,7 @@ WATCH_S = 5.0
 ORDERS = ("rank", "coverage", "first", "lottery")
 CITY_INPUTS = (
     "city_file", "institutions", "places", "population", "register_datum", "plan", "scale_to", "overlay",
-    "streets",
+    "streets", "denominators",
 )  # fmt: skip
 
 

@@ -82,7 +82,8 @@ def max_cover(
     hold(limits, program, x)
     best = start if start is not None else seed.chosen if seed.holds else None
     first = None if best is None else answer_of(program, x, y, small, best)
-    solved = program.solve(maximise=True, gap=gap, seconds=seconds, start=first, watch=watch)
+    # exchanges have found what heuristics would find; only the proof is left
+    solved = program.solve(maximise=True, gap=gap, seconds=seconds, start=first, watch=watch, guess=first is None)
     return _choice(solved, x, limits.sites, began)
 
 

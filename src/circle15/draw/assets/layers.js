@@ -40,7 +40,7 @@
 
   function drawMiddle(ctx, view) {
     const { show, service } = C15.state;
-    const sites = C15.data.site.filter((s) => s.service === service && near(view, s));
+    const sites = C15.standing(service).filter((s) => near(view, s));
     if (show.depth) drawDepth(ctx, view, service, sites);
     if (show.coverage) drawCoverage(ctx, view, service, sites, !show.depth);
     if (show.streets) drawStreets(ctx, view, service);

@@ -99,6 +99,14 @@
   /* Gaps of a service as they are to be drawn: as told, or as a what-if leaves them. */
   C15.gapsOf = (service) => (C15.whatIf && C15.whatIf.get(service)) || C15.data.gaps.filter((g) => g.service === service);
 
+  /* Institutions of a service whose circles are to be drawn: as they stand, or as a what-if leaves them. */
+  C15.standing = function (service) {
+    const own = (s) => s.service === service, set = C15.testerCity;
+    if (!set) return C15.data.site.filter(own);
+    const added = set.added.filter(own).map((o) => ({ ...o, u: C15.u(o.lon), v: C15.v(o.lat), inside: true }));
+    return [...C15.data.site.filter((s) => own(s) && !set.retired.has(s.id)), ...added];
+  };
+
   C15.classOf = (density) => C15.data.breaks.filter((b) => density >= b * (1 - 1e-6)).length;
 
   /* Which institutions the filters let through. */

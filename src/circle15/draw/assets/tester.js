@@ -104,6 +104,7 @@
       if (C15.shape) {
         C15.whatIf = new Map([...T.after].map(([s, found]) => [s, C15.gapsShownAfter(s, data.gaps, found)]));
         C15.redraw();
+        C15.fillLegend();
       }
       set.replaceChildren(...C15.setView(T));
       if (T.site) T.again(); else draw();
