@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from circle15.cli.load import beside, check_outputs, day_of, load, tell_written, url_of
+from circle15.cli.load import beside, check_outputs, day_of, load, url_of
+from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
 from circle15.database import is_database
 from circle15.draw.basemap import Basemap, BasemapName
