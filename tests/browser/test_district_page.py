@@ -206,7 +206,13 @@ def test_streets_on_foot_are_off_at_first_and_drawn_when_switched_on(watched, dr
     west, south = drawn_city.WEST, drawn_city.SOUTH
     lines = [shapely.LineString([(west + 0.01, y), (west + 0.14, y)]) for y in south + np.arange(0.01, 0.1, 0.01)]
     streets = gpd.GeoDataFrame({"service": "pharmacy"}, index=range(len(lines)), geometry=lines, crs=CRS)
-    page = watched.open(draw_district(assessment, DISTRICT, streets=streets))
+    walked = assessment.coverage.assign(covered_walking=12345.0, share_walking=0.4321)
+    page = watched.open(draw_district(replace(assessment, coverage=walked), DISTRICT, streets=streets))
+    assert page.inner_text("#figures .walking").split() == ["43.2%", "步行", "800", "米内", "12,345", "人"]
+    page.evaluate("() => { C15.state.table.kind = 'places'; C15.setTab('table'); }")
+    assert "步行覆盖率 %" in page.inner_text("#table thead")
+    assert "null" not in page.inner_text("#table")
+    page.evaluate("() => C15.setTab('figures')")
     drawn = """() => { const c = document.querySelector('.leaflet-c15-middle-pane canvas');
       const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data, near = (a, b) => Math.abs(a - b) < 24;
       let n = 0;
@@ -215,7 +221,7 @@ def test_streets_on_foot_are_off_at_first_and_drawn_when_switched_on(watched, dr
     for name in ("coverage", "over", "gaps"):
         page.uncheck(f"input[name={name}]")
     assert not page.is_checked("input[name=streets]")
-    assert "步行可达街道（800 米内）" in page.inner_text("#legend")
+    assert "步行 800 米可达街道" in page.inner_text("#legend")
     assert page.evaluate(drawn) == 0
     page.check("input[name=streets]")
     assert page.evaluate(drawn) > 2_000

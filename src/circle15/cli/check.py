@@ -8,7 +8,8 @@ from typing import Any
 import click
 import pandas as pd
 
-from circle15.cli.load import check_outputs, files_of, tell_written
+from circle15.cli.load import check_outputs, files_of
+from circle15.cli.tell import tell_written
 from circle15.draw.suspects import draw_suspects
 from circle15.errors import InputError, Problem, UsageError
 from circle15.policy.audit import FigureVerdict, audit_plan

@@ -299,7 +299,7 @@ def _nation(make: Maker) -> LocalCommand:
         make.option("--plan", key="plan", metavar="ID|FILE", required=True),
         make.services(),
         make.least(),
-        make.option("--block", key="block", type=click.IntRange(min=64, max=8192), default=2048, show_default=True),
+        make.option("--block", key="block", type=click.IntRange(min=64, max=8192), default=1024, show_default=True),
         make.option("--workers", key="workers", type=workers, default=1, show_default=True),
         make.option("--scheduler", key="scheduler", metavar="tcp://HOST:PORT", default=""),
         make.option("--rasters", key="rasters", metavar="DIR"),

@@ -89,13 +89,6 @@ def day_of(asked: dict[str, Any]) -> dt.date | None:
     return asked["as_of"].date() if asked["as_of"] is not None else None
 
 
-def tell_written(written: Sequence[Path], lang: Lang, *, aside: bool = False) -> None:
-    """Name the files written; on stderr where stdout holds JSON."""
-    click.echo(word("summary.written", lang), err=aside)
-    for path in written:
-        click.echo(f"  {path}", err=aside)
-
-
 def check_outputs(
     inputs: dict[str, Any], outputs: Sequence[tuple[str | None, tuple[str, ...]]], *also: str | None
 ) -> None:

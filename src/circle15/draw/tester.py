@@ -43,7 +43,7 @@ REACH_RADII = 3.0
 """A site lies up to one radius outside, its circle reaches one farther, those of its neighbours another."""
 SLACK_M = 1200.0
 """More than the widest position error that the page takes."""
-_ON_FOOT = ("walk.", "note.by_", "note.holds_by_", "note.goal_on_foot")
+_ON_FOOT = ("walk.", "note.by_", "note.holds_by_", "note.goal_")
 _AMOUNTS = ("beds", "stations", "physicians")
 _ROOMS = ("outcome", "force", "conclusion", "ground", "bound", "unit", "density_class", "density_unit", "note",
           "effect", "collision")  # fmt: skip

@@ -23,7 +23,7 @@ from circle15.read.faults import Faults, fail
 from circle15.read.files import library_name
 from circle15.schema import CRS
 
-BLOCK = 2048
+BLOCK = 1024
 _METRES_A_DEGREE = 110_574.0
 _GENEROUS = 1.01
 _EDGE_STEPS = 16
@@ -153,7 +153,7 @@ def read_block(plan: RasterPlan, window: tuple[int, int, int, int]) -> tuple[npt
             values, valid = masked_values(raster, at, plan.nodata)
             values[~valid] = np.nan
             return values, np.nan
-        with rasterio.Env(GDAL_CACHEMAX=_CACHE_MIB):
+        with rasterio.Env(GDAL_CACHEMAX=_CACHE_MIB, GDAL_MAX_DATASET_POOL_SIZE=_OPEN_TILES):
             values = raster.read(1, window=at, out_dtype="float64")
     except RasterioError as fault:
         raise fail(plan.path, "file_unreadable", params={"reason": str(fault)}) from fault
@@ -165,13 +165,15 @@ def read_block(plan: RasterPlan, window: tuple[int, int, int, int]) -> tuple[npt
 
 
 _CACHE_MIB = 64  # of decoded tiles; each is read once, and GDAL would keep a twentieth of the memory
+_OPEN_TILES = 8  # files that a VRT keeps open; GDAL would keep 450, at 150 KB each
 _OPEN = threading.local()
 
 
 def _opened(path: Path) -> Any:  # noqa: ANN401 - rasterio is untyped
-    """The raster, kept open from block to block; each thread has its own."""
-    if getattr(_OPEN, "path", None) != path:
-        _OPEN.path, _OPEN.raster = path, rasterio.open(path)
+    """The raster, kept open from block to block; each thread has its own. A file that was replaced is opened anew."""
+    file = path, path.stat().st_mtime_ns
+    if getattr(_OPEN, "file", None) != file:
+        _OPEN.file, _OPEN.raster = file, rasterio.open(library_name(path))
     return _OPEN.raster
 
 

@@ -21,7 +21,7 @@ from circle15.project.lattice import Lattice
 from circle15.project.metric import areas_m2
 from circle15.read.faults import Faults, fail
 from circle15.read.files import library_name
-from circle15.read.raster import RasterPlan, grid_transform, masked_values, read_block
+from circle15.read.raster import RasterPlan, grid_transform, read_block
 from circle15.schema import CRS, GridCells, Population, PopulationBlocks
 
 MAX_CELLS = 5_000_000
@@ -29,7 +29,7 @@ MAX_CELLS = 5_000_000
 COARSE_M = 500.0
 """Cells wider than this measure an 800 m circle poorly: a warning."""
 _SAMPLE = 14  # cells down and across
-_TILE, _TILES = 512, 32
+_TILE, _TILES = 512, 128
 
 
 class RasterPopulation(Population):
@@ -61,7 +61,7 @@ class RasterPopulation(Population):
 class RasterValues:
     """Numbers of a planned raster, read where they are asked for; tiles that were asked about last are kept.
 
-    At most 32 tiles of 512 cells a side stay in memory (64 MiB).
+    At most 128 tiles of 512 cells a side stay in memory (128 MiB of single precision).
     """
 
     def __init__(self, plan: RasterPlan) -> None:
@@ -90,8 +90,11 @@ class RasterValues:
             values[values == nodata] = np.nan
         return values
 
-    def _read_tile(self, row: int, column: int) -> npt.NDArray[np.float64]:
-        return self._read(row, column, min(_TILE, self.shape[0] - row), min(_TILE, self.shape[1] - column))
+    def _read_tile(self, row: int, column: int) -> npt.NDArray[Any]:
+        values = self._read(row, column, min(_TILE, self.shape[0] - row), min(_TILE, self.shape[1] - column))
+        single = values.astype(np.float32)
+        # most rasters hold single precision: kept so, nothing is lost
+        return single if np.array_equal(single, values, equal_nan=True) else values
 
 
 @dataclass(frozen=True)
@@ -113,8 +116,11 @@ class _Blocks:
 
 def grid_on_disk(plan: RasterPlan) -> GridCells:
     """The window of a planned raster as a grid that is read where it is asked for."""
-    with rasterio.open(library_name(plan.path)) as raster:
-        return GridCells(RasterValues(plan), grid_transform(raster.transform, plan.window), plan.crs)
+    try:
+        with rasterio.open(library_name(plan.path)) as raster:
+            return GridCells(RasterValues(plan), grid_transform(raster.transform, plan.window), plan.crs)
+    except RasterioError as fault:
+        raise fail(plan.path, "file_unreadable", params={"reason": str(fault)}) from fault
 
 
 def read_raster(plan: RasterPlan, faults: Faults, *, max_cells: int = MAX_CELLS) -> Population | PopulationBlocks:
@@ -122,38 +128,36 @@ def read_raster(plan: RasterPlan, faults: Faults, *, max_cells: int = MAX_CELLS)
 
     Negative and infinite residents that are not nodata are errors with their number and an example.
     """
-    try:
-        with rasterio.open(library_name(plan.path)) as raster:
-            populated = _survey(plan, raster, faults)
-            faults.raise_errors()
-            if populated == 0:
-                raise fail(plan.path, "population_none")
-            whole = grid_on_disk(plan)
-            if populated > max_cells:
-                return PopulationBlocks(_Blocks(plan), cell_m=_cell_m(whole), grid=whole)
-            values, valid = masked_values(raster, plan.window, plan.nodata)
-    except RasterioError as fault:
-        raise fail(plan.path, "file_unreadable", params={"reason": str(fault)}) from fault
-    values[~valid] = np.nan
+    whole = grid_on_disk(plan)
+    populated = _survey(plan, whole, faults)
+    faults.raise_errors()
+    if populated == 0:
+        raise fail(plan.path, "population_none")
+    if populated > max_cells:
+        return PopulationBlocks(_Blocks(plan), cell_m=_cell_m(whole), grid=whole)
+    values = whole.values[:, :]
     held = RasterPopulation(replace(whole, values=values))
     if held.cell_m > COARSE_M:
         faults.warn("population_coarse", cell_m=f"{held.cell_m:.0f}")
     return held
 
 
-def _survey(plan: RasterPlan, raster: Any, faults: Faults) -> int:  # noqa: ANN401 - rasterio is untyped
+def _survey(plan: RasterPlan, whole: GridCells, faults: Faults) -> int:
     """Count populated cells, and note impossible values."""
     populated = negative = infinite = 0
     example = ""
-    for window in plan.blocks():
-        values, valid = masked_values(raster, window, plan.nodata)
-        bad = valid & ((values < 0) | np.isinf(values))
-        if bad.any() and not example:
-            row, col = (int(v[0]) for v in np.nonzero(bad))
-            example = f"({window.col_off + col}, {window.row_off + row}): {values[row, col]:g}"
-        infinite += int((valid & np.isinf(values)).sum())
-        negative += int((valid & (values < 0) & ~np.isinf(values)).sum())
-        populated += int((valid & (values > 0)).sum())
+    side, (rows, columns) = plan.block, whole.values.shape
+    for top in range(0, rows, side):
+        for left in range(0, columns, side):
+            values = whole.values[top : top + side, left : left + side]
+            bad = (values < 0) | np.isinf(values)
+            if bad.any() and not example:
+                row, col = (int(v[0]) for v in np.nonzero(bad))
+                at = plan.window.col_off + left + col, plan.window.row_off + top + row
+                example = f"({at[0]}, {at[1]}): {values[row, col]:g}"
+            infinite += int(np.isinf(values[bad]).sum())
+            negative += int((np.isfinite(values[bad])).sum())
+            populated += int(np.count_nonzero(values > 0))
     if negative:
         faults.error("raster_negative", count=negative, example=example)
     if infinite:

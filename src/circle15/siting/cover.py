@@ -259,7 +259,7 @@ def _searched_choice(seed: _Search, reach: Reach, weight: Floats, *, bound: floa
     covered = covered_by(reach, weight, seed.chosen)
     status: Literal["search", "infeasible"] = "search" if seed.holds else "infeasible"
     gap = abs(bound - covered) / max(covered, 1e-9)
-    return Choice(seed.chosen, covered, max(bound, covered), gap, status, time.monotonic() - began, seed.order)
+    return Choice(seed.chosen, covered, bound, gap, status, time.monotonic() - began, seed.order)
 
 
 def _choice(solved: Solved, x: Ints, sites: int, began: float) -> Choice:

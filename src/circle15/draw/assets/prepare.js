@@ -29,7 +29,7 @@
     data.share = {};
     for (const s of data.assessed) {
       data.left[s] = new Map(data.quota[s].map(([id, count, cap]) => [id, { count, cap, left: cap - count }]));
-      data.share[s] = new Map(data.shares[s].map(([id, share, uncovered]) => [id, { share, uncovered }]));
+      data.share[s] = new Map(data.shares[s].map(([id, share, uncovered, walking]) => [id, { share, uncovered, walking }]));
     }
     data.levels = [...new Set(data.site.map((s) => s.level))].sort((a, b) => LEVELS.indexOf(a) - LEVELS.indexOf(b));
   };
