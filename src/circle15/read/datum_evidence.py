@@ -19,7 +19,7 @@ from scipy.stats import binomtest
 
 from circle15.project.datum import from_wgs84, to_wgs84
 from circle15.project.metric import distances_m
-from circle15.read.addresses import PlaceNames
+from circle15.read.addresses import Said, said_of
 from circle15.read.positions import Ground
 from circle15.schema import Datum, Streets
 
@@ -32,7 +32,12 @@ FloatArray = npt.NDArray[np.float64]
 
 
 def datum_evidence(
-    institutions: gpd.GeoDataFrame, places: gpd.GeoDataFrame, datum: Datum, *, streets: Streets | None = None
+    institutions: gpd.GeoDataFrame,
+    places: gpd.GeoDataFrame,
+    datum: Datum,
+    *,
+    streets: Streets | None = None,
+    told: Said | None = None,
 ) -> pd.DataFrame:
     """Fit of a register to its city under each datum.
 
@@ -42,6 +47,8 @@ def datum_evidence(
         EPSG:4326, read under the declared `datum`.
     streets
         Walk network of the city.
+    told
+        What `said_of` gives, where it is known already.
 
     Returns
     -------
@@ -53,12 +60,8 @@ def datum_evidence(
     declared = "wgs84" if datum == "cgcs2000" else datum
     given = from_wgs84(institutions.geometry.x.to_numpy(), institutions.geometry.y.to_numpy(), datum)
     moved = {d: to_wgs84(*given, d) for d in COMPARED}
-    ground, names = Ground(places), PlaceNames(places)
-    said = {
-        "code": names.of_codes(institutions["id"].tolist()),
-        "unit": names.of_words(institutions["place_told"].tolist()),
-        "address": names.in_addresses(institutions["address"].tolist()),
-    }
+    ground = Ground(places)
+    said = dict((said_of(institutions, places) if told is None else told)._asdict())
     said["best"] = np.where(
         said["unit"] >= 0, said["unit"], np.where(said["address"] >= 0, said["address"], said["code"])
     )
