@@ -11,6 +11,7 @@ from circle15.cli.app import main
 from circle15.errors import UsageError
 from circle15.siting.doubles import find_alike
 from circle15.siting.rounds import run_round
+from circle15.siting.served import Served
 from circle15.siting.standing import Standing
 from circle15.words import catalogue
 
@@ -89,6 +90,8 @@ class TestGains:
         own = ready.city.institutions[ready.city.institutions["service"] == "pharmacy"].iloc[0]
         stays = batch(("M1", "原地", own.geometry.x, own.geometry.y)).assign(replaces=own["id"])
         assert run_round(ready, stays).decisions["residents_gained"].tolist() == [0.0]
+        served = Served(ready, batch(("M1", "别处", *WEST)), on_foot=False)
+        assert served.gain("M1", own["id"]) < served.gain("M1")  # who was reached by it alone is lost
 
     def test_without_streets_nobody_walks(self, toy_city):
         with pytest.raises(UsageError, match=r"use\.streets_missing"):
