@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 USER, PASSWORD = "bureau", "s3cret-密码"
 _HOMES = (*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), Path("/usr/bin"), Path("/usr/local/bin"))
@@ -42,9 +43,19 @@ def _other() -> pwd.struct_passwd | None:
     return None
 
 
+class Server(NamedTuple):
+    """URL of a database, with user and password, and the file of the server's own certificate (None without openssl).
+
+    The certificate names the address 127.0.0.1 and no host.
+    """
+
+    url: str
+    certificate: Path | None
+
+
 @contextmanager
-def server() -> Iterator[str]:
-    """A server in a folder of its own; gives the URL of its database, with user and password."""
+def server() -> Iterator[Server]:
+    """A server in a folder of its own."""
     user = _other() if os.geteuid() == 0 else None
     more = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     folder = Path(tempfile.mkdtemp(prefix="circle15-pg-"))
@@ -64,10 +75,19 @@ def server() -> Iterator[str]:
         "-E", "UTF8", "--locale=C", "--no-sync",
     )  # fmt: skip
     settings = f"-p {port} -k {home} -c listen_addresses=127.0.0.1 -c fsync=off -c shared_buffers=16MB"
+    certificate, openssl = None, shutil.which("openssl")
+    if openssl is not None:
+        certificate, key = home / "server.crt", home / "server.key"
+        run(
+            openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
+            "-keyout", str(key), "-out", str(certificate), "-subj", "/CN=circle15 test",
+            "-addext", "subjectAltName=IP:127.0.0.1",
+        )  # fmt: skip
+        settings += f" -c ssl=on -c ssl_cert_file={certificate} -c ssl_key_file={key}"
     control, data = _tool("pg_ctl"), str(home / "data")
     run(control, "-D", data, "-o", settings, "-l", str(home / "log"), "-w", "start")
     try:
-        yield f"postgresql://{USER}:s3cret-%E5%AF%86%E7%A0%81@127.0.0.1:{port}/postgres"
+        yield Server(f"postgresql://{USER}:s3cret-%E5%AF%86%E7%A0%81@127.0.0.1:{port}/postgres", certificate)
     finally:
         run(control, "-D", data, "-m", "immediate", "stop")
         shutil.rmtree(folder, ignore_errors=True)

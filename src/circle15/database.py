@@ -1,7 +1,9 @@
 """PostgreSQL with PostGIS 空间数据库: connections by URL, faults in words, passwords never in them.
 
-`postgresql://user:password@host:port/database`, with `?sslmode=require` where the server asks for it and `?schema=…`
-for where results go. A password is better kept in the environment variable PGPASSWORD than in a URL.
+`postgresql://user:password@host:port/database`, with `?sslmode=…` as in libpq (without it: encrypted where the server
+can; `require` encrypts; `verify-ca` and `verify-full` also check its certificate against the system's authorities or
+`&sslrootcert=FILE`) and `?schema=…` for where results go. A password is better kept in the environment variable
+PGPASSWORD than in a URL.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from circle15.errors import InputError, OutputError, Problem
 
 PREFIXES = ("postgresql://", "postgres://")
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _PORT = 5432
 _PATIENCE_S = 10
 _STATEMENT_S = 600
@@ -40,6 +43,7 @@ class Address:
     password: str = field(default="", repr=False)
     sslmode: str = ""
     schema: str = "public"
+    sslrootcert: str = ""
 
     def __str__(self) -> str:
         """Address without password."""
@@ -63,11 +67,13 @@ def address_of(url: str) -> Address:
     user = unquote(parts.username or "") or os.environ.get("PGUSER", "")
     if "@" in name or not is_database(url) or not parts.hostname or not name or not user:
         raise InputError(Problem("database.url"))
-    asked = parse_qs(parts.query)
+    asked = {key: told[0] for key, told in parse_qs(parts.query).items()}
+    mode = asked.get("sslmode", "")
+    if mode and mode not in SSL_MODES:
+        raise InputError(Problem("database.sslmode", value=mode, params={"known": ", ".join(SSL_MODES)}))
     password = unquote(parts.password) if parts.password else os.environ.get("PGPASSWORD", "")
-    return Address(
-        parts.hostname, port, name, user, password, asked.get("sslmode", [""])[0], asked.get("schema", ["public"])[0]
-    )  # fmt: skip
+    schema, authority = asked.get("schema", "public"), asked.get("sslrootcert", "")
+    return Address(parts.hostname, port, name, user, password, mode, schema, authority)
 
 
 @contextmanager
@@ -84,15 +90,14 @@ def connected(address: Address, *, write: bool = False) -> Iterator[Any]:
     try:
         connection = Connection(
             address.user, host=address.host, port=address.port, database=address.name,
-            password=address.password, ssl_context=_ssl(address.sslmode), timeout=_PATIENCE_S,
+            password=address.password, ssl_context=_ssl(address), timeout=_PATIENCE_S,
             application_name="circle15",
         )  # fmt: skip
     except DatabaseError as fault:
         raise kind(_problem(address, fault)) from None
-    except (InterfaceError, OSError) as fault:
+    except (InterfaceError, OSError, ValueError) as fault:
         told = {"place": str(address), "reason": _clean(address, str(fault))}
-        wanted = "database.password" if "password" in str(fault).lower() else "database.refused"
-        raise kind(Problem(wanted, params=told)) from None
+        raise kind(Problem(_kind_of(fault), params=told)) from None
     try:
         connection._usock.settimeout(None)  # noqa: SLF001 - its patience is for connecting, a query may take longer
         connection.run("BEGIN TRANSACTION READ WRITE" if write else "BEGIN TRANSACTION READ ONLY")
@@ -114,15 +119,27 @@ def quoted(name: str) -> str:
     return ".".join('"' + part.replace('"', '""').replace("\x00", "") + '"' for part in name.split(".", 1))
 
 
-def _ssl(mode: str) -> ssl.SSLContext | None:
-    if mode in {"require", "verify-ca", "verify-full"}:
-        context = ssl.create_default_context()
-        if mode != "verify-full":
-            context.check_hostname = False
-        if mode == "require":
+def _ssl(address: Address) -> ssl.SSLContext | bool | None:
+    """What pg8000 takes: a context that must be used, False for none, None for encryption where the server can."""
+    if address.sslmode in {"require", "verify-ca", "verify-full"}:
+        context = ssl.create_default_context(cafile=address.sslrootcert or None)
+        context.check_hostname = address.sslmode == "verify-full"
+        if address.sslmode == "require":
             context.verify_mode = ssl.CERT_NONE
         return context
-    return None
+    return False if address.sslmode == "disable" else None
+
+
+def _kind_of(fault: Exception) -> str:
+    """Problem of a connection that did not come about."""
+    if isinstance(fault, ssl.SSLCertVerificationError):
+        return "database.certificate"
+    if isinstance(fault, (FileNotFoundError, PermissionError)) or type(fault) is ssl.SSLError:
+        return "database.authority"  # the file of authorities is not there, or holds none
+    said = str(fault).lower()
+    if "refuses ssl" in said:
+        return "database.no_encryption"
+    return "database.password" if "password" in said else "database.refused"
 
 
 def _problem(address: Address, fault: Exception) -> Problem:

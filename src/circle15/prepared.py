@@ -101,12 +101,15 @@ class Prepared:
         return table.assign(**self._goals_on_foot()) if self.foot is not None else table
 
     def _goals_on_foot(self) -> dict[str, NDArray[np.float64]]:
-        """Columns (one value a place) of what goals by walking distance measure, by rule and service."""
+        """Columns (one value a place) of what goals measure on the streets, by rule and service.
+
+        Of goals by straight distance only coverage has a second opinion: a response on foot was never asked for.
+        """
         city, streets = self.city, self.city.streets
         columns: dict[str, NDArray[np.float64]] = {}
-        for rule in self.plan.rules:
-            wanted = isinstance(rule, Target) and rule.distance == "walking" and rule.measure in ON_FOOT
-            if not wanted or not isinstance(rule, Target) or streets is None:
+        goals = [r for r in self.plan.rules if isinstance(r, Target) and r.measure in ON_FOOT]
+        for rule in goals:
+            if streets is None or (rule.distance == "straight" and rule.measure != COVERAGE):
                 continue
             usual = city.pace.metres_per_s if rule.mode == "walk" else SPEEDS_M_PER_S[rule.mode]
             foot = OnFoot(streets, pace=replace(city.pace, metres_per_s=rule.speed_m_per_s or usual))
@@ -115,13 +118,18 @@ class Prepared:
                 services=rule.services,
             )  # fmt: skip
             for service, rows in found.groupby("service"):
-                columns[walked_column(rule, str(service))] = rows[ON_FOOT[rule.measure]].to_numpy(dtype=np.float64)
+                name = walked_column(rule, str(service))
+                columns[name] = rows[ON_FOOT[rule.measure]].to_numpy(dtype=np.float64)
+                if rule.measure != COVERAGE:
+                    columns[f"{name}.straight"] = rows["response_straight"].to_numpy(dtype=np.float64)
         return columns
 
     @cached_property
     def inputs(self) -> Inputs:
         """Register, indicators, events and day, as the rules look at them."""
-        return Inputs(register_of(self.city), self._indicators, self._events, self.as_of)
+        return Inputs(
+            register_of(self.city), self._indicators, self._events, self.as_of, denominators=self.city.denominators
+        )
 
     @cached_property
     def own_measures(self) -> pd.DataFrame:
@@ -282,10 +290,12 @@ class Prepared:
 
     def _gradual(self, lon: Floats, lat: Floats, accuracy_m: Floats, land_km2: Floats) -> NDArray[np.bool_]:
         """Sites whose circle may cross a threshold of density or of residents within their position accuracy (n,)."""
-        steps = {s.up_to for r in self.plan.circle_rules() for s in r.max_steps if s.up_to is not None}
+        stepped = [r for r in self.plan.circle_rules() if r.max_steps]
+        steps = {s.up_to for r in stepped if r.distance == "straight" for s in r.max_steps if s.up_to is not None}
         classes = self.plan.density_classes if self.plan.density.unit == "circle" else ()
         density = {bound for c in classes for bound in (c.min, c.below) if bound is not None}
-        near = np.zeros(len(lon), dtype=bool)
+        # how many live within a walk may change with every step, so that no bound can be told beforehand
+        near = np.full(len(lon), self.foot is not None and any(r.distance == "walking" for r in stepped))
         if steps or density:
 
             def residents(at: NDArray[np.int64], radius_m: float) -> Floats:

@@ -332,7 +332,8 @@ class Pace:
 class City:
     """What one assessment looks at: institutions, residents, places, and where each came from.
 
-    `streets` is the walk network where one was given, `pace` how it is walked.
+    `streets` is the walk network where one was given, `pace` how it is walked; `denominators` numbers of people by
+    place (place_id, name, heading, means, value, source) that rules may divide by 分母.
     """
 
     institutions: gpd.GeoDataFrame
@@ -343,6 +344,7 @@ class City:
     simulated: bool = False
     streets: Streets | None = None
     pace: Pace = Pace()
+    denominators: pd.DataFrame | None = None
 
 
 class Outcome(StrEnum):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import geopandas as gpd
 import numpy as np
@@ -23,7 +23,7 @@ from circle15.measure.walking_gaps import find_walking_gaps
 from circle15.measure.walking_reach import reached_streets
 from circle15.policy.plan import Plan
 from circle15.prepared import Prepared
-from circle15.schema import CRS, SERVICES, City
+from circle15.schema import CRS, SERVICES, Assessment, City
 from circle15.study import GAP_MIN_RESIDENTS, provenance
 
 Progress = Callable[[str, int, int], None]
@@ -115,6 +115,19 @@ def streets_on_foot(city: City, *, services: Sequence[str], radius_m: float) -> 
     held = [s for s in services if (city.institutions["service"] == s).any()]
     found = [lines for s in held if len(lines := _reached(city, foot, s, radius_m=radius_m))]
     return _together(found) if found else None
+
+
+def with_coverage_on_foot(result: Assessment) -> Assessment:
+    """An assessment whose coverage also tells covered_walking and share_walking; itself where there are no streets."""
+    city = result.city
+    if city.streets is None:
+        return result
+    walked = measure_walking_coverage(
+        city.population, city.institutions, city.places, OnFoot(city.streets, pace=city.pace),
+        radius_m=result.radius_m, services=result.services,
+    )  # fmt: skip
+    kept = walked[["place_id", "service", "covered_walking", "share_walking"]]
+    return replace(result, coverage=result.coverage.merge(kept, on=["place_id", "service"], how="left", validate="1:1"))
 
 
 def _reached(city: City, foot: OnFoot, service: str, *, radius_m: float) -> gpd.GeoDataFrame:

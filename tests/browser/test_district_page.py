@@ -163,6 +163,30 @@ def test_overlapping_circles_do_not_darken(watched, html):
     assert not shades[0].endswith(",0")
 
 
+def test_a_picture_moved_on_is_the_one_drawn_anew(watched, html):
+    page = watched.open(html)
+    told = page.evaluate("""async () => {
+      const rest = (ms) => new Promise((done) => setTimeout(done, ms));
+      C15.map.setZoom(13, { animate: false });
+      let whole = 0;
+      for (const layer of [C15.ground, C15.middle, C15.marks]) {
+        const redraw = layer.redraw;
+        layer.redraw = function () { whole += 1; redraw.call(this); };
+      }
+      for (let n = 0; n < 14; n += 1) { C15.map.panBy([n % 7 < 5 ? 70 : -40, n % 5 < 3 ? 45 : -20], { animate: false }); await rest(20); }
+      await rest(150);
+      const times = whole, apart = [C15.ground, C15.middle, C15.marks].map((layer) => {
+        const pixels = () => layer._ctx.getImageData(0, 0, layer._container.width, layer._container.height).data;
+        const before = pixels(); layer.redraw(); const after = pixels();
+        return before.reduce((sum, v, n) => sum + (Math.abs(v - after[n]) > 24), 0) / after.length;
+      });
+      return { times, apart, seen: C15.middle._ctx.getImageData(0, 0, 400, 400).data.some((v) => v > 0) };
+    }""")
+    assert told["times"] == 0  # strips alone
+    assert max(told["apart"]) < 2e-4  # ends of dashes
+    assert told["seen"]
+
+
 def test_layers_switch_and_services_change(watched, html):
     page = watched.open(html)
     count = "() => { const c = document.querySelector('.leaflet-c15-ground-pane canvas'); const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let n = 0; for (let i = 3; i < d.length; i += 4) n += d[i] > 0; return n; }"
@@ -182,7 +206,13 @@ def test_streets_on_foot_are_off_at_first_and_drawn_when_switched_on(watched, dr
     west, south = drawn_city.WEST, drawn_city.SOUTH
     lines = [shapely.LineString([(west + 0.01, y), (west + 0.14, y)]) for y in south + np.arange(0.01, 0.1, 0.01)]
     streets = gpd.GeoDataFrame({"service": "pharmacy"}, index=range(len(lines)), geometry=lines, crs=CRS)
-    page = watched.open(draw_district(assessment, DISTRICT, streets=streets))
+    walked = assessment.coverage.assign(covered_walking=12345.0, share_walking=0.4321)
+    page = watched.open(draw_district(replace(assessment, coverage=walked), DISTRICT, streets=streets))
+    assert page.inner_text("#figures .walking").split() == ["43.2%", "步行", "800", "米内", "12,345", "人"]
+    page.evaluate("() => { C15.state.table.kind = 'places'; C15.setTab('table'); }")
+    assert "步行覆盖率 %" in page.inner_text("#table thead")
+    assert "null" not in page.inner_text("#table")
+    page.evaluate("() => C15.setTab('figures')")
     drawn = """() => { const c = document.querySelector('.leaflet-c15-middle-pane canvas');
       const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data, near = (a, b) => Math.abs(a - b) < 24;
       let n = 0;
@@ -191,7 +221,7 @@ def test_streets_on_foot_are_off_at_first_and_drawn_when_switched_on(watched, dr
     for name in ("coverage", "over", "gaps"):
         page.uncheck(f"input[name={name}]")
     assert not page.is_checked("input[name=streets]")
-    assert "步行可达街道（800 米内）" in page.inner_text("#legend")
+    assert "步行 800 米可达街道" in page.inner_text("#legend")
     assert page.evaluate(drawn) == 0
     page.check("input[name=streets]")
     assert page.evaluate(drawn) > 2_000

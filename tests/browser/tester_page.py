@@ -131,7 +131,7 @@ JUDGE = """(sites) => {
     row: Object.fromEntries(Object.entries(v.row).map(([k, x]) => [k, none(x)])),
     findings: v.findings.map((f) => ({
       said: [f.rule_id, f.bound, f.outcome, f.ground, f.ground_name, f.effect, f.unit, f.notes, f.lifted_by],
-      workbench: f.ground === "checklist" && f.rule.max_indicator !== undefined, observed: f.observed, limit: f.limit, neighbours: near(f.neighbours), borderline: near(f.borderline), apart: near(f.apart),
+      workbench: f.kind === "area_limit" && !C15.judge.decides(f.rule, city), observed: f.observed, limit: f.limit, neighbours: near(f.neighbours), borderline: near(f.borderline), apart: near(f.apart),
     })) })) };
 }"""
 

@@ -6,9 +6,13 @@ import json
 
 import openpyxl
 import pytest
+from conftest import write_toy_city
 from page_payload import blocks_of
+from streets_osm import write_osm
 
 from circle15.cli import main
+from circle15.read.check import check_data
+from circle15.read.city import load_city
 from circle15.words import LANGS, catalogue
 
 # "105.196698, 37.513274" in all the forms that are read, two on one point, one in the wrong district
@@ -147,3 +151,23 @@ def test_denominators_are_joined_by_code_or_name_and_mismatches_named(checked, t
     table.write_text("甲,乙\n1,2\n", encoding="utf-8")
     assert checked("--denominators", str(table))[0] == 1
     assert "甲" in capsys.readouterr().out
+
+
+def test_streets_of_the_command_line_are_evidence_on_the_datum(checked, tmp_path, capsys):
+    """Two streets that cross between the pharmacies: three of the five institutions stand on them."""
+    places = {1: (105.0, 37.515), 2: (105.1, 37.515), 3: (105.02, 37.5), 4: (105.02, 37.53)}
+    ways = [([1, 2], {"highway": "residential"}), ([3, 4], {"highway": "residential"})]
+    checked("--streets", str(write_osm(tmp_path / "streets.osm.pbf", ways, places)))
+    book = openpyxl.load_workbook(tmp_path / "out" / "r.xlsx")
+    told = [r for r in rows_of(book, "check.sheet.datum") if "路" in str(next(iter(r.values())))]
+    assert len(told) == 3
+    assert "datum" not in capsys.readouterr().err
+
+
+def test_a_file_that_serves_twice_is_blamed_once(tmp_path):
+    write_toy_city(tmp_path)
+    (tmp_path / "places.geojson").write_text("{", encoding="utf-8")
+    text = (tmp_path / "city.toml").read_text(encoding="utf-8").replace("population.geojson", "places.geojson")
+    (tmp_path / "city.toml").write_text(text, encoding="utf-8")
+    found = [p.id for p in check_data(load_city(tmp_path / "city.toml")).problems if p.file == "places.geojson"]
+    assert len(found) == len(set(found)) == 1

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 import sqlite3
 import sys
+import threading
 from pathlib import Path
 
 import geopandas as gpd
@@ -29,7 +31,14 @@ SECRET = "s3cret"
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory):
+def database(started):
+    """URL of a database with the hand-drawn city in it, and the folder of its files."""
+    server, folder = started
+    return server.url, folder
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory):
     """A server with the hand-drawn city in it, places as polygons, the register both as points and as columns."""
     if missing():
         pytest.skip(missing())
@@ -37,9 +46,9 @@ def database(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("pg")
     write_toy_city(folder)
-    with server() as url:
-        fill(url, folder)
-        yield url, folder
+    with server() as running:
+        fill(running.url, folder)
+        yield running, folder
 
 
 def fill(url, folder):
@@ -260,6 +269,66 @@ def test_results_go_to_a_geopackage(toy_city, tmp_path):
     assert len(gpd.read_file(tmp_path / "a.gpkg", layer="institutions")) == 5
     assert (tmp_path / "a.gpkg").read_bytes() == (tmp_path / "b.gpkg").read_bytes()
     assert run("assess", toy_city, "--out", tmp_path / "out", "--to", tmp_path / "x.txt") == 2
+
+
+@pytest.fixture
+def encrypted(started):
+    """URL of the server, and the file of its certificate, which no authority has signed."""
+    server, _ = started
+    if server.certificate is None:
+        pytest.skip("openssl is not installed here")
+    return server
+
+
+def is_encrypted(url):
+    with connected(address_of(url)) as c:
+        return c.run("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")[0][0]
+
+
+def test_connections_are_encrypted_unless_that_is_switched_off(encrypted):
+    url, certificate = encrypted
+    assert is_encrypted(url)
+    assert is_encrypted(f"{url}?sslmode=require")
+    assert not is_encrypted(f"{url}?sslmode=disable")
+    for mode in ("verify-ca", "verify-full"):
+        assert is_encrypted(f"{url}?sslmode={mode}&sslrootcert={certificate}")
+    assert is_encrypted(f"{url.replace('127.0.0.1', 'localhost')}?sslmode=verify-ca&sslrootcert={certificate}")
+
+
+def refused_for(url):
+    """Id of the one problem of a connection, worded without the password."""
+    with pytest.raises(InputError) as caught, connected(address_of(url)):
+        pass
+    assert all(SECRET not in word_error(caught.value, lang) for lang in LANGS)
+    return [p.id for p in caught.value.problems]
+
+
+def test_a_certificate_that_is_not_trusted_is_said(encrypted, tmp_path):
+    url, certificate = encrypted
+    for mode in ("verify-ca", "verify-full"):
+        assert refused_for(f"{url}?sslmode={mode}") == ["database.certificate"]
+    other_host = url.replace("127.0.0.1", "localhost")  # the certificate names the address only
+    assert refused_for(f"{other_host}?sslmode=verify-full&sslrootcert={certificate}") == ["database.certificate"]
+    (tmp_path / "none.pem").write_text("no certificate", encoding="ascii")
+    for file in ("none.pem", "missing.pem"):
+        assert refused_for(f"{url}?sslmode=verify-ca&sslrootcert={tmp_path / file}") == ["database.authority"]
+    assert refused_for(f"{url}?sslmode=requird") == ["database.sslmode"]
+
+
+def test_a_server_without_encryption_is_said():
+    """A server that answers N to the request for encryption, as PostgreSQL does without it."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer():
+            with listening.accept()[0] as asked:
+                asked.recv(8)
+                asked.sendall(b"N")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        port = listening.getsockname()[1]
+        assert refused_for(f"postgresql://me:{SECRET}@127.0.0.1:{port}/x?sslmode=require") == ["database.no_encryption"]
+        thread.join()
 
 
 def test_addresses_show_no_password():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from circle15.measure import kernels
+from circle15.measure.compiled import run
 
 R = 800.0
 DISC = math.pi * R * R
@@ -190,5 +191,5 @@ def test_a_full_disk_does_not_stop_the_measuring():
             raise OSError(28, "No space left on device")
 
     out = np.zeros(1)
-    kernels._run(Full(), out)
+    run(Full(), out)
     assert out[0] == 7.0

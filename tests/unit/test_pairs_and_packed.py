@@ -11,6 +11,7 @@ import xlwt
 
 from circle15.errors import InputError
 from circle15.read.coordinates import DMS, UNREAD, read_axis
+from circle15.read.dates import days_from_1904
 from circle15.read.faults import Faults, word_assumption
 from circle15.read.institutions import read_institutions
 from circle15.read.ledgers import read_events
@@ -179,6 +180,12 @@ def test_days_from_1904(tmp_path, name):
     told = [a for a in reading.assumptions if a.what == "date_1904"]
     assert [(a.column, a.count, a.row) for a in told] == [("定点起始日期", 1, 3), ("定点终止日期", 2, 2)]
     assert all("2025-09-30" in word_assumption(told[0], lang) for lang in LANGS)
+
+
+def test_a_day_number_with_a_control_character_behind_it():
+    faults = Faults("a.xlsx")
+    assert days_from_1904(Column(["44468\x1e", "x"], [2, 3], "日期"), faults) == [DAY, "x"]
+    assert faults.assumed[0].params["before"] == "44468"
 
 
 def test_a_ledger_from_1904(tmp_path):

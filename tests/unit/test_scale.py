@@ -1,9 +1,12 @@
 """A run over blocks: same numbers as the city's tables, same bytes however it was stopped, cut or spread."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
+import tracemalloc
 from pathlib import Path
 
 import geopandas as gpd
@@ -19,17 +22,19 @@ from circle15.errors import InputError, UsageError
 from circle15.measure.circles import count_others, measure_circles, neighbours_within
 from circle15.measure.coverage import measure_coverage
 from circle15.measure.gaps import find_gaps
+from circle15.measure.pieces import locate
 from circle15.measure.totals import measure_totals
 from circle15.policy.plan import load_plan
 from circle15.read.geoparquet import read_outlines, read_points
 from circle15.read.population import read_population
 from circle15.scale import cluster as on_cluster
-from circle15.scale.block import is_whole, load_result, result_path
+from circle15.scale.block import is_whole, load_result, read_and_measure, result_path
 from circle15.scale.cluster import Cluster
 from circle15.scale.inputs import read_inputs
 from circle15.scale.merge import add_together
 from circle15.scale.results import gaps_table, institutions_columns, places_table
 from circle15.scale.run import run_blocks
+from circle15.scale.standing import needs_townships
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -285,3 +290,86 @@ def test_a_result_holds_only_what_its_block_touches(nation, tmp_path):
     folder = run_blocks(inputs.task, tmp_path)
     reached = [len(load_result(result_path(folder, n)).get("disc", ())) for n in range(64)]
     assert max(reached) < len(inputs.task.lon)
+
+
+def test_the_class_of_ground_asks_the_township(nation, tmp_path):
+    inputs = inputs_of(nation, block=100, services=("pharmacy",))
+    places = inputs.task.places
+    towns = places[places["level"] == "district"].copy()
+    towns["id"], towns["level"] = "T" + towns["id"], "township"
+    towns["settings"] = ["subdistrict" if k % 2 else "" for k in range(len(towns))]
+    gpd.GeoDataFrame(pd.concat([places, towns.iloc[1:]]), crs=places.crs).to_parquet(tmp_path / "places.parquet")
+    plan = load_plan("zhongwei")
+    assert needs_townships(inputs.task, plan)
+    sums = add_together(inputs.task, run_blocks(inputs.task, tmp_path / "a"))
+    without = institutions_columns(inputs, sums, plan)
+    dense = without["density_circle_per_km2"] >= 3000
+    assert dense.any()
+    assert set(without["density_class"][dense]) == {"dense"}
+    assert set(without["density_class"][~dense]) == {"unknown"}
+    inputs = read_inputs(nation / "institutions.parquet", tmp_path / "places.parquet", nation / "population.vrt",
+                         radius_m=800.0, block=100, services=("pharmacy",))  # fmt: skip
+    assert not needs_townships(inputs.task, plan)
+    classes = institutions_columns(inputs, sums, plan)["density_class"]
+    township = locate(inputs.task.lon, inputs.task.lat, towns)
+    for k, town in enumerate(towns["settings"]):
+        sparse = "unknown" if k == 0 else "town_sparse" if town else ""
+        assert set(classes[(township == k) & ~dense]) == {sparse}
+
+
+def test_places_off_the_raster_are_told(nation, tmp_path):
+    places = gpd.read_parquet(nation / "places.parquet")
+    beyond = places.iloc[:1].assign(id="far", name="<远方>")
+    beyond = beyond.set_geometry(beyond.translate(40, 0))
+    partly = places.iloc[:1].assign(id="edge", name="边")
+    partly = partly.set_geometry([shapely.box(*places.total_bounds).buffer(1)])
+    file = tmp_path / "places.parquet"
+    gpd.GeoDataFrame(pd.concat([places, beyond, partly]), crs=places.crs).to_parquet(file)
+    inputs = read_inputs(nation / "institutions.parquet", file, nation / "population.vrt", radius_m=800.0)
+    before, told = ({p.id: p.params for p in each.warnings} for each in (inputs_of(nation), inputs))
+    assert "scale.places_off" not in before
+    assert told["scale.places_off"] == {"count": 1, "names": "<远方>"}
+    assert told["scale.places_partly_off"]["count"] == before["scale.places_partly_off"]["count"] + 1
+
+
+def _raster(path, values):
+    with rasterio.open(
+        path, "w", driver="GTiff", width=values.shape[1], height=values.shape[0], count=1, dtype="float32",
+        crs="EPSG:4326", nodata=-1, compress="deflate", tiled=True, blockxsize=256, blockysize=256,
+        transform=rasterio.Affine(1 / 1200, 0, 76.0, 0, -1 / 1200, 52.0),
+    ) as raster:  # fmt: skip
+        raster.write(values, 1)
+    return path
+
+
+def test_memory_does_not_grow_with_the_raster(nation, tmp_path):
+    peaks = []
+    for side in (512, 2048):
+        file = _raster(tmp_path / f"{side}.tif", np.ones((side, side), dtype="float32"))
+        task = read_inputs(nation / "institutions.parquet", nation / "places.parquet", file, radius_m=800.0,
+                           block=256).task  # fmt: skip
+        run_blocks(task, tmp_path / str(side))  # machine code is loaded, tables are made
+        shutil.rmtree(tmp_path / str(side))
+        tracemalloc.start()
+        run_blocks(task, tmp_path / str(side))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.3 * peaks[0]
+
+
+def test_blocks_that_hold_nobody_cost_little(nation, tmp_path):
+    values = np.full((1024, 2048), -1, dtype="float32")
+    values[:, :1024] = np.random.default_rng(1).uniform(0, 9, (1024, 1024))
+    file = _raster(tmp_path / "half.tif", values)
+    task = read_inputs(nation / "institutions.parquet", nation / "places.parquet", file, radius_m=800.0).task
+
+    def seconds(number):
+        found = []
+        for _ in range(3):
+            start = time.thread_time()
+            read_and_measure(task, number)
+            found.append(time.thread_time() - start)
+        return min(found)
+
+    assert len(task.windows) == 2
+    assert seconds(1) < 0.5 * seconds(0)

@@ -21,6 +21,7 @@ from circle15.siting.retire import plan_exits
 from circle15.siting.rounds import run_round
 from circle15.siting.schedule import step_of
 from circle15.siting.standing import Standing
+from circle15.siting.summary import exit_lines
 from circle15.siting.ties import scores_of
 
 
@@ -132,6 +133,14 @@ class TestRetire:
         left = [(f.rule_id, f.ground_name, f.observed, f.limit) for f in plan.recheck.remaining]
         assert ("pharmacy.township.max", "乙乡", 2.0, 1.0) in left
         assert plan.unhelped == {("pharmacy.township.max", "640521200", "max"): ("P64052100001", "P64052100002")}
+
+    def test_a_plan_that_ran_out_of_time_claims_no_bound_that_it_does_not_have(self, crowd):
+        plan = plan_exits(lay_out(crowd, service="pharmacy", leaving=True), seconds=1e-6)
+        near = plan.nearness
+        assert np.isnan(plan.found.kept_bound) or plan.found.kept_bound >= 4
+        assert np.isnan(near.deep_bound) or near.deep_bound >= near.deep_after - 1e-6
+        assert near.metres_bound <= near.metres_after
+        assert all("inf" not in line and "nan" not in line for line in exit_lines(plan, aside=(), lang="zh"))
 
     def test_fewest_exits_keep_todays_coverage_where_95_percent_is_out_of_reach(self, crowd):
         field = lay_out(crowd, service="pharmacy", leaving=True)

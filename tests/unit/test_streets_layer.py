@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -14,12 +15,13 @@ from hypothesis import strategies as st
 from page_payload import values_of
 from shapely.geometry import LineString
 
+from circle15.draw.index import draw_index
 from circle15.draw.map import draw_city, draw_district
 from circle15.draw.pack import array_bytes
 from circle15.draw.payload import find_district
 from circle15.draw.streets import line_arrays, pack_streets
 from circle15.schema import CRS
-from circle15.walk import streets_on_foot
+from circle15.walk import streets_on_foot, with_coverage_on_foot
 
 _SPEC = importlib.util.spec_from_file_location("drawn_city", Path(__file__).parents[1] / "browser" / "drawn_city.py")
 drawn_city = importlib.util.module_from_spec(_SPEC)
@@ -113,6 +115,28 @@ def test_pages_hold_the_layer_only_where_there_are_streets(assessment):
     assert values_of(page)["streets"] == ["pharmacy", "ltc_home"]
     assert page == draw_district(assessment, DISTRICT, streets=streets())
     assert values_of(draw_city(assessment, streets=streets()))["streets"] == ["pharmacy", "ltc_home"]
+
+
+def test_coverage_on_foot_stands_beside_the_straight_one(assessment):
+    table = assessment.coverage
+    walked = table.assign(covered_walking=table["covered"] / 2, share_walking=table["share"] / 2)
+    both = replace(assessment, coverage=walked)
+    pages = (draw_district(a, DISTRICT) for a in (assessment, both))
+    plain, told = (values_of(page) for page in pages)
+    straight, on_foot = plain["summary"]["pharmacy"], told["summary"]["pharmacy"]
+    assert on_foot["share_walking"] == pytest.approx(on_foot["share"] / 2, abs=1e-5)
+    assert on_foot["covered_walking"] == pytest.approx(on_foot["covered"] / 2, abs=1)
+    assert straight == {k: v for k, v in on_foot.items() if k not in {"covered_walking", "share_walking"}}
+    for bare, row in zip(plain["shares"]["pharmacy"], told["shares"]["pharmacy"], strict=True):
+        assert (row[:3], row[3]) == (bare, pytest.approx(row[1] / 2, abs=1e-4))
+    # districts added up where the whole has no row of its own
+    places = assessment.city.places
+    districts = walked["place_id"].isin(places.loc[places["level"] == "district", "id"])
+    parts = values_of(draw_index(replace(both, coverage=walked[districts]), pages={}))
+    rows, total = parts["rows"]["pharmacy"], parts["total"]["pharmacy"]
+    assert total["covered_walking"] == pytest.approx(sum(r["covered_walking"] for r in rows), abs=len(rows))
+    assert total["share_walking"] == pytest.approx(total["covered_walking"] / total["residents"], abs=1e-4)
+    assert with_coverage_on_foot(assessment) is assessment  # no streets
 
 
 def test_a_city_s_worth_of_streets_stays_small(assessment):

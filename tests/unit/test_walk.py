@@ -12,7 +12,8 @@ from circle15.cli import main
 from circle15.errors import InputError
 from circle15.policy.plan import load_plan
 from circle15.read.city import load_city, read_city
-from circle15.walk import streets_on_foot, walk_city
+from circle15.study import assess
+from circle15.walk import streets_on_foot, walk_city, with_coverage_on_foot
 from circle15.write.walk import walk_lines
 
 # a grid of lanes 200 m apart over the western district and its neighbour; nothing east of 105.085
@@ -133,7 +134,10 @@ def test_map_pages_show_the_streets_on_foot(town, tmp_path):
     lines = streets_on_foot(city, services=["pharmacy", "ltc_home"], radius_m=800.0)
     assert set(lines["service"]) == {"pharmacy"}  # no home care stands in the city
     plan = load_plan(load_city(town).plan)
-    walked = walk_city(plan, city, services=["pharmacy"]).reached
+    walk = walk_city(plan, city, services=["pharmacy"])
+    told = with_coverage_on_foot(assess(plan, city, services=["pharmacy"])).coverage
+    assert told["covered_walking"].tolist() == walk.coverage["covered_walking"].tolist()
+    walked = walk.reached
     assert lines.geometry.geom_equals(walked.geometry).all()
     assert run("map", town, "--district", "沙坡头区", "--as-of", "2026-04-30", "--out", tmp_path / "with") == 0
     town.write_text(town.read_text(encoding="utf-8").split("\n[streets]")[0], encoding="utf-8")

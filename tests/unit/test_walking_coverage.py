@@ -75,6 +75,10 @@ def test_response_is_the_time_that_nearly_all_are_within():
     table = covered(people(A=95, B=4, C=1), institutions("B"))
     assert table["response_minutes"]["W"] == NEAR(100 / 72, abs=1e-6)
     assert table["response_minutes"]["E"] == NEAR(300 / 72, abs=1e-6)
+    assert table["response_straight"]["E"] == NEAR(300 / 72, abs=1e-6)
+    round_about = covered(people(A=10, G=80), institutions("F"))
+    assert round_about["response_straight"]["E"] == NEAR(300 / 72, abs=1e-3)
+    assert round_about["response_minutes"]["E"] == NEAR(700 / 72, abs=1e-4)
     lost = covered(people(A=90, I=10), institutions("B"))
     assert math.isinf(lost["response_minutes"]["W"])  # a tenth lives on no street
 

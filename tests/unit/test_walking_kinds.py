@@ -11,6 +11,7 @@ import pytest
 from shapely.geometry import Point
 from streets_drawn import village
 
+from circle15.errors import PlanError
 from circle15.judge.city import judge_city
 from circle15.judge.inputs import Inputs
 from circle15.measure.walking_circles import HomesOnFoot, OnFoot
@@ -231,3 +232,15 @@ def test_a_distance_that_would_decide_nothing_is_refused_in_words(rule, field, f
     assert [(p.id, p.column) for p in found] == [(f"plan.{fault}", f"rule {rule.id} {field}")]
     for lang in LANGS:
         assert str(found[0].value) in word_problem(found[0], lang)
+
+
+def test_a_bureau_fills_in_how_a_response_travels(tmp_path):
+    path = tmp_path / "bureau.toml"
+    words = 'schema = 1\nplan = "zhongwei"\n[[set]]\nrule = "ltc_home.response"\nsource = "局务会"\n'
+    path.write_text(words + 'distance = "walking"\nmode = "ebike"\n', encoding="utf-8")
+    rule = load_plan("zhongwei", overlay=path).rule("ltc_home.response")
+    assert (rule.distance, rule.mode) == ("walking", "ebike")
+    path.write_text(words + 'mode = "ebike"\n', encoding="utf-8")
+    with pytest.raises(PlanError) as fault:
+        load_plan("zhongwei", overlay=path)
+    assert [p.id for p in fault.value.problems] == ["plan.distance_idle"]

@@ -203,22 +203,47 @@ def village_city():
 
 
 @pytest.mark.parametrize(
-    ("more", "outcome", "observed"),
+    ("more", "outcome", "observed", "notes"),
     [
-        # from F to E it is 200 + 300 + 100 + 1,000 m: 22 minutes on foot, 6.4 by e-bike
-        ({}, Outcome.MET, 1600 / 72),
-        ({"at_most": 20.0}, Outcome.BREACHED, 1600 / 72),
-        ({"at_most": 20.0, "mode": "ebike"}, Outcome.MET, 1.6 / 15 * 60),
-        ({"at_most": 20.0, "speed_m_per_s": 2.4}, Outcome.MET, 1600 / 144),
-        ({"measure": "coverage_share", "at_most": None, "at_least": 0.05}, Outcome.MET, 0.1),
-        ({"measure": "coverage_share", "at_most": None, "at_least": 0.95}, Outcome.BREACHED, 0.1),
+        # from F to E it is 200 + 300 + 100 + 1,000 m: 22 minutes on foot, 6.4 by e-bike; 1,414 m straight are 19.6
+        ({}, Outcome.MET, 1600 / 72, ["goal_by_walking_same"]),
+        ({"at_most": 20.0}, Outcome.BREACHED, 1600 / 72, ["goal_by_walking_differs"]),
+        ({"at_most": 20.0, "mode": "ebike"}, Outcome.MET, 1.6 / 15 * 60, ["goal_by_walking_same", "goal_mode_ebike"]),
+        ({"at_most": 3.0, "mode": "car"}, Outcome.BREACHED, 3.2, ["goal_by_walking_differs", "goal_mode_car"]),
+        ({"at_most": 20.0, "speed_m_per_s": 2.4}, Outcome.MET, 1600 / 144, ["goal_by_walking_same"]),
+        ({"measure": "coverage_share", "at_most": None, "at_least": 0.05}, Outcome.MET, 0.1, ["goal_by_walking_same"]),
+        ({"measure": "coverage_share", "at_most": None, "at_least": 0.95}, Outcome.BREACHED, 0.1, ["goal_by_walking_same"]),
     ],
-)
-def test_goals_are_measured_on_the_streets(pick, more, outcome, observed):
+)  # fmt: skip
+def test_goals_are_measured_on_the_streets(pick, more, outcome, observed, notes):
     plan = PLAN.model_copy(update={"rules": (goal(**more),)})
     city = village_city()
     where = {"lon": city.institutions.geometry.x[0], "lat": city.institutions.geometry.y[0], "datum": "wgs84"}
     one = pick(Prepared(plan, city).judge(service="pharmacy", **where), "ltc_home.response")
     assert (one.outcome, one.observed) == (outcome, NEAR(observed, rel=1e-5))
+    assert list(one.evidence.notes) == ["goal_on_foot", *notes]
+    if "response" in plan.rules[0].measure:
+        assert one.evidence.figures["straight"] == NEAR(math.hypot(200, 1400) / 1600 * observed, rel=1e-4)
+    for lang in LANGS:
+        assert len(note_words(one, lang=lang)) == len(one.evidence.notes)
     bare = pick(Prepared(plan, replace(city, streets=None)).judge(service="pharmacy", **where), "ltc_home.response")
     assert "walking_missing" in bare.evidence.notes  # a card to check
+
+
+def test_coverage_by_the_straight_line_tells_the_one_on_foot_beside(pick):
+    rule = goal(measure="coverage_share", at_most=None, at_least=0.05, distance="straight")
+    plan, city = PLAN.model_copy(update={"rules": (rule,)}), village_city()
+    cells = gpd.GeoDataFrame(
+        {"residents": [20.0, 80.0]}, geometry=[Point(village()[1][n]) for n in "GE"], crs="EPSG:4326"
+    )
+    city = replace(city, population=Population(cells, None, "point", math.nan))
+    where = {"lon": city.institutions.geometry.x[0], "lat": city.institutions.geometry.y[0], "datum": "wgs84"}
+    one = pick(Prepared(plan, city).judge(service="pharmacy", **where), "ltc_home.response")
+    # G stands 300 m across the river, 700 m over the bridge: both within 800 m
+    assert (one.observed, one.evidence.figures["walking"], one.evidence.notes) == (0.2, 0.2, ("goal_by_straight_same",))
+    tight = plan.model_copy(update={"circle": plan.circle.model_copy(update={"radius_m": 500.0})})
+    one = pick(Prepared(tight, city).judge(service="pharmacy", **where), "ltc_home.response")
+    assert (one.observed, one.evidence.figures["walking"]) == (0.2, 0.0)
+    assert (one.outcome, one.evidence.notes) == (Outcome.MET, ("goal_by_straight_differs",))
+    bare = pick(Prepared(tight, replace(city, streets=None)).judge(service="pharmacy", **where), "ltc_home.response")
+    assert (bare.observed, bare.evidence.notes) == (0.2, ())

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from circle15.cli.load import beside, check_outputs, day_of, load, tell_written, url_of
+from circle15.cli.load import beside, check_outputs, day_of, load, url_of
+from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
 from circle15.database import is_database
 from circle15.draw.basemap import Basemap, BasemapName
@@ -20,7 +21,7 @@ from circle15.errors import Problem, UsageError
 from circle15.policy.plan import Plan
 from circle15.schema import City
 from circle15.study import assess, find_service_gaps, provenance
-from circle15.walk import streets_on_foot
+from circle15.walk import streets_on_foot, with_coverage_on_foot
 from circle15.words import Lang
 from circle15.write.files import page_names, safe_file_name, write_text
 from circle15.write.report import write_assessment, write_gaps
@@ -86,9 +87,10 @@ def map_city(
         result = assess(
             plan, city, services=services or None, gap_min_residents=min_residents, progress=bar.show, **told
         )
+        result = with_coverage_on_foot(result)
         streets = streets_on_foot(result.city, services=result.services, radius_m=result.radius_m)
         draw = partial(draw_district, result, lang=lang, marks=marks, streets=streets)
-        tester = partial(build_tester, result, plan, as_of=told["as_of"])
+        tester = partial(build_tester, result, plan, as_of=told["as_of"], ledger=told.get("events") is not None)
         folder, stem = Path(out), safe_file_name(city.name, fallback="city")
         pages = page_names(stem, districts)
         whole = district is None

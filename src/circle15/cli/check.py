@@ -8,14 +8,15 @@ from typing import Any
 import click
 import pandas as pd
 
-from circle15.cli.load import check_outputs, files_of, tell_written
+from circle15.cli.load import check_outputs, files_of
+from circle15.cli.tell import tell_written
 from circle15.draw.suspects import draw_suspects
 from circle15.errors import InputError, Problem, UsageError
 from circle15.policy.audit import FigureVerdict, audit_plan
 from circle15.policy.figures import load_figures, shipped_figures
 from circle15.read.check import DataCheck
 from circle15.read.check import check_data as check_files
-from circle15.read.city import CityFiles
+from circle15.read.city_parts import CityFiles
 from circle15.read.faults import word_assumption
 from circle15.read.originals import original_tables
 from circle15.words import Lang, word, word_problem
@@ -33,14 +34,13 @@ def check_data(
     out: str | None,
     suspects_map: str | None,
     corrected: str | None,
-    denominators: str | None,
     **inputs: Any,  # noqa: ANN401
 ) -> int:
     """Say everything that is wrong with the inputs; report, map and corrected copy where asked."""
     books = (".xlsx",)
-    check_outputs(inputs, [(out, books), (suspects_map, (".html", ".htm")), (corrected, ())], denominators)
+    check_outputs(inputs, [(out, books), (suspects_map, (".html", ".htm")), (corrected, ())])
     files = files_of(inputs)
-    found = check_files(files, denominators=denominators)
+    found = check_files(files)
     problems = found.problems
     for problem in problems:
         click.echo(f"[{word(f'columns.severities.{problem.severity}', lang)}] {word_problem(problem, lang)}")

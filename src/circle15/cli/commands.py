@@ -53,6 +53,7 @@ class Maker:
             self.option("--register-datum", key="register_datum", type=click.Choice(DATUMS)),
             self.option("--plan", key="plan", metavar="ID|FILE"),
             self.option("--scale-to", key="scale_to", type=click.Choice(PLACE_LEVELS)),
+            self.option("--denominators", key="denominators", metavar="FILE.xlsx|FILE.csv"),
         ]
 
     def streets(self) -> click.Option:
@@ -298,7 +299,7 @@ def _nation(make: Maker) -> LocalCommand:
         make.option("--plan", key="plan", metavar="ID|FILE", required=True),
         make.services(),
         make.least(),
-        make.option("--block", key="block", type=click.IntRange(min=64, max=8192), default=2048, show_default=True),
+        make.option("--block", key="block", type=click.IntRange(min=64, max=8192), default=1024, show_default=True),
         make.option("--workers", key="workers", type=workers, default=1, show_default=True),
         make.option("--scheduler", key="scheduler", metavar="tcp://HOST:PORT", default=""),
         make.option("--rasters", key="rasters", metavar="DIR"),
@@ -310,8 +311,7 @@ def _check_data(make: Maker) -> LocalCommand:
     out = make.option("--out", key="check_out", metavar="FILE.xlsx")
     page = make.option("--map", "suspects_map", key="check_map", metavar="FILE.html")
     corrected = make.option("--corrected", key="check_corrected", metavar="FILE.xlsx")
-    beside = make.option("--denominators", key="check_denominators", metavar="FILE.xlsx|FILE.csv")
-    return make.command("check-data", "check:check_data", *make.city(), beside, out, page, corrected)
+    return make.command("check-data", "check:check_data", *make.city(), make.streets(), out, page, corrected)
 
 
 def _check_plan(make: Maker) -> LocalCommand:

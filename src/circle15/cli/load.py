@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
+import pandas as pd
 
 from circle15.errors import Problem, UsageError
+from circle15.judge.inputs import Inputs
+from circle15.judge.series import series_of
 from circle15.policy.plan import Plan, load_plan
-from circle15.read.city import CityFiles, city_files, load_city, read_city
+from circle15.read.city import city_files, load_city, read_city
+from circle15.read.city_parts import CityFiles
 from circle15.read.database import query_of, read_beside
 from circle15.read.ledgers import read_events, read_indicators
 from circle15.schema import City
@@ -65,22 +69,24 @@ def beside(plan: Plan, city: City, asked: dict[str, Any], lang: Lang) -> tuple[C
         )
     if asked["events"] is not None:
         told["events"] = read_beside(asked["events"], asked.get("database"), read_events)
-    for problem in [w for reading in told.values() for w in reading.warnings]:
+    given = told["indicators"].table if "indicators" in told else None
+    for problem in [*(w for reading in told.values() for w in reading.warnings), *_overruled(plan, city, given)]:
         click.echo(word_problem(problem, lang), err=True)
     sources = tuple(s for reading in told.values() for s in reading.sources)
     return replace(city, sources=(*city.sources, *sources)), {k: reading.table for k, reading in told.items()}
 
 
+def _overruled(plan: Plan, city: City, indicators: pd.DataFrame | None) -> Iterator[Problem]:
+    """Denominators of which the indicators say something else: the indicators stand."""
+    series = series_of(plan, Inputs(indicators=indicators, denominators=city.denominators))
+    for place, heading, kept, left in series.overruled if series is not None else ():
+        slots = {"heading": heading, "kept": f"{kept:,.10g}", "left": f"{left:,.10g}"}
+        yield Problem("ledger.denominator_overruled", value=place, params=slots, severity="warning")
+
+
 def day_of(asked: dict[str, Any]) -> dt.date | None:
     """The day of the judgement, where one is given."""
     return asked["as_of"].date() if asked["as_of"] is not None else None
-
-
-def tell_written(written: Sequence[Path], lang: Lang, *, aside: bool = False) -> None:
-    """Name the files written; on stderr where stdout holds JSON."""
-    click.echo(word("summary.written", lang), err=aside)
-    for path in written:
-        click.echo(f"  {path}", err=aside)
 
 
 def check_outputs(
@@ -112,6 +118,7 @@ def _input_files(inputs: dict[str, Any], also: Sequence[str | None]) -> list[Pat
         *files.institutions.more,
         *(p.file for p in files.places),
         files.population.file,
+        *([] if files.denominators is None else [files.denominators.file]),
     ]
     if files.streets is not None:
         beside_city.append(files.streets.file)

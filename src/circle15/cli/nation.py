@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from pathlib import Path
 
 import click
 
-from circle15.cli.load import tell_written
+from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
 from circle15.errors import Problem, UsageError
 from circle15.policy.plan import load_plan
 from circle15.scale.cluster import Cluster
 from circle15.scale.inputs import read_inputs
+from circle15.scale.memory import give_back, peak_mib, share_one_heap
 from circle15.scale.merge import add_together
 from circle15.scale.rasters import write_rasters
 from circle15.scale.results import write_results
 from circle15.scale.run import forget, run_blocks
+from circle15.scale.standing import needs_townships
 from circle15.schema import Datum
 from circle15.words import Lang, word, word_problem
 
@@ -45,16 +45,22 @@ def measure_nation(
     start = time.monotonic()
     folder = Path(out)
     rules = load_plan(plan)
+    share_one_heap()
     inputs = read_inputs(
         Path(institutions), Path(places), Path(population), radius_m=rules.circle.radius_m, services=services,
         min_residents=min_residents, datum=register_datum, block=block,
     )  # fmt: skip
-    for problem in inputs.warnings:
+    warnings = list(inputs.warnings)
+    if needs_townships(inputs.task, rules):
+        warnings.append(Problem("scale.no_townships", file=Path(places).name, severity="warning"))
+    for problem in warnings:
         click.echo(word_problem(problem, lang), err=True)
     cluster = Cluster(scheduler, workers) if scheduler or workers > 1 else None
     with StepBar(lang) as bar:
         blocks = run_blocks(inputs.task, folder, cluster=cluster, progress=bar.show)
         total = len(inputs.task.windows)
+        inputs.task.lay_down()
+        give_back()
         bar.show("merge", total, total)
         sums = add_together(inputs.task, blocks)
         written = write_results(inputs, sums, folder, plan=rules, lang=lang)
@@ -65,12 +71,6 @@ def measure_nation(
     click.echo(
         word("cli.nation_done", lang, cells=f"{sums.populated:,}", institutions=f"{len(inputs.task.lon):,}",
              places=f"{len(inputs.task.places):,}", seconds=f"{time.monotonic() - start:.0f}",
-             mib=f"{_peak_mib():.0f}"),
+             mib=f"{peak_mib():.0f}"),
         err=True,
     )  # fmt: skip
-
-
-def _peak_mib() -> float:
-    """Greatest memory of this process; kilobytes here, bytes on macOS."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1024 / (1024 if sys.platform == "darwin" else 1)

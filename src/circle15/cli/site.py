@@ -12,7 +12,8 @@ import click
 import geopandas as gpd
 import numpy as np
 
-from circle15.cli.load import beside, check_outputs, day_of, load, tell_written, url_of
+from circle15.cli.load import beside, check_outputs, day_of, load, url_of
+from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
 from circle15.errors import Problem, UsageError
 from circle15.policy.plan import Plan

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from circle15.cli.load import beside, day_of, load, tell_written, url_of
+from circle15.cli.load import beside, day_of, load, url_of
+from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
 from circle15.draw.change import draw_change
 from circle15.errors import InputError, Problem, UsageError
@@ -48,7 +49,7 @@ WATCH_S = 5.0
 ORDERS = ("rank", "coverage", "first", "lottery")
 CITY_INPUTS = (
     "city_file", "institutions", "places", "population", "register_datum", "plan", "scale_to", "overlay",
-    "streets",
+    "streets", "denominators",
 )  # fmt: skip
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from circle15.cli.load import day_of, load, tell_written
+from circle15.cli.load import day_of, load
+from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
 from circle15.errors import Problem, UsageError
 from circle15.walk import walk_city

@@ -225,11 +225,18 @@ def _contents(
 
 
 def _shares(assessment: Assessment, service: str, places: list[dict[str, Any]]) -> list[list[Any]]:
-    """Share covered and residents left out of each place: [place id, share, uncovered]."""
+    """Share covered and residents left out of each place, and the share on foot where streets tell it.
+
+    Rows of [place id, share, uncovered] or [place id, share, uncovered, share on foot].
+    """
     table = assessment.coverage[assessment.coverage["service"] == service].drop_duplicates("place_id")
-    told = table.set_index("place_id")[["residents", "covered", "share"]].to_dict("index")
+    told = table.set_index("place_id").to_dict("index")
     rows = [(str(p["id"]), told[p["id"]]) for p in places if p["own"] and p["id"] in told]
-    return [[i, number(r["share"], 4), number(r["residents"] - r["covered"], 0)] for i, r in rows]
+    walked = ["share_walking"] if "share_walking" in table else []
+    return [
+        [i, number(r["share"], 4), number(r["residents"] - r["covered"], 0), *(number(r[k], 4) for k in walked)]
+        for i, r in rows
+    ]
 
 
 def _map_id(place_id: str) -> str:

@@ -82,7 +82,8 @@ def service_summary(
     Returns
     -------
     dict
-        residents, covered, uncovered, share (0..1 or None), depth (people under 0, 1, 2, 3+ circles), institutions,
+        residents, covered, uncovered, share (0..1 or None), covered_walking and share_walking where the coverage tells
+        them (streets), depth (people under 0, 1, 2, 3+ circles), institutions,
         cap, headroom and cap_outcome (None where the plan has none), over_cap (circles; None where no cap applies),
         over_share (of the circles with a cap), with_limit (circles that a cap applies to), without (ids of townships
         that have no institution), townships, gaps and gap_residents.
@@ -106,6 +107,7 @@ def service_summary(
         "covered": number(covered, 0),
         "uncovered": None if residents is None or covered is None else number(float(residents) - float(covered), 0),
         "share": number(cover.get("share"), 5),
+        **_on_foot(cover),
         "depth": [number(cover.get(f"depth_{n}"), 0) for n in range(4)],
         "institutions": len(mine),
         "cap": number(cap.limit) if cap else None,
@@ -118,6 +120,16 @@ def service_summary(
         "townships": len(townships),
         "gaps": len(patches),
         "gap_residents": number(patches["residents"].sum(), 0),
+    }
+
+
+def _on_foot(cover: Mapping[str, Any]) -> dict[str, Any]:
+    """Residents within the radius on foot and their share; nothing where the coverage does not tell."""
+    if "covered_walking" not in cover:
+        return {}
+    return {
+        "covered_walking": number(cover["covered_walking"], 0),
+        "share_walking": number(cover["share_walking"], 5),
     }
 
 
@@ -145,8 +157,10 @@ def _coverage(assessment: Assessment, place_id: str, service: str, districts: Se
     parts = table[table["place_id"].isin(districts)]
     if parts.empty:
         return {}
-    added = {str(k): float(parts[k].sum()) for k in ("residents", "covered", *(f"depth_{n}" for n in range(4)))}
-    return added | {"share": added["covered"] / added["residents"] if added["residents"] else None}
+    held = [k for k in ("residents", "covered", "covered_walking", *(f"depth_{n}" for n in range(4))) if k in parts]
+    added = {k: float(parts[k].sum()) for k in held}
+    shares = {k.replace("covered", "share"): added[k] for k in held if k.startswith("covered")}
+    return added | {k: v / added["residents"] if added["residents"] else None for k, v in shares.items()}
 
 
 def _townships(assessment: Assessment, districts: Sequence[str]) -> pd.DataFrame:

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from circle15.words import Lang
 
 TESTER_SCRIPTS = (
-    "tester_geodesy.js", "tester_ground.js", "tester_judge.js", "tester_on_foot.js", "tester_effects.js",
-    "tester_position.js", "tester_city.js", "tester_input.js", "tester_panel.js", "tester_verdict.js", "tester_gaps.js",
-    "tester_set.js", "tester.js",
+    "tester_geodesy.js", "tester_outline.js", "tester_ground.js", "tester_judge.js", "tester_areas.js",
+    "tester_on_foot.js", "tester_effects.js", "tester_position.js", "tester_city.js", "tester_input.js",
+    "tester_panel.js", "tester_verdict.js", "tester_gaps.js", "tester_set.js", "tester.js",
 )  # fmt: skip
 WALK_SCRIPTS = ("tester_walk.js", "tester_ways.js")
 TESTER_STYLES = ("tester.css",)
@@ -43,14 +43,14 @@ REACH_RADII = 3.0
 """A site lies up to one radius outside, its circle reaches one farther, those of its neighbours another."""
 SLACK_M = 1200.0
 """More than the widest position error that the page takes."""
-_ON_FOOT = ("walk.", "note.by_", "note.holds_by_", "note.goal_on_foot")
+_ON_FOOT = ("walk.", "note.by_", "note.holds_by_", "note.goal_")
 _AMOUNTS = ("beds", "stations", "physicians")
 _ROOMS = ("outcome", "force", "conclusion", "ground", "bound", "unit", "density_class", "density_unit", "note",
           "effect", "collision")  # fmt: skip
 
 
 def build_tester(
-    assessment: Assessment, plan: Plan, *, district_id: str = "", as_of: dt.date | None = None
+    assessment: Assessment, plan: Plan, *, district_id: str = "", as_of: dt.date | None = None, ledger: bool = False
 ) -> PagePart:
     """The tester as a part of a page: its scripts and the data blocks that tester.js reads.
 
@@ -63,6 +63,8 @@ def build_tester(
         them can reach; institutions farther away are counted in their places and no more.
     as_of
         The day of the judgement, for rules that hold in a span of dates.
+    ledger
+        Events were known when the city was assessed; limits that they move are left to the workbench.
     """
     within = _within(assessment, district_id)
     around = widened(shapely.union_all(within.geometry.to_numpy()), REACH_RADII * plan.circle.radius_m + SLACK_M)
@@ -84,6 +86,7 @@ def build_tester(
         "coverage": _coverage(assessment, set(within["id"]) | set(within["parent"])),
         "words": {lang: words_of_tester(lang, on_foot=walk is not None) for lang in LANGS},
         "accuracy_m": POSITION_ACCURACY_M,
+        "ledger": ledger,
         "least_gap": _least_gap(assessment),
         "index": packer.index,
         **({} if walk is None else {"walk": walk}),

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from circle15.policy.plan import Plan
 
 
+DENOMINATOR_TABLE = "denominator_table"
+
+
 @dataclass(frozen=True)
 class Bid:
     """What a proposed site adds to the totals of the places it lies in; NaN where the application does not say."""
@@ -111,6 +114,8 @@ def known_of(
         below = _below(inputs.register, place, rule.share_of)
     names = tuple(n for n in (str(place["place_id"]), str(place["name"])) if n)
     base = _base(rule, place, names, series)
+    if series is not None and series.from_table(names, _base_of(rule)):
+        notes = (*notes, DENOMINATOR_TABLE)
     limit = math.nan
     if rule.max_indicator is not None and series is not None:
         scope = scope_of(plan, place, totals, inputs, services=rule.services, level="")
@@ -187,11 +192,15 @@ def _amount(held: pd.DataFrame, of: str) -> float:
 
 
 def _base(rule: AreaLimit, place: Mapping[str, Any], names: tuple[str, ...], series: Series | None) -> float:
-    wanted = rule.rate_base if rule.max_rate is not None else rule.steps_by
-    told = number(place.get(wanted))
+    told = number(place.get(_base_of(rule)))
     if math.isnan(told) and series is not None:
-        told = series.latest(series.of(names, wanted))
+        told = series.latest(series.of(names, _base_of(rule)))
     return told
+
+
+def _base_of(rule: AreaLimit) -> str:
+    """What a rate or steps are reckoned on."""
+    return rule.rate_base if rule.max_rate is not None else rule.steps_by
 
 
 # ── judging ───────────────────────────────────────────────────
@@ -212,7 +221,7 @@ def judge_area(
         if columns is None:
             return (checklist_card(rule, subject=subject, ground_name=str(place["name"])),)
         today = sum(number(place.get(column)) for column in columns)
-        base = number(place.get(rule.rate_base if rule.max_rate is not None else rule.steps_by))
+        base = number(place.get(_base_of(rule)))
         known = Known(today, today, base, notes=("from_totals",))
     found = []
     if rule.min is not None or rule.min_share is not None:
@@ -285,6 +294,7 @@ def _area_finding(
     added, notes = _added(rule, bid)
     if known.stands and rule.of == "institutions" and added > 0:
         added, notes = 0.0, ("campus_counted",)
+    spared = bool(notes) and added == 0
     exact = "from_totals" not in known.notes
     today = known.today
     figures: dict[str, float | str] = {"today": today} if not math.isnan(today) else {}
@@ -297,7 +307,7 @@ def _area_finding(
     outcome, more = _area_outcome(rule, observed=observed, limit=limit, bound=bound, why=why, added=added, exact=exact)
     if outcome is Outcome.MET and bound == "max" and not math.isnan(most) and exceeds(most, limit):
         outcome, more = Outcome.REVIEW, ("levels_missing",)
-    if notes and added == 0 and bound == "max":
+    if spared and bound == "max":
         outcome, more = Outcome.MET, ()
     if bound == "min" and today == 0 and added > 0 and outcome is Outcome.MET:
         more = (*more, "fills_empty_township" if rule.per == "township" else "fills_empty_area")
@@ -312,7 +322,7 @@ def _area_finding(
         unit=unit,
         bound=bound,
         figures=figures,
-        notes=(*notes, *more),
+        notes=(*notes, *more, *(n for n in known.notes if n == DENOMINATOR_TABLE and bound == "max")),
     )
 
 

@@ -45,7 +45,7 @@ from circle15.policy.rules import (
     Validity,
     Warn,
 )
-from circle15.schema import Finding, Outcome
+from circle15.schema import SPEEDS_M_PER_S, Finding, Outcome
 
 APPLICANT, PLAN = "applicant", "plan"
 CASE_BY_CASE, PRIORITY, WARN, TARGET, EXEMPT = "case_by_case", "priority", "warn", "target", "exempt"
@@ -132,28 +132,15 @@ def _replace(rule: Replace, site: Site) -> Finding:
         open_card = card(rule, site)
         if not marked:
             return open_card
-        return _of(
-            rule,
-            site,
-            Outcome.REVIEW,
-            ground=rule.per,
-            ground_name=open_card.ground_name,
-            notes=("people_check", "place_marked"),
-        )
+        marks = ("people_check", "place_marked")
+        return _of(rule, site, Outcome.REVIEW, ground=rule.per, ground_name=open_card.ground_name, notes=marks)
     if rule.any_of or rule.all_of:
         paused = _condition(rule, site, place)
         if paused.state is not State.YES:
             outcome = Outcome.MET if paused.state is State.NO else Outcome.NO_DATA
             notes = paused.notes or ("condition_not_met",)
-            return _of(
-                rule,
-                site,
-                outcome,
-                ground=rule.per,
-                ground_name=str(place["name"]),
-                figures=paused.figures,
-                notes=notes,
-            )
+            name = str(place["name"])
+            return _of(rule, site, outcome, ground=rule.per, ground_name=name, figures=paused.figures, notes=notes)
     return _ledger(rule, site, place)
 
 
@@ -364,22 +351,34 @@ def _target(rule: Target, site: Site) -> Finding:
     if math.isnan(told):
         told = site.figures.value(f"{rule.measure}_{site.bid.service}", scope)
     # shares and times do not add up: a city summed from its districts has none on foot
-    walked = math.nan if "members" in place else number(place.get(walked_column(rule, site.bid.service)))
+    column = "" if "members" in place else walked_column(rule, site.bid.service)
+    walked, line = (number(place.get(name)) for name in (column, f"{column}.straight"))
+    straight = line if math.isnan(told) else told
     on_foot = rule.distance == "walking"
-    value = walked if on_foot else told
+    value, other = (walked, straight) if on_foot else (straight, walked)
     if math.isnan(value) and (site.series is None or on_foot):
         return card(rule, site, "walking_missing" if on_foot else "")
     bound = "min" if rule.at_least is not None else "max"
     limit = rule.at_least if rule.at_least is not None else rule.at_most
     if math.isnan(value) or limit is None:
         return _of(rule, site, Outcome.NO_DATA, ground="city", notes=("indicator_missing",), effect=TARGET)
-    missed = exceeds(limit, value) if bound == "min" else exceeds(value, limit)
-    outcome = Outcome.BREACHED if missed else Outcome.MET
-    notes = ("goal_on_foot",) if on_foot and math.isnan(told) else ("goal_on_foot_beside",) if on_foot else ()
+    outcome = _reached(value, limit, bound)
+    notes = ["goal_on_foot"] if on_foot else []
+    if not math.isnan(other):
+        notes.append(f"goal_by_{rule.distance}_{'same' if _reached(other, limit, bound) is outcome else 'differs'}")
+    figures = {k: v for k, v in (("straight", straight), ("walking", walked)) if not math.isnan(v) and notes}
+    if on_foot and rule.mode != "walk":
+        notes.append(f"goal_mode_{rule.mode}")
+        figures["speed_km_h"] = round(3.6 * (rule.speed_m_per_s or SPEEDS_M_PER_S[rule.mode]), 1)
     return _of(
         rule, site, outcome, ground="city", ground_name=str(place["name"]), observed=value, limit=limit, bound=bound,
-        unit="value", effect=TARGET, figures={"straight": told} if on_foot else {}, notes=notes,
+        unit="value", effect=TARGET, figures=figures, notes=tuple(notes),
     )  # fmt: skip
+
+
+def _reached(value: float, limit: float, bound: str) -> Outcome:
+    missed = exceeds(limit, value) if bound == "min" else exceeds(value, limit)
+    return Outcome.BREACHED if missed else Outcome.MET
 
 
 def walked_column(rule: Target, service: str) -> str:

@@ -38,6 +38,9 @@ class Inputs:
         or id of any level), beds, tags, legal_entity, legal_representative, batch.
     as_of
         The day of the judgement.
+    denominators
+        Numbers of people by place that rules may divide by 分母: place_id, name, heading, means (what the heading
+        stands for, "" where not known), value, source. Where `indicators` tell the same of a place, they stand.
     attributes
         What the application says beside the columns of the site: ownership, licence_date, approvals …
     """
@@ -47,6 +50,7 @@ class Inputs:
     events: pd.DataFrame | None = None
     as_of: dt.date | None = None
     attributes: Mapping[str, object] = field(default_factory=dict)
+    denominators: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)

@@ -80,19 +80,45 @@ class Series:
         *,
         as_of: dt.date | None,
         register: pd.DataFrame | None = None,
+        denominators: pd.DataFrame | None = None,
     ) -> None:
         self.as_of = as_of
         self.register = register
+        self.denominators = denominators
         self.known = {i.id: i for i in indicators}
         self._values: dict[tuple[str, str], dict[Period, float]] = {}
-        if table is None:
-            return
+        self._beside: set[tuple[str, str]] = set()
+        self.overruled: list[tuple[str, str, float, float]] = []  # place, heading, as told, in the table
+        if table is not None:
+            self._take(table)
+        if denominators is not None:
+            self._take_denominators(denominators)
+
+    def _take(self, table: pd.DataFrame) -> None:
         subjects = [c for c in ("place_id", "institution_id", "subject") if c in table.columns]
         for row in table.to_dict("records"):
             subject = next((t for c in subjects if (t := text(row[c]))), "")
             period, value = parse_period(row.get("period")), _number(row.get("value"))
             if subject and period is not None and not math.isnan(value):
                 self._values.setdefault((subject, str(row["indicator"])), {})[period] = value
+
+    def _take_denominators(self, table: pd.DataFrame) -> None:
+        """Numbers of a table of denominators under the id of the indicator that they stand for; told ones stand."""
+        titles = {i.title: i.id for i in self.known.values()}
+        for row in table.to_dict("records"):
+            name = titles.get(str(row["heading"])) or str(row["means"] or row["heading"])
+            value = _number(row["value"])
+            subjects = str(row["place_id"]), str(row["name"])
+            told = self.of(subjects, name)
+            if told and self.latest(told) != value:
+                self.overruled.append((subjects[1], str(row["heading"]), self.latest(told), value))
+            elif not told and not math.isnan(value):
+                self._values[subjects[0], name] = {NOW: value}
+                self._beside.add((subjects[0], name))
+
+    def from_table(self, subjects: Sequence[str], indicator: str) -> bool:
+        """Whether a figure comes from the table of denominators."""
+        return any((s, indicator) in self._beside for s in subjects)
 
     def told_by(self, plan: Plan) -> bool:
         """Whether the indicators are those of a plan."""
@@ -255,16 +281,17 @@ def series_of(plan: Plan, inputs: Inputs) -> Series | None:
         return None
 
     def told() -> Series:
-        return Series(table, plan.indicators, as_of=inputs.as_of, register=register)
+        return Series(table, plan.indicators, as_of=inputs.as_of, register=register, denominators=inputs.denominators)
 
     found = once(table, ("series", plan.id, inputs.as_of), told)
-    # another register or another reading of the plan may ask of the same table
-    return found if found.register is register and found.told_by(plan) else told()
+    # another register, other denominators or another reading of the plan may ask of the same table
+    same = found.register is register and found.denominators is inputs.denominators
+    return found if same and found.told_by(plan) else told()
 
 
 def bare_series(plan: Plan, inputs: Inputs) -> Series:
-    """What totals and register alone give: formulas, counts, columns of the totals."""
-    return Series(None, plan.indicators, as_of=inputs.as_of, register=inputs.register)
+    """What totals, register and denominators alone give: formulas, counts, columns of the totals."""
+    return Series(None, plan.indicators, as_of=inputs.as_of, register=inputs.register, denominators=inputs.denominators)
 
 
 def both_states(series: Series, *, any_of: Sequence[Trigger], all_of: Sequence[Trigger], scope: Scope) -> Tested:

@@ -7,22 +7,22 @@ row above are joined.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from circle15.measure.kernels import Floats, Ints, _kernel
+from circle15.measure.compiled import inner, kernel
+from circle15.measure.kernels import Floats, Ints
 
 LEAST_SHARE = 1e-6
 """A thinner sliver is rounding of an outline and must not tie two patches together."""
 
 
-@njit(nogil=True)
+@inner
 def _twice(values: np.ndarray) -> np.ndarray:
     more = np.empty(2 * len(values), values.dtype)
     more[: len(values)] = values
     return more
 
 
-@njit(nogil=True)
+@inner
 def _bare_row(
     values: Floats, holder: np.ndarray, base: np.ndarray, slot: np.ndarray, shares: Floats, r: int, bare: Floats
 ) -> None:
@@ -35,7 +35,7 @@ def _bare_row(
             bare[c] = share if share > LEAST_SHARE else 0.0
 
 
-@njit(nogil=True)
+@inner
 def _next(bare: Floats, c: int) -> int:
     """First cell from c on that counts."""
     while c < len(bare) and bare[c] == 0.0:
@@ -43,7 +43,7 @@ def _next(bare: Floats, c: int) -> int:
     return c
 
 
-@njit(nogil=True)
+@inner
 def _numbered(parent: np.ndarray, runs: int) -> tuple[np.ndarray, int]:
     """Number of the patch of each run, patches in order of their first run."""
     number, found = np.empty(runs, np.int32), 0
@@ -56,7 +56,7 @@ def _numbered(parent: np.ndarray, runs: int) -> tuple[np.ndarray, int]:
     return number, found
 
 
-@_kernel
+@kernel
 def _patches(
     values: Floats,
     area: Floats,

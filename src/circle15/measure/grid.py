@@ -273,9 +273,8 @@ class Block:
             parts.append((cell, at[of].astype(np.int32), share))
         if ground:
             sums[whole, 1] = np.pi * radius_m**2
-        pairs = _joined(parts)
         slot, cells, shares, start, found = deepen(
-            self.corners, (lon, lat), pairs, radius_m=radius_m, depths=depths, base=base
+            self.corners, (lon, lat), _joined(parts), radius_m=radius_m, depths=depths, base=base
         )
         return Cover(base, slot, cells, shares, start, disc[found], disc, sums[:, 0], sums[:, 1])
 

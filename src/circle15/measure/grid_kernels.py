@@ -12,9 +12,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
-from circle15.measure.kernels import Floats, Ints, _depth_cell, _inner, _kernel
+from circle15.measure.compiled import inner, kernel
+from circle15.measure.kernels import Floats, Ints, _depth_cell
 from circle15.measure.quad_kernels import (
     _DEG,
     _SMALL_CELL,
@@ -30,7 +30,7 @@ from circle15.measure.quad_kernels import (
 )  # fmt: skip
 
 
-@_inner
+@inner
 def _span(a: float, b: float, c: float, middle: float) -> tuple[int, int]:
     """Whole columns between the roots of a·t² + 2·b·t + c about a column; (0, −1) where there are none."""
     root = b * b - a * c
@@ -40,14 +40,14 @@ def _span(a: float, b: float, c: float, middle: float) -> tuple[int, int]:
     return math.ceil(middle + (-b - root) / a), math.floor(middle + (-b + root) / a)
 
 
-@njit(nogil=True)
+@inner
 def _longer(values: np.ndarray) -> np.ndarray:
     more = np.empty(2 * len(values), values.dtype)
     more[: len(values)] = values
     return more
 
 
-@_kernel
+@kernel
 def _stamp(
     values: Floats,
     lattice: tuple[Floats, Floats],
@@ -144,7 +144,7 @@ def _stamp(
     return pair_cell[:pairs], pair_disc[:pairs], pair_share[:pairs]
 
 
-@_kernel
+@kernel
 def _deepen(
     lattice: tuple[Floats, Floats],
     discs: tuple[Floats, Floats],
@@ -213,7 +213,7 @@ def _deepen(
     return cells[:count], shares, start, found
 
 
-@_kernel
+@kernel
 def _add_up(
     values: Floats,
     label: np.ndarray,
@@ -241,7 +241,7 @@ def _add_up(
                     people[place, depths] += v * above
 
 
-@_kernel
+@kernel
 def _clean(values: Floats, nodata: float) -> tuple[int, int, int, int]:
     """See `clean`."""
     populated = without = negative = infinite = 0
@@ -337,7 +337,8 @@ def deepen(
     slot (rows, columns) int32: row of the cell in what follows, -1 for cells not cut; cells (m,): their numbers;
     shares (m, depths); and the circles that cut each: start (m + 1,), circle.
     """
-    slot = np.full(base.shape, -1, dtype=np.int32)
+    # without depths nobody asks for a cell's row, and the memory stays untouched
+    slot = np.full(base.shape, -1, dtype=np.int32) if depths else np.zeros(base.shape, dtype=np.int32)
     cells, shares, start, found = _deepen(lattice, discs, pairs, float(radius_m), depths, base, slot)
     return slot, cells, shares, start, found
 

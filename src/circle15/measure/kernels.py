@@ -12,17 +12,15 @@ from the disc's centre, `depth_areas` walks the pieces of edges and arcs that bo
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from circle15.measure.compiled import inner, kernel, run
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Rings = tuple[Floats, Ints, Ints]
-F = TypeVar("F", bound=Callable[..., Any])
 
 NONE, PART, WHOLE = 0, 1, 2
 # Centres closer than this are one place: below it, which circle lies outside is rounding noise.
@@ -34,19 +32,7 @@ TOUCH_M = 1e-4
 CORNER_M = 1e-9
 
 
-def _inner(function: F) -> F:
-    return cast("F", njit(nogil=True)(function))
-
-
-def _kernel(function: F) -> F:
-    """Compile and keep the machine code on disk; where no folder can be written, compile anew in each process."""
-    try:
-        return cast("F", njit(nogil=True, cache=True)(function))
-    except (RuntimeError, OSError):
-        return cast("F", njit(nogil=True)(function))
-
-
-@_inner
+@inner
 def _sort(values: Floats, count: int) -> None:
     """Put the first few values in order; they are few, and a library's sort takes seconds to compile."""
     for i in range(1, count):
@@ -58,12 +44,12 @@ def _sort(values: Floats, count: int) -> None:
         values[j + 1] = v
 
 
-@_inner
+@inner
 def _angle(ax: float, ay: float, bx: float, by: float) -> float:
     return math.atan2(ax * by - ay * bx, ax * bx + ay * by)
 
 
-@_inner
+@inner
 def _wedge(ax: float, ay: float, bx: float, by: float, r2: float) -> float:
     """Signed area of the triangle (0, a, b) inside the disc of squared radius r2 about 0."""
     cross = ax * by - ay * bx
@@ -86,7 +72,7 @@ def _wedge(ax: float, ay: float, bx: float, by: float, r2: float) -> float:
     return 0.5 * (cross * (t2 - t1) + r2 * (before + after))
 
 
-@_inner
+@inner
 def _disc_area(xy: Floats, rings: Ints, cx: float, cy: float, radius: float) -> float:
     r2 = radius * radius
     area = 0.0
@@ -100,7 +86,7 @@ def _disc_area(xy: Floats, rings: Ints, cx: float, cy: float, radius: float) -> 
     return max(area, 0.0)
 
 
-@_inner
+@inner
 def _cell_area(xy: Floats, rings: Ints) -> float:
     area = 0.0
     for ring in range(rings.shape[0] - 1):
@@ -112,7 +98,7 @@ def _cell_area(xy: Floats, rings: Ints) -> float:
     return area
 
 
-@_inner
+@inner
 def _inside_cell(xy: Floats, rings: Ints, x: float, y: float) -> bool:
     """Even-odd test over all rings."""
     inside = False
@@ -127,7 +113,7 @@ def _inside_cell(xy: Floats, rings: Ints, x: float, y: float) -> bool:
     return inside
 
 
-@_inner
+@inner
 def _relation(xy: Floats, rings: Ints, cx: float, cy: float, radius: float) -> int:
     """Tell whether the disc covers the WHOLE cell, PART of it or NONE."""
     r2 = radius * radius
@@ -149,7 +135,7 @@ def _relation(xy: Floats, rings: Ints, cx: float, cy: float, radius: float) -> i
     return PART if nearest2 < r2 or _inside_cell(xy, rings, cx, cy) else NONE
 
 
-@_inner
+@inner
 def _cuts(ax: float, ay: float, bx: float, by: float, radius: float) -> tuple[float, float]:
     """Places 0..1 where the edge from a to b cuts the circle about 0; −1 where it does not."""
     ux, uy = bx - ax, by - ay
@@ -169,7 +155,7 @@ def _cuts(ax: float, ay: float, bx: float, by: float, radius: float) -> tuple[fl
     return t1, t2
 
 
-@_inner
+@inner
 def _depth_at(discs: Floats, skip: int, at: tuple[float, float], radius: float, enough: float) -> int:
     """Discs over a point, those of group `skip` left out; counting stops at `enough`."""
     depth = 0.0
@@ -184,7 +170,7 @@ def _depth_at(discs: Floats, skip: int, at: tuple[float, float], radius: float, 
     return int(depth)
 
 
-@_inner
+@inner
 def _walk_edges(xy: Floats, rings: Ints, discs: Floats, radius: float, sums: Floats) -> None:
     """Add the edge pieces that bound the ground under at least k + 1 discs to `sums[k]`."""
     levels = sums.shape[0]
@@ -213,7 +199,7 @@ def _walk_edges(xy: Floats, rings: Ints, discs: Floats, radius: float, sums: Flo
                     sums[: min(depth, levels)] += half_cross * step
 
 
-@_inner
+@inner
 def _angles_cut(xy: Floats, rings: Ints, discs: Floats, own: int, radius: float) -> Floats:
     """Angles at which the circle `own` is cut by edges and by other circles, rising; −π for a circle never cut."""
     into = np.empty(2 * (rings[-1] - rings[0] + discs.shape[0]) + 1)
@@ -243,7 +229,7 @@ def _angles_cut(xy: Floats, rings: Ints, discs: Floats, own: int, radius: float)
     return into[:count]
 
 
-@_inner
+@inner
 def _walk_arcs(xy: Floats, rings: Ints, discs: Floats, radius: float, sums: Floats) -> None:
     """Add the arcs inside the cell that bound the ground under at least k + 1 discs to `sums[k]`."""
     levels = sums.shape[0]
@@ -261,7 +247,7 @@ def _walk_arcs(xy: Floats, rings: Ints, discs: Floats, radius: float, sums: Floa
             sums[min(others, levels) : min(others + times, levels)] += 0.5 * radius * arc
 
 
-@_inner
+@inner
 def _group(xy: Floats, rings: Ints, centres: Floats, radius: float) -> tuple[int, Floats]:
     """Count the discs over the whole cell; list those over part of it, a row (x, y, times) for each centre."""
     store = np.empty((centres.shape[0], 3))
@@ -282,7 +268,7 @@ def _group(xy: Floats, rings: Ints, centres: Floats, radius: float) -> tuple[int
     return whole, store[:groups]
 
 
-@_inner
+@inner
 def _depth_cell(xy: Floats, rings: Ints, centres: Floats, radius: float, out: Floats) -> None:
     whole, discs = _group(xy, rings, centres, radius)
     levels = out.shape[0]
@@ -301,7 +287,7 @@ def _depth_cell(xy: Floats, rings: Ints, centres: Floats, radius: float, out: Fl
         out[whole + k] = min(max(sums[k], 0.0), area)
 
 
-@_kernel
+@kernel
 def _disc_areas(cells: Rings, cell: Ints, centres: Floats, radius: float, out: Floats) -> None:
     xy, ring_start, cell_start = cells
     for i in range(cell.shape[0]):
@@ -309,7 +295,7 @@ def _disc_areas(cells: Rings, cell: Ints, centres: Floats, radius: float, out: F
         out[i] = _disc_area(xy, rings, centres[i, 0], centres[i, 1], radius)
 
 
-@_kernel
+@kernel
 def _depth_areas(cells: Rings, asked: tuple[Ints, Ints], centres: Floats, radius: float, out: Floats) -> None:
     xy, ring_start, cell_start = cells
     cell, pair_start = asked
@@ -317,14 +303,6 @@ def _depth_areas(cells: Rings, asked: tuple[Ints, Ints], centres: Floats, radius
         rings = ring_start[cell_start[cell[i]] : cell_start[cell[i] + 1] + 1]
         if rings.shape[0] > 1 and pair_start[i + 1] > pair_start[i]:
             _depth_cell(xy, rings, centres[pair_start[i] : pair_start[i + 1]], radius, out[i])
-
-
-def _run(kernel: Callable[..., None], *args: object) -> None:
-    """Call a kernel; where its machine code cannot be kept (full disk, folder gone), compile it for this process."""
-    try:
-        kernel(*args)
-    except OSError:
-        njit(nogil=True)(kernel.py_func)(*args)  # type: ignore[attr-defined]
 
 
 def disc_areas(cells: Rings, pair_cell: Ints, pair_dx: Floats, pair_dy: Floats, *, radius_m: float) -> Floats:
@@ -346,7 +324,7 @@ def disc_areas(cells: Rings, pair_cell: Ints, pair_dx: Floats, pair_dy: Floats, 
     (p,) m²; exact but for rounding (below 1e-9 m² for 100 m cells). Cells without rings (points) give 0.
     """
     out = np.zeros(len(pair_cell))
-    _run(_disc_areas, _rings(cells), _ints(pair_cell), _centres(pair_dx, pair_dy), float(radius_m), out)
+    run(_disc_areas, _rings(cells), _ints(pair_cell), _centres(pair_dx, pair_dy), float(radius_m), out)
     return out
 
 
@@ -377,7 +355,7 @@ def depth_areas(
     """
     out = np.zeros((len(cell), depths))
     asked = (_ints(cell), _ints(pair_start))
-    _run(_depth_areas, _rings(cells), asked, _centres(pair_dx, pair_dy), float(radius_m), out)
+    run(_depth_areas, _rings(cells), asked, _centres(pair_dx, pair_dy), float(radius_m), out)
     return out
 
 

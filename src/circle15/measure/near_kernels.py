@@ -10,14 +10,15 @@ import math
 
 import numpy as np
 
-from circle15.measure.kernels import Floats, Ints, _kernel
+from circle15.measure.compiled import kernel
+from circle15.measure.kernels import Floats, Ints
 from circle15.measure.quad_kernels import _frame, _series
 
 CLOSE_CALL_M = 1e-3
 _M_PER_DEGREE = 110_500.0
 
 
-@_kernel
+@kernel
 def _count(lon: Floats, lat: Floats, start: Ints, band: Ints, radius: float, close: np.ndarray, count: Ints) -> int:
     """See `count_near`."""
     calls = 0

@@ -7,15 +7,15 @@ to their right; sums along a row are then the shares, signed by the outline's di
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from circle15.measure.kernels import Floats, Ints, _kernel
+from circle15.measure.compiled import inner, kernel
+from circle15.measure.kernels import Floats, Ints
 
 NOWHERE, ASTRIDE = -1, -2
 _LEAST = 1e-9
 
 
-@njit(nogil=True)
+@inner
 def _room(values: np.ndarray, count: int) -> np.ndarray:
     """The array itself, or a longer copy where `count` and a few more do not fit."""
     if count + 4 <= len(values):
@@ -25,13 +25,13 @@ def _room(values: np.ndarray, count: int) -> np.ndarray:
     return more
 
 
-@njit(nogil=True)
+@inner
 def _squeezed(t: float, change: float) -> float:
     """Share of a cell's area above the height t of it, where its width changes by `change` from top to bottom."""
     return t + 0.5 * change * (t * t - t)
 
 
-@njit(nogil=True)
+@inner
 def _edge_events(
     edge: tuple[float, float, float, float],
     shape: tuple[int, int],
@@ -79,7 +79,7 @@ def _edge_events(
     return (at_row, at_column, amount), count
 
 
-@njit(nogil=True)
+@inner
 def _order(some: Ints, column: np.ndarray) -> None:
     """Put event numbers in order of their columns (Shell's sort: short rows, nearly in order)."""
     gap = len(some) // 2
@@ -94,7 +94,7 @@ def _order(some: Ints, column: np.ndarray) -> None:
         gap //= 2
 
 
-@njit(nogil=True)
+@inner
 def _by_row(row: np.ndarray, count: int, rows: int) -> tuple[Ints, Ints]:
     """Event numbers row by row, and where each row begins."""
     start = np.zeros(rows + 2, np.int64)
@@ -109,7 +109,7 @@ def _by_row(row: np.ndarray, count: int, rows: int) -> tuple[Ints, Ints]:
     return order, start
 
 
-@njit(nogil=True)
+@inner
 def _mark(
     label: np.ndarray,
     at: tuple[int, int],
@@ -134,7 +134,7 @@ def _mark(
     return (cell, owner, part), count + 1
 
 
-@njit(nogil=True)
+@inner
 def _free(cells: np.ndarray) -> bool:
     """Whether no place holds any of the cells yet."""
     free = True
@@ -143,7 +143,7 @@ def _free(cells: np.ndarray) -> bool:
     return free
 
 
-@_kernel
+@kernel
 def _lay(
     xy: Floats,
     ring_start: Ints,
@@ -191,7 +191,7 @@ def _lay(
     return store[0][:listed], store[1][:listed], store[2][:listed]
 
 
-@_kernel
+@kernel
 def _missing(
     values: Floats,
     area: Floats,

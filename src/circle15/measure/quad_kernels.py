@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 
+from circle15.measure.compiled import inner
 from circle15.measure.kernels import (
     NONE,
     PART,
@@ -19,7 +20,6 @@ from circle15.measure.kernels import (
     Ints,
     _cuts,
     _disc_area,
-    _inner,
     _inside_cell,
     _relation,
     _sort,
@@ -33,7 +33,7 @@ _SMALL_CELL = 0.9
 _SHORT_ARC = 0.15
 
 
-@_inner
+@inner
 def _series(lat: float) -> tuple[float, float, float, float, float, float, float, float, float]:
     """Radius of the parallel, of the meridian, and sine, as series about a latitude."""
     s, c = math.sin(lat * _DEG), math.cos(lat * _DEG)
@@ -48,7 +48,7 @@ def _series(lat: float) -> tuple[float, float, float, float, float, float, float
     return p0, p1, p2 / 2.0, p3 / 6.0, meridian, m1, m2 / 2.0, s, c
 
 
-@_inner
+@inner
 def _parallel(
     series: tuple[float, float, float, float, float, float, float, float, float], about: float, at: float, of: float
 ) -> tuple[float, float, float]:
@@ -59,7 +59,7 @@ def _parallel(
     return p0 + d * (p1 + d * (p2 + d * p3)), north, 0.5 * (s + d * (c - 0.5 * d * s))
 
 
-@_inner
+@inner
 def _turned(parallel: tuple[float, float, float], east: float) -> tuple[float, float]:
     """Metres east and north of a point that lies so many radians to the east."""
     wide, y, turn = parallel
@@ -69,7 +69,7 @@ def _turned(parallel: tuple[float, float, float], east: float) -> tuple[float, f
     return x * cosine - y * sine, y * cosine + x * sine
 
 
-@_inner
+@inner
 def _frame(
     series: tuple[float, float, float, float, float, float, float, float, float],
     about: float,
@@ -80,7 +80,7 @@ def _frame(
     return _turned(_parallel(series, about, at[1], of[1]), (at[0] - of[0]) * _DEG)
 
 
-@_inner
+@inner
 def _middle(lon: Floats, lat: Floats, r: int, c: int) -> tuple[float, float]:
     """Centre of the bounding box of a cell, degrees."""
     a, b, d, e = lon[r, c], lon[r, c + 1], lon[r + 1, c], lon[r + 1, c + 1]
@@ -89,7 +89,7 @@ def _middle(lon: Floats, lat: Floats, r: int, c: int) -> tuple[float, float]:
     return x, 0.5 * (min(min(a, b), min(d, e)) + max(max(a, b), max(d, e)))
 
 
-@_inner
+@inner
 def _quad(
     series: tuple[float, float, float, float, float, float, float, float, float],
     about: float,
@@ -115,7 +115,7 @@ def _quad(
     return abs(area), math.sqrt(reach2)
 
 
-@_inner
+@inner
 def _arc(px: float, py: float, qx: float, qy: float, radius: float) -> float:
     """Area between the lines from 0 to p and to q and the short arc from p to q."""
     chord = 0.5 * (px * qy - py * qx)
@@ -128,7 +128,7 @@ def _arc(px: float, py: float, qx: float, qy: float, radius: float) -> float:
     return chord + 2.0 * radius * radius * s * t * (1.0 / 3.0 + t * (1.0 / 10.0 + tail))
 
 
-@_inner
+@inner
 def _quad_area(quad: Floats, dx: float, dy: float, radius: float) -> float:
     """Area of a quadrilateral smaller than the circle inside the circle about (dx, dy)."""
     r2 = radius * radius
@@ -168,7 +168,7 @@ def _quad_area(quad: Floats, dx: float, dy: float, radius: float) -> float:
     return max(0.5 * twice + arcs, 0.0)
 
 
-@_inner
+@inner
 def _share(quad: Floats, rings: Ints, at: tuple[float, float], size: tuple[float, float], radius: float) -> float:
     """Share of a cell (area, reach) inside the circle about `at` in its frame."""
     area, reach = size
@@ -182,7 +182,7 @@ def _share(quad: Floats, rings: Ints, at: tuple[float, float], size: tuple[float
     return min(_disc_area(quad, rings, at[0], at[1], radius) / area, 1.0)
 
 
-@_inner
+@inner
 def _deep(discs: Floats, groups: int, skip: int, at: tuple[float, float], r2: float) -> int:
     """Circles over a point, those of group `skip` left out."""
     depth = 0.0
@@ -194,7 +194,7 @@ def _deep(discs: Floats, groups: int, skip: int, at: tuple[float, float], r2: fl
     return int(depth)
 
 
-@_inner
+@inner
 def _sides(quad: Floats, discs: Floats, groups: int, radius: float, scratch: Floats, out: Floats) -> None:
     """Add the pieces of the cell's sides that bound the ground under at least k + 1 circles to `out[k]`."""
     for v in range(4):
@@ -217,7 +217,7 @@ def _sides(quad: Floats, discs: Floats, groups: int, radius: float, scratch: Flo
                     out[k] += half_cross * step
 
 
-@_inner
+@inner
 def _crossings(quad: Floats, discs: Floats, groups: int, own: int, size: tuple[float, float], into: Floats) -> int:
     """Where sides and other circles cut the circle `own`: metres beside the line from its centre to the cell's, rising.
 
@@ -251,7 +251,7 @@ def _crossings(quad: Floats, discs: Floats, groups: int, own: int, size: tuple[f
     return count
 
 
-@_inner
+@inner
 def _on_circle(centre: tuple[float, float], beside: float, radius: float) -> tuple[float, float]:
     """Point of a circle, from its centre, so far beside the line from there to 0 (counter-clockwise)."""
     along = math.sqrt(radius * radius - beside * beside)
@@ -259,7 +259,7 @@ def _on_circle(centre: tuple[float, float], beside: float, radius: float) -> tup
     return (centre[1] * beside - centre[0] * along) / away, (-centre[0] * beside - centre[1] * along) / away
 
 
-@_inner
+@inner
 def _bows(
     quad: Floats, rings: Ints, discs: Floats, groups: int, size: tuple[float, float], scratch: Floats, out: Floats
 ) -> None:
@@ -287,7 +287,7 @@ def _bows(
                 out[k] += bow
 
 
-@_inner
+@inner
 def _relation_quad(quad: Floats, rings: Ints, x: float, y: float, radius: float) -> int:
     """As `_relation`; corners on both sides of the circle tell at once."""
     held = 0
@@ -297,7 +297,7 @@ def _relation_quad(quad: Floats, rings: Ints, x: float, y: float, radius: float)
     return PART if 0 < held < 4 else _relation(quad, rings, x, y, radius)  # noqa: PLR2004 - corners
 
 
-@_inner
+@inner
 def _depth_quad(
     quad: Floats, rings: Ints, centres: Floats, size: tuple[float, float, float], scratch: Floats, out: Floats
 ) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from circle15.measure.kernels import _inner, _kernel
+from circle15.measure.compiled import inner, kernel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -19,7 +19,7 @@ Heap = tuple[Floats, Ints]
 Room = tuple[Floats, Ints, Heap]
 
 
-@_inner
+@inner
 def _push(heap: Heap, size: int, key: float, node: int) -> int:
     keys, nodes = heap
     at = size
@@ -33,7 +33,7 @@ def _push(heap: Heap, size: int, key: float, node: int) -> int:
     return size + 1
 
 
-@_inner
+@inner
 def _pop(heap: Heap, size: int) -> int:
     """Take the first entry off; what was last sinks to its place. Returns the new size."""
     keys, nodes = heap
@@ -54,7 +54,7 @@ def _pop(heap: Heap, size: int) -> int:
     return size
 
 
-@_inner
+@inner
 def _spread(graph: Graph, seeds: tuple[Ints, Floats], limit: float, room: Room) -> int:
     """Least cost of every node within `limit` of any seed, into `room` (infinite before); how many were touched.
 
@@ -88,7 +88,7 @@ def _spread(graph: Graph, seeds: tuple[Ints, Floats], limit: float, room: Room) 
     return count
 
 
-@_inner
+@inner
 def _room(graph: Graph, seeds: int) -> Room:
     """Working arrays: costs (infinite), touched nodes, heap (each way of each edge may enter it once)."""
     n = graph[0].shape[0] - 1
@@ -96,7 +96,7 @@ def _room(graph: Graph, seeds: int) -> Room:
     return np.full(n, np.inf), np.empty(n, np.int64), (np.empty(size), np.empty(size, np.int64))
 
 
-@_kernel
+@kernel
 def node_costs(graph: Graph, seed_node: Ints, seed_cost: Floats, limit: float) -> Floats:
     """Least cost (n,) from any of the seeds (k,) to every node; infinite beyond `limit` (bound included)."""
     room = _room(graph, seed_node.shape[0])
@@ -104,7 +104,7 @@ def node_costs(graph: Graph, seed_node: Ints, seed_cost: Floats, limit: float) -
     return room[0]
 
 
-@_kernel
+@kernel
 def nearest_seed(graph: Graph, seed_node: Ints, seed_cost: Floats, seed_label: Ints) -> tuple[Floats, Ints]:
     """Least cost (n,) of every node and the label (n,) of the seed that it comes from.
 
@@ -137,7 +137,7 @@ def nearest_seed(graph: Graph, seed_node: Ints, seed_cost: Floats, seed_label: I
     return dist, label
 
 
-@_kernel
+@kernel
 def count_within(graph: Graph, seed_start: Ints, seed_node: Ints, seed_cost: Floats, limit: float) -> Ints:
     """For every node (n,) the number of sources within `limit` (bound included).
 
@@ -155,7 +155,7 @@ def count_within(graph: Graph, seed_start: Ints, seed_node: Ints, seed_cost: Flo
     return found
 
 
-@_kernel
+@kernel
 def pair_costs(
     graph: Graph,
     origins: tuple[Ints, Floats],

@@ -18,7 +18,7 @@ from circle15.measure.coverage import piece_residents
 from circle15.measure.pieces import meet_places
 from circle15.measure.two_step import WHOLE, ZONES, two_step
 from circle15.measure.walking_circles import MINUTES, CellsOnFoot, OnFoot, cells_on_foot, reached
-from circle15.project.metric import DISTANCE_TOLERANCE_M, distances_m
+from circle15.project.metric import DISTANCE_TOLERANCE_M, PointTree, distances_m
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -70,7 +70,8 @@ def measure_walking_coverage(
     the denominator of both shares), off_streets (people on no street, counted as not covered), covered_walking and
     share_walking (within `radius_m`), covered_minutes and share_minutes, mean_walking_m (to the nearest on foot, of
     those who can reach one), detour (those metres over the straight ones to the same institution), response_minutes
-    (within which 95 % of residents are; infinite where fewer can reach one), access_per_10k and access_zones_per_10k
+    (within which 95 % of residents are; infinite where fewer can reach one), response_straight (the same along straight
+    lines), access_per_10k and access_zones_per_10k
     (2SFCA and E2SFCA within `minutes`: beds of inpatient institutions, else institutions, for 10,000 residents).
     """
     homes = _homes(population, places, foot)
@@ -131,6 +132,7 @@ def _service(
             "mean_walking_m": _over(way, sums(walked)),
             "detour": _over(way, line),
             "response_minutes": _response(homes, taken, n),
+            "response_straight": _response(homes, foot.pace.minutes(_straight_m(homes, theirs)), n),
             "access_per_10k": PER * _over(sums(plain), residents),
             "access_zones_per_10k": PER * _over(sums(zoned), residents),
         }
@@ -154,6 +156,12 @@ def _to_nearest(homes: _Homes, theirs: gpd.GeoDataFrame, foot: OnFoot) -> tuple[
         straight.append(line)
         minutes.append(foot.pace.minutes(timed))
     return np.concatenate(metres), np.concatenate(straight), np.concatenate(minutes)
+
+
+def _straight_m(homes: _Homes, theirs: gpd.GeoDataFrame) -> Floats:
+    """Straight metres (c,) to the nearest; infinite where there is none."""
+    tree = PointTree(*lonlat(theirs))
+    return np.concatenate([tree.nearest(b.spots.lon, b.spots.lat)[1] for b in homes.blocks])
 
 
 def _access(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from circle15.errors import InputError, Problem
-from circle15.read.city import CityFiles, CityReading, gather
+from circle15.errors import Problem
+from circle15.read.city import CityReading, gather
+from circle15.read.city_parts import CityFiles
 from circle15.read.database import query_of
 from circle15.read.datum_evidence import better_datum, datum_evidence
-from circle15.read.denominators import read_denominators
 from circle15.read.faults import listed
 from circle15.read.people import PeopleCheck, check_people
 from circle15.read.positions import Examination, examine
@@ -59,11 +58,10 @@ class DataCheck:
     denominators: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
-def check_data(config: CityFiles, *, denominators: str | os.PathLike[str] | None = None) -> DataCheck:
+def check_data(config: CityFiles) -> DataCheck:
     """Check a city's files and how they fit each other; never raises for faults of the input.
 
     Rows of the register with errors are named and left out of the cross-checks, which need every part to be readable.
-    `denominators` is a table of further numbers of people by place (see read/denominators.py).
     """
     reading, problems = gather(config, skip_faulty_rows=True)
     if reading is None:
@@ -71,9 +69,8 @@ def check_data(config: CityFiles, *, denominators: str | os.PathLike[str] | None
     query = query_of(config.institutions.file)
     file = Path(config.institutions.file).name if query is None else query.shown
     found = cross_checks(reading.city, datum=config.institutions.datum, file=file, reading=reading)
-    beside, told = _denominators(reading.city, denominators)
     return DataCheck(
-        _errors_first([*problems, *found.problems, *told]),
+        _errors_first([*problems, *found.problems]),
         city=reading.city,
         assumptions=reading.assumptions,
         counts=reading.counts,
@@ -81,18 +78,8 @@ def check_data(config: CityFiles, *, denominators: str | os.PathLike[str] | None
         evidence=found.evidence,
         suspects=found.suspects,
         people=found.people,
-        denominators=beside,
+        denominators=pd.DataFrame() if reading.denominators is None else reading.denominators,
     )
-
-
-def _denominators(city: City, path: str | os.PathLike[str] | None) -> tuple[pd.DataFrame, tuple[Problem, ...]]:
-    if path is None:
-        return pd.DataFrame(), ()
-    try:
-        reading = read_denominators(path, city.places)
-    except InputError as fault:
-        return pd.DataFrame(), fault.problems
-    return reading.table, reading.warnings
 
 
 def check_city(config: CityFiles) -> tuple[Problem, ...]:
@@ -118,7 +105,9 @@ def cross_checks(city: City, *, datum: Datum, file: str, reading: CityReading | 
 
 
 def _errors_first(problems: tuple[Problem, ...] | list[Problem]) -> tuple[Problem, ...]:
-    return tuple(sorted(problems, key=lambda p: p.severity != "error"))
+    # one file may serve as outlines and residents: what is wrong with it is said once
+    once = {(p.id, p.file, p.sheet, p.row, p.column, p.value, str(p.params)): p for p in problems}
+    return tuple(sorted(once.values(), key=lambda p: p.severity != "error"))
 
 
 def _warning(

@@ -5,6 +5,7 @@
     [[places]]      file, level, datum or crs, and the options of read_places; one table a file
     [population]    file, scale_to ("district", "township" …), and the options of read_population
     [database]      url; a file may then be "table:name" or "sql:SELECT …"
+    [denominators]  file: numbers of people by place that rules may divide by (insured, registered …); may be left out
     [streets]       file (or "live"), and how it is walked: speed_m_per_s, slope, max_snap_m, margin_m; may be left out
 
 Paths are relative to the city file.
@@ -12,7 +13,6 @@ Paths are relative to the city file.
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import re
 import tomllib
@@ -24,123 +24,45 @@ from typing import Any, cast
 import geopandas as gpd
 import pandas as pd
 import shapely
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from circle15.errors import Circle15Error, InputError, Problem
-from circle15.read.city_database import DatabasePart, gather_queries, queries_of
+from circle15.read.city_database import gather_queries, queries_of
+from circle15.read.city_parts import (
+    CityFiles,
+    CityPart,
+    DatabasePart,
+    DenominatorsPart,
+    InstitutionsPart,
+    PlacesPart,
+    PopulationPart,
+)
 from circle15.read.city_streets import StreetsPart, other_streets, read_city_streets
 from circle15.read.database import name_of, stood
+from circle15.read.denominators import denominator_rows, read_denominators
 from circle15.read.faults import fail, raise_errors
 from circle15.read.files import Reading, checked_path
 from circle15.read.institutions import read_institutions
 from circle15.read.places import PlaceFile, read_place_files
-from circle15.read.population import MARGIN_M, read_population
+from circle15.read.population import read_population
 from circle15.read.positions import Examination, examine
 from circle15.read.scaling import scale_population, scaling_warnings
 from circle15.read.values import seen
 from circle15.read.zones import Bounds
 from circle15.schema import (
-    POSITION_ACCURACY_M,
     Assumption,
     City,
     Correction,
     Datum,
-    Level,
     Pace,
     PlaceLevel,
     Population,
     PopulationBlocks,
-    Service,
     SheetCount,
     Streets,
 )
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
-
-
-class CityPart(_Part):
-    """Section [city]: what is assessed, under which plan, on which day."""
-
-    name: str = Field(min_length=1)
-    simulated: bool = False
-    plan: str = ""
-    as_of: dt.date | None = None
-
-
-class InstitutionsPart(_Part):
-    """Section [institutions]: the register; see read_institutions."""
-
-    file: str
-    datum: Datum
-    crs: str | None = None
-    columns: dict[str, str] = Field(default_factory=dict)
-    sheet: str | None = None
-    encoding: str | None = None
-    layer: str | None = None
-    service: Service | None = None
-    services: dict[str, Service] = Field(default_factory=dict)
-    levels: dict[str, Level] = Field(default_factory=dict)
-    more: tuple[str, ...] = ()
-    drop_services: tuple[str, ...] = ()
-    default_accuracy_m: float = Field(default=POSITION_ACCURACY_M, ge=0)
-    packed_dms: bool = False
-
-
-class PlacesPart(_Part):
-    """One [[places]] section: outlines; see read_places."""
-
-    file: str
-    level: PlaceLevel | None = None
-    datum: Datum | None = None
-    crs: str | None = None
-    columns: dict[str, str] = Field(default_factory=dict)
-    encoding: str | None = None
-    layer: str | None = None
-    repair: bool = False
-
-
-class PopulationPart(_Part):
-    """Section [population]: residents; see read_population and scale_population."""
-
-    file: str
-    datum: Datum | None = None
-    crs: str | None = None
-    residents_column: str | None = None
-    nodata: float | None = None
-    encoding: str | None = None
-    layer: str | None = None
-    margin_m: float = Field(default=MARGIN_M, ge=0)
-    scale_to: PlaceLevel | None = None
-
-
-class CityFiles(_Part):
-    """A city file as read: `folder` is where its paths start."""
-
-    city: CityPart
-    institutions: InstitutionsPart
-    places: tuple[PlacesPart, ...] = Field(min_length=1)
-    population: PopulationPart
-    database: DatabasePart | None = None
-    streets: StreetsPart | None = None
-    folder: Path = Path()
-    file: str = "city.toml"
-    assume_wgs84: bool = False
-
-    @property
-    def name(self) -> str:
-        """Name of the city."""
-        return self.city.name
-
-    @property
-    def plan(self) -> str:
-        """Id or file of the plan: a file is taken from the city file's folder where it stands there."""
-        beside = self.folder / self.city.plan
-        return str(beside) if self.city.plan.endswith(".toml") and beside.is_file() else self.city.plan
-
-
-_SECTIONS = ("city", "institutions", "places", "population", "streets", "database")
+_SECTIONS = ("city", "institutions", "places", "population", "denominators", "streets", "database")
 _OWN = ("folder", "file", "assume_wgs84")
 
 
@@ -148,7 +70,8 @@ _OWN = ("folder", "file", "assume_wgs84")
 class CityReading:
     """A city as read: its tables, what the user should know, and the scaling of residents (None where not asked).
 
-    `assumptions`, `counts` and `corrections` are those of the register, `examination` what its positions look like.
+    `assumptions`, `counts` and `corrections` are those of the register, `examination` what its positions look like,
+    `denominators` the table of read_denominators (None where there is none).
     """
 
     city: City
@@ -158,6 +81,7 @@ class CityReading:
     counts: tuple[SheetCount, ...] = ()
     corrections: tuple[Correction, ...] = ()
     examination: Examination | None = None
+    denominators: pd.DataFrame | None = None
 
 
 @dataclass
@@ -168,6 +92,7 @@ class _Gathered:
     places: Reading[gpd.GeoDataFrame] | None = None
     population: Reading[Population | PopulationBlocks] | None = None
     streets: Reading[Streets] | None = None
+    denominators: Reading[pd.DataFrame] | None = None
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -181,12 +106,14 @@ def load_city(
     plan: str | None = None,
     scale_to: PlaceLevel | None = None,
     streets: str | os.PathLike[str] | None = None,
+    denominators: str | os.PathLike[str] | None = None,
     database: str | None = None,
 ) -> CityFiles:
     """Read a city file; unknown keys, missing keys and wrong values are all named in one InputError.
 
     The options overrule the file: another register (with its datum), other outlines, other residents, another plan,
-    another level to whose official totals the residents are scaled, other streets ("live" fetches them).
+    another level to whose official totals the residents are scaled, other streets ("live" fetches them), other
+    denominators.
     """
     file = checked_path(path, kinds=(".toml",))
     try:
@@ -213,7 +140,8 @@ def load_city(
     config = config if scale_to is None else _scaled_to(config, scale_to)
     if database is not None:
         config = config.model_copy(update={"database": DatabasePart(url=database)})
-    return config.model_copy(update={"streets": other_streets(config.streets, streets)})
+    beside = {"streets": other_streets(config.streets, streets), **_denominators(denominators)}
+    return config.model_copy(update=beside)
 
 
 def city_files(
@@ -225,6 +153,7 @@ def city_files(
     plan: str = "",
     scale_to: PlaceLevel | None = None,
     streets: str | os.PathLike[str] | None = None,
+    denominators: str | os.PathLike[str] | None = None,
     database: str | None = None,
 ) -> CityFiles:
     """Make a city of single files, without a city file.
@@ -240,7 +169,11 @@ def city_files(
         database=None if database is None else DatabasePart(url=database),
         assume_wgs84=True,
     )
-    return config.model_copy(update={"streets": other_streets(None, streets)})
+    return config.model_copy(update={"streets": other_streets(None, streets), **_denominators(denominators)})
+
+
+def _denominators(file: str | os.PathLike[str] | None) -> dict[str, DenominatorsPart]:
+    return {} if file is None else {"denominators": DenominatorsPart(file=str(Path(file).absolute()))}
 
 
 def _scaled_to(config: CityFiles, level: PlaceLevel) -> CityFiles:
@@ -292,6 +225,7 @@ def _known(error: Any) -> str:  # noqa: ANN401 - pydantic's error details
         "institutions": InstitutionsPart,
         "places": PlacesPart,
         "population": PopulationPart,
+        "denominators": DenominatorsPart,
         "streets": StreetsPart,
     }
     part = parts.get(str(error["loc"][0]), CityFiles)
@@ -322,7 +256,8 @@ def gather(config: CityFiles, *, skip_faulty_rows: bool = False) -> tuple[CityRe
     held.problems += of_places  # the register's problems come first
     held.population = _tried(held, lambda: _read_population(config, held.places))
     held.streets = _tried(held, lambda: read_city_streets(config.streets, config.folder, held.places))
-    for reading in (held.institutions, held.places, held.population, held.streets):
+    held.denominators = _tried(held, lambda: _read_denominators(config, held.places))
+    for reading in (held.institutions, held.places, held.population, held.streets, held.denominators):
         held.problems.extend(reading.warnings if reading is not None else ())
     if held.institutions is None or held.places is None or held.population is None:
         return None, tuple(held.problems)
@@ -333,18 +268,26 @@ def gather(config: CityFiles, *, skip_faulty_rows: bool = False) -> tuple[CityRe
         return None, tuple(held.problems)
     population, scaling = scaled
     examination = examine(held.institutions.table, held.places.table)
-    told = (held.institutions, held.places, held.population, held.streets)
+    told = (held.institutions, held.places, held.population, held.streets, held.denominators)
     city = City(
         institutions=examination.applied_to(held.institutions.table), population=population, places=held.places.table,
         sources=tuple(s for reading in told if reading is not None for s in reading.sources),
         name=seen(config.city.name) or config.file, simulated=config.city.simulated,
         streets=held.streets.table if held.streets is not None else None,
         pace=config.streets.pace if config.streets is not None else Pace(),
+        denominators=None if held.denominators is None else denominator_rows(held.denominators),
     )  # fmt: skip
     warnings = tuple(p for p in held.problems if p.severity == "warning")
     register = held.institutions
     reading = CityReading(
-        city, warnings, scaling, register.assumptions, register.counts, register.corrections, examination
+        city,
+        warnings,
+        scaling,
+        register.assumptions,
+        register.counts,
+        register.corrections,
+        examination,
+        None if held.denominators is None else held.denominators.table,
     )
     return reading, tuple(held.problems)
 
@@ -389,6 +332,13 @@ def _read_population(
         within=within, margin_m=part.margin_m, nodata=part.nodata, encoding=part.encoding, layer=part.layer,
         assume_wgs84=True,  # residents in GCJ-02 are unheard of
     )  # fmt: skip
+
+
+def _read_denominators(config: CityFiles, places: Reading[gpd.GeoDataFrame] | None) -> Reading[pd.DataFrame] | None:
+    part = config.denominators
+    if part is None or places is None:
+        return None
+    return read_denominators(config.folder / part.file, places.table, encoding=part.encoding)
 
 
 def _scaled(config: CityFiles, held: _Gathered) -> tuple[Population | PopulationBlocks, pd.DataFrame | None]:

@@ -6,21 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
-
 from circle15.errors import Problem
 from circle15.read.database import Query, Renamer, Snapshot, query_of, snapshots
 
 if TYPE_CHECKING:
-    from circle15.read.city import CityFiles, CityReading
-
-
-class DatabasePart(BaseModel):
-    """Section [database]: where `table:…` and `sql:…` are read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    url: str
+    from circle15.read.city import CityReading
+    from circle15.read.city_parts import CityFiles
 
 
 Gathered = tuple["CityReading | None", tuple[Problem, ...]]

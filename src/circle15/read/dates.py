@@ -59,17 +59,18 @@ def days_from_1904(column: Column, faults: Faults) -> list[Any]:
     changed = [i for i, (cell, given) in enumerate(zip(cells, column.cells, strict=True)) if cell is not given]
     if changed:
         i = changed[0]
+        given = column.cells[i]
         faults.assume(
             "date_1904", count=len(changed), sheet=column.sheet, row=column.rows[i], column=column.name,
-            before=f"{float(column.cells[i]):g}", after=cells[i].date().isoformat(),
+            before=seen(given) if isinstance(given, str) else f"{given:g}", after=cells[i].date().isoformat(),
         )  # fmt: skip
     return cells
 
 
 def _day_from_1904(cell: Any) -> Any:  # noqa: ANN401 - any cell
-    told = cell.strip() if isinstance(cell, str) else cell
-    if isinstance(told, str):
-        told = float(told) if re.fullmatch("[0-9]{5}", told) else None
+    told = cell
+    if isinstance(cell, str):
+        told = float(seen(cell)) if re.fullmatch("[0-9]{5}", seen(cell)) else None
     if not isinstance(told, (int, float)) or isinstance(told, bool):
         return cell
     serial = told + _FROM_1904

@@ -20,7 +20,7 @@ from circle15.read.faults import Faults
 from circle15.read.files import CSV, EXCEL, Reading, checked_path, source_of
 from circle15.read.tables import RawTable, read_tables
 from circle15.read.values import Column, is_blank, numbers, texts
-from circle15.read.words_in import match_columns
+from circle15.read.words_in import match_columns, meaning
 
 _KEYS = ("id", "name", "level", "parent")
 
@@ -71,6 +71,14 @@ def read_denominators(
         for name in of_level.loc[~of_level["id"].isin(set(kept["place_id"])), "name"]:
             _warn(faults, "denominator_missing", value=name)
     return Reading(kept, (source_of("denominators", file, datum="", options={}),), faults.warnings)
+
+
+def denominator_rows(reading: Reading[pd.DataFrame]) -> pd.DataFrame:
+    """The numbers one a row: place_id, name, heading, means (insured, registered … or ""), value, source (the file)."""
+    held = reading.table.drop(columns=[c for c in ("level", "official") if c in reading.table.columns])
+    rows = held.melt(id_vars=["place_id", "name"], var_name="heading", value_name="value").dropna(subset=["value"])
+    means = [meaning("denominator", str(h)) or "" for h in rows["heading"]]
+    return rows.assign(means=means, source=reading.source.file).reset_index(drop=True)
 
 
 def _warn(faults: Faults, what: str, **where: object) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from circle15.read.city import CityFiles
+from circle15.read.city_parts import CityFiles
 from circle15.read.faults import Faults, fail
 from circle15.read.files import CSV, EXCEL, checked_path
 from circle15.read.tables import read_tables

@@ -23,7 +23,7 @@ from circle15.read.faults import Faults, fail
 from circle15.read.files import library_name
 from circle15.schema import CRS
 
-BLOCK = 2048
+BLOCK = 1024
 _METRES_A_DEGREE = 110_574.0
 _GENEROUS = 1.01
 _EDGE_STEPS = 16
@@ -153,7 +153,7 @@ def read_block(plan: RasterPlan, window: tuple[int, int, int, int]) -> tuple[npt
             values, valid = masked_values(raster, at, plan.nodata)
             values[~valid] = np.nan
             return values, np.nan
-        with rasterio.Env(GDAL_CACHEMAX=_CACHE_MIB):
+        with rasterio.Env(GDAL_CACHEMAX=_CACHE_MIB, GDAL_MAX_DATASET_POOL_SIZE=_OPEN_TILES):
             values = raster.read(1, window=at, out_dtype="float64")
     except (RasterioError, OSError) as fault:
         raise fail(plan.path, "file_unreadable", params={"reason": str(fault)}) from fault
@@ -165,6 +165,7 @@ def read_block(plan: RasterPlan, window: tuple[int, int, int, int]) -> tuple[npt
 
 
 _CACHE_MIB = 64  # of decoded tiles; each is read once, and GDAL would keep a twentieth of the memory
+_OPEN_TILES = 8  # files that a VRT keeps open; GDAL would keep 450, at 150 KB each
 _OPEN = threading.local()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -90,9 +91,13 @@ def fetch_streets(outline: BaseGeometry, *, margin_m: float = MARGIN_M) -> Readi
 
     west, south, east, north = _wider(shapely.bounds(outline).tolist(), margin_m)
     try:
-        graph = osmnx.graph_from_bbox((west, south, east, north), network_type="walk", simplify=False, retain_all=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # how a wide area is asked for in parts is no concern of the user
+            graph = osmnx.graph_from_bbox(
+                (west, south, east, north), network_type="walk", simplify=False, retain_all=True
+            )
     except Exception as fault:  # whatever a network, a server or a library may throw
-        reason = f"{type(fault).__name__}: {fault}"[:300]
+        reason = f"{type(fault).__name__}: {fault}".split(" (Caused by")[0][:120]
         raise InputError(Problem("streets.offline", params={"reason": reason})) from fault
     streets, notes = _prepare(Path("osmnx"), _of_graph(graph), {}, None)
     source = Source(ROLE, "osmnx", "", "wgs84", {"within": [west, south, east, north], "osmnx": osmnx.__version__})

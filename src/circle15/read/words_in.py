@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Literal, cast
 
 Kind = Literal["institution", "place", "population", "indicator", "event"]
-Vocabulary = Literal["service", "level", "tag", "flag", "place_level", "setting", "event"]
+Vocabulary = Literal["service", "level", "tag", "flag", "place_level", "setting", "event", "denominator"]
 
 _BRACKETS = re.compile("\\([^)]*\\)|\\[[^\\]]*\\]|\u3010[^\u3011]*\u3011")
 _SPACING = re.compile(r"[\W_]+")

@@ -89,12 +89,9 @@ def _gaps(task: Task, block: Block, covers: list[Cover], levels: dict[int, Laid]
     return found
 
 
-def work(task: Task, number: int, folder: str) -> int:
-    """Read, measure and keep one block; the number of the block, where its result stands whole on disk."""
-    path = result_path(Path(folder), number)
-    if not is_whole(path):
-        keep_result(path, measure_block(task, number, *read_block(task.raster, task.windows[number])))
-    return number
+def read_and_measure(task: Task, number: int) -> Result:
+    """Measure one block from its raster."""
+    return measure_block(task, number, *read_block(task.raster, task.windows[number]))
 
 
 def result_path(folder: Path, number: int) -> Path:

@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from circle15 import __version__
 from circle15.errors import Circle15Error, InputError, Problem, UsageError
-from circle15.read.raster import read_block
-from circle15.scale.block import measure_block
+from circle15.scale.block import read_and_measure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from circle15.scale.block import Result
     from circle15.scale.task import Task
@@ -39,7 +38,7 @@ class Cluster:
     workers: int = 0
 
 
-def run_on(cluster: Cluster, task: Task, numbers: Sequence[int]) -> Iterator[tuple[int, Result]]:
+def run_on(cluster: Cluster, task: Task, numbers: Sequence[int]) -> Generator[tuple[int, Result], None, None]:
     """Measure blocks on a cluster and hand over each result as it comes.
 
     Raises
@@ -81,7 +80,7 @@ def _result_of(future: Any) -> tuple[int, Result, tuple[Problem, ...]]:  # noqa:
 def measure_there(task: Task, number: int) -> tuple[int, Result, tuple[Problem, ...]]:
     """One block, on a worker; faults travel as records, because they are worded where they are shown."""
     try:
-        return number, measure_block(task, number, *read_block(task.raster, task.windows[number])), ()
+        return number, read_and_measure(task, number), ()
     except Circle15Error as error:
         return number, {}, error.problems
 

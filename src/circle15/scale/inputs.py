@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,11 +14,12 @@ from circle15.read.faults import Faults
 from circle15.read.files import RASTER, checked_path
 from circle15.read.geoparquet import fingerprint, read_outlines, read_points
 from circle15.read.raster import BLOCK, plan_raster
+from circle15.scale.standing import standing_places
 from circle15.scale.task import Task
 from circle15.schema import SERVICES, Datum, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 _PARQUET = (".parquet",)
 _RASTERS = (*RASTER, ".vrt")
+_EDGE = 1e-6  # cells; rounding of outlines that end with the raster
+_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,11 @@ class Inputs:
     ids: pa.ChunkedArray
     services: NDArray[np.object_]
     warnings: tuple[Problem, ...]
+
+    @cached_property
+    def standing(self) -> NDArray[np.int32]:
+        """Place of each level in which each institution stands, as from `standing_places`."""
+        return standing_places(self.task)
 
 
 def read_inputs(
@@ -99,7 +108,20 @@ def read_inputs(
         min_residents=min_residents,
         sources=(points.source, of_places, _of_raster(file, parts)),
     )
-    return Inputs(task, points.ids, points.services, tuple(faults.warnings))
+    warnings = (*faults.warnings, *_off_raster(task, places.name))
+    return Inputs(task, points.ids, points.services, warnings)
+
+
+def _off_raster(task: Task, file: str) -> Iterator[Problem]:
+    """Warn of places that lie off the raster, and of those that reach beyond it."""
+    left, top, right, low = task.outlines.bounds.T
+    window = task.raster.window
+    there = (left < window.width) & (right > 0) & (top < window.height) & (low > 0)
+    inside = (left > -_EDGE) & (right < window.width + _EDGE) & (top > -_EDGE) & (low < window.height + _EDGE)
+    for message, which in (("scale.places_off", ~there), ("scale.places_partly_off", there & ~inside)):
+        if which.any():
+            names = ", ".join(task.places["name"][which].astype(str).head(_NAMED))
+            yield Problem(message, file=file, params={"count": int(which.sum()), "names": names}, severity="warning")
 
 
 def _of_raster(file: Path, parts: list[str]) -> Source:

@@ -13,9 +13,9 @@ import shapely
 
 from circle15 import __version__
 from circle15.draw.nation import draw_nation
-from circle15.judge.limits import classify
 from circle15.measure.circles import count_others
 from circle15.project.metric import areas_m2
+from circle15.scale.standing import density_class
 from circle15.write.files import write_text
 from circle15.write.geoparquet import write_outlines, write_points
 from circle15.write.run_record import write_run_record
@@ -49,10 +49,10 @@ def places_table(inputs: Inputs, sums: Sums) -> gpd.GeoDataFrame:
     table["residents"] = residents
     table["area_km2"], table["land_km2"] = area_m2 / _M2_PER_KM2, land_m2 / _M2_PER_KM2
     table["density_per_km2"] = _per(residents, land_m2 / _M2_PER_KM2)
-    standing = _standing(inputs)
+    institutions = _institutions_in(inputs)
     for s, service in enumerate(task.services):
         people = sums.people[:, s]
-        table[f"{service}_institutions"] = standing[:, s]
+        table[f"{service}_institutions"] = institutions[:, s]
         table[f"{service}_covered"] = people[:, 1:].sum(axis=1)
         table[f"{service}_share"] = _per(people[:, 1:].sum(axis=1), residents)
         for depth in range(people.shape[1]):
@@ -80,24 +80,13 @@ def _beyond_m2(inputs: Inputs) -> Any:  # noqa: ANN401 - a column of numbers
     return out
 
 
-def _standing(inputs: Inputs) -> Any:  # noqa: ANN401 - counts (places, services)
-    """Institutions that stand in each place; on a border in the first place of each level by id."""
+def _institutions_in(inputs: Inputs) -> Any:  # noqa: ANN401 - counts (places, services)
+    """Institutions of each service that stand in each place."""
     task = inputs.task
     out = np.zeros((len(task.places), len(task.services)), dtype=np.int64)
-    tree = shapely.STRtree(task.outlines.geometry)
-    order = np.argsort(task.places["id"].to_numpy().astype(str), kind="stable")
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    for first in range(0, len(task.lon), 100_000):
-        part = slice(first, first + 100_000)
-        points = shapely.points(task.lon[part], task.lat[part])
-        point, place = tree.query(points, predicate="intersects")
-        level = task.outlines.level[place]
-        chosen = pd.DataFrame({"point": point, "level": level, "rank": rank[place], "place": place})
-        chosen = chosen.sort_values(["point", "level", "rank"]).drop_duplicates(["point", "level"])
-        service = task.service[part][chosen["point"].to_numpy()]
-        held = service >= 0
-        np.add.at(out, (chosen["place"].to_numpy()[held], service[held].astype(np.int64)), 1)
+    for column in inputs.standing.T:
+        held = (column >= 0) & (task.service >= 0)
+        np.add.at(out, (column[held], task.service[held]), 1)
     return out
 
 
@@ -107,9 +96,6 @@ def institutions_columns(inputs: Inputs, sums: Sums, plan: Plan) -> dict[str, An
     circle_km2 = np.pi * task.radius_m**2 / _M2_PER_KM2
     land_km2 = np.minimum(sums.ground_m2 / _M2_PER_KM2, circle_km2)
     density = _per(sums.residents, land_km2)
-    nowhere = np.zeros(len(density), dtype=bool)
-    settings = np.full(len(density), "", dtype=object)
-    classes = classify(plan.density_classes, density, settings, nowhere=nowhere)
     return {
         "id": inputs.ids,
         "service": inputs.services,
@@ -117,7 +103,7 @@ def institutions_columns(inputs: Inputs, sums: Sums, plan: Plan) -> dict[str, An
         "residents_within": sums.residents,
         "circle_land_km2": land_km2,
         "density_circle_per_km2": density,
-        "density_class": classes,
+        "density_class": density_class(task, plan, inputs.standing, density),
     }
 
 

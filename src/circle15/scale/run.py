@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import shutil
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from circle15.read.raster import read_block
-from circle15.scale.block import is_whole, keep_result, measure_block, result_path
+from circle15.scale.block import is_whole, keep_result, read_and_measure, result_path
 from circle15.scale.cluster import Cluster, run_on
 from circle15.write.files import output_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
+    from circle15.scale.block import Result
     from circle15.scale.task import Task
 
     Progress = Callable[[str, int, int], None]
 
 UNFINISHED = ".unfinished"
+_THREADS = 2  # kernels leave the interpreter free; each thread more takes the memory of a block
 
 
 def run_blocks(task: Task, out: Path, *, cluster: Cluster | None = None, progress: Progress | None = None) -> Path:
@@ -51,30 +55,26 @@ def run_blocks(task: Task, out: Path, *, cluster: Cluster | None = None, progres
             progress("blocks", done, len(numbers))
 
     tell()
-    if cluster is not None and todo:
-        for number, result in run_on(cluster, task, todo):
+    if not todo:
+        return folder
+    with closing(_here(task, todo) if cluster is None else run_on(cluster, task, todo)) as results:
+        for number, result in results:
             keep_result(result_path(folder, number), result)
             done += 1
             tell()
-        return folder
-    for _ in _one_by_one(task, todo, folder):
-        done += 1
-        tell()
     return folder
 
 
-def _one_by_one(task: Task, todo: Sequence[int], folder: Path) -> Iterator[int]:
-    """Measure blocks in this process; while one is measured, a thread reads the next."""
-    with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(read_block, task.raster, task.windows[todo[0]]) if todo else None
-        for at, number in enumerate(todo):
-            if coming is None:
-                break
-            values, nodata = coming.result()
-            following = todo[at + 1 : at + 2]
-            coming = reader.submit(read_block, task.raster, task.windows[following[0]]) if following else None
-            keep_result(result_path(folder, number), measure_block(task, number, values, nodata))
-            yield number
+def _here(task: Task, numbers: Sequence[int]) -> Generator[tuple[int, Result], None, None]:
+    """Measure blocks in this process; while one thread reads, another measures."""
+    _ = task.outlines, task.centres, task.windows  # made once, before the threads ask
+    waiting = iter(numbers)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        running = deque((n, pool.submit(read_and_measure, task, n)) for n in islice(waiting, 2 * _THREADS))
+        while running:
+            number, future = running.popleft()
+            yield number, future.result()
+            running.extend((n, pool.submit(read_and_measure, task, n)) for n in islice(waiting, 1))
 
 
 def forget(folder: Path) -> None:

@@ -49,7 +49,8 @@ def depth_bound(reach: Reach, residents: Floats, limits: Limits, *, floor: float
     program.add_rows(np.tile(point, 2), pair, sign, low=-np.inf, high=0.0, n=m)
     program.add_row(once, weight, low=floor - 1e-6 * max(floor, 1.0))
     hold(limits, program, x)
-    return program.solve(maximise=True, seconds=seconds).objective
+    solved = program.solve(maximise=True, seconds=seconds)
+    return solved.objective if solved.status == "optimal" else np.nan
 
 
 def distances_of(far: Reach, far_m: float, chosen: Flags) -> Floats:

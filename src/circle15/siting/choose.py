@@ -106,8 +106,8 @@ def _most_kept(
         hold(fixed, program, x)
         first = answer_of(program, x, y, small, kept)
         solved = program.solve(maximise=True, gap=gap, seconds=seconds * share, start=first, watch=watch)
-        if solved.found:
-            kept, bound = solved.values[x] > 0.5, solved.bound  # noqa: PLR2004 - whole up to tolerance
+        kept = solved.values[x] > 0.5 if solved.found else kept  # noqa: PLR2004 - whole up to tolerance
+        bound = solved.bound if np.isfinite(solved.bound) else np.nan  # none where time ran out before the first
     return kept, bound if not (kept & field.new).any() else np.nan  # with entries the bound is of both
 
 

@@ -82,7 +82,8 @@ def max_cover(
     hold(limits, program, x)
     best = start if start is not None else seed.chosen if seed.holds else None
     first = None if best is None else answer_of(program, x, y, small, best)
-    solved = program.solve(maximise=True, gap=gap, seconds=seconds, start=first, watch=watch)
+    # exchanges have found what heuristics would find; only the proof is left
+    solved = program.solve(maximise=True, gap=gap, seconds=seconds, start=first, watch=watch, guess=first is None)
     return _choice(solved, x, limits.sites, began)
 
 
@@ -258,7 +259,7 @@ def _searched_choice(seed: _Search, reach: Reach, weight: Floats, *, bound: floa
     covered = covered_by(reach, weight, seed.chosen)
     status: Literal["search", "infeasible"] = "search" if seed.holds else "infeasible"
     gap = abs(bound - covered) / max(covered, 1e-9)
-    return Choice(seed.chosen, covered, max(bound, covered), gap, status, time.monotonic() - began, seed.order)
+    return Choice(seed.chosen, covered, bound, gap, status, time.monotonic() - began, seed.order)
 
 
 def _choice(solved: Solved, x: Ints, sites: int, began: float) -> Choice:

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from circle15.measure.compiled import kernel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Small = NDArray[np.int32]
 Flags = NDArray[np.bool_]
 Whole = int | np.int64
-F = TypeVar("F", bound=Callable[..., Any])
 
 CLOSE_M = 1.0
 A_M = 6378137.0
@@ -29,14 +27,7 @@ E2 = 0.0066943799901413165
 EPS = 1e-9
 
 
-def _kernel(function: F) -> F:
-    try:
-        return cast("F", njit(nogil=True, cache=True)(function))
-    except (RuntimeError, OSError):
-        return cast("F", njit(nogil=True)(function))
-
-
-@_kernel
+@kernel
 def _metres(lon: float, lat: float, lon0: float, lat0: float) -> float:
     east = lon - lon0
     if abs(east) > 180.0:  # noqa: PLR2004 - degrees
@@ -49,7 +40,7 @@ def _metres(lon: float, lat: float, lon0: float, lat0: float) -> float:
     return math.hypot(parallel * math.radians(east), meridian * math.radians(lat - lat0))
 
 
-@_kernel
+@kernel
 def pairs_in_bins(
     site: tuple[Floats, Floats],
     point: tuple[Floats, Floats],
@@ -92,7 +83,7 @@ def pairs_in_bins(
             start[s + 1] = count
 
 
-@_kernel
+@kernel
 def row_sums(start: Ints, point: Small, value: Ints, out: Ints) -> None:
     """Add to every point the whole numbers of the sites that reach it (wrapping): a fingerprint of its row."""
     for s in range(len(start) - 1):
@@ -111,7 +102,7 @@ State = tuple[Flags, Small, Ints, Floats]
 Rules = tuple[Floats, Ints, Small, Ints, Small, Floats, Floats, Floats]
 
 
-@_kernel
+@kernel
 def place(site: Whole, sign: int, reach: tuple[Ints, Small], state: State, rules: Rules) -> None:
     """Choose a site (sign 1) or give it up (sign −1)."""
     start, point = reach
@@ -126,7 +117,7 @@ def place(site: Whole, sign: int, reach: tuple[Ints, Small], state: State, rules
         used[row[i]] += sign * coef[i]
 
 
-@_kernel
+@kernel
 def may_add(site: Whole, state: State, rules: Rules) -> bool:
     """Whether all upper limits still hold with one more site (and lower ones that it would lower, as shares)."""
     chosen, _, within, used = state
@@ -143,7 +134,7 @@ def may_add(site: Whole, state: State, rules: Rules) -> bool:
     return True
 
 
-@_kernel
+@kernel
 def gain_of(site: Whole, alone: int, reach: tuple[Ints, Small], weight: Floats, cover: Small) -> float:
     """Residents in reach of a site that exactly `alone` chosen sites reach: 0 for what it would add, 1 for its loss."""
     start, point = reach
@@ -154,14 +145,14 @@ def gain_of(site: Whole, alone: int, reach: tuple[Ints, Small], weight: Floats, 
     return total
 
 
-@_kernel
+@kernel
 def all_gains(reach: tuple[Ints, Small], weight: Floats, cover: Small, out: Floats) -> None:
     """What every site would add."""
     for s in range(len(reach[0]) - 1):
         out[s] = gain_of(s, 0, reach, weight, cover)
 
 
-@_kernel
+@kernel
 def lazy_greedy(
     number: int, allowed: Flags, rank: Ints, reach: tuple[Ints, Small], weight: Floats, state: State, rules: Rules,
     order: Ints,
@@ -193,7 +184,7 @@ def lazy_greedy(
     return done
 
 
-@_kernel
+@kernel
 def swap_search(
     free: Flags, allowed: Flags, near2: tuple[Ints, Small], reach: tuple[Ints, Small], weight: Floats, state: State,
     rules: Rules, rounds: int,
@@ -228,7 +219,7 @@ def swap_search(
     return done
 
 
-@_kernel
+@kernel
 def _lows_hold(site: int, state: State, rules: Rules) -> bool:
     """Whether the lower limits that a site counts in hold once it is chosen."""
     _, _, _, used = state
@@ -239,7 +230,7 @@ def _lows_hold(site: int, state: State, rules: Rules) -> bool:
     return True
 
 
-@_kernel
+@kernel
 def _all_rows(state: State, rules: Rules) -> bool:
     used, low, high = state[3], rules[6], rules[7]
     for r in range(len(low)):
@@ -248,7 +239,7 @@ def _all_rows(state: State, rules: Rules) -> bool:
     return True
 
 
-@_kernel
+@kernel
 def _two_of(
     p: int, near: tuple[Ints, Small, NDArray[np.float32]], chosen: Flags, far_m: float, first: Small, metres: Floats
 ) -> None:
@@ -267,7 +258,7 @@ def _two_of(
                 break
 
 
-@_kernel
+@kernel
 def nearest_two(
     near: tuple[Ints, Small, NDArray[np.float32]], chosen: Flags, far_m: float, first: Small, metres: Floats
 ) -> None:
@@ -279,7 +270,7 @@ def nearest_two(
         _two_of(p, near, chosen, far_m, first, metres)
 
 
-@_kernel
+@kernel
 def _exchange(
     s: int, t: int, far: tuple[Ints, Small, NDArray[np.float32]], weight: Floats, first: Small, metres: Floats,
     to: Floats,
@@ -301,7 +292,7 @@ def _exchange(
     return change
 
 
-@_kernel
+@kernel
 def _nearest_swap(
     s: int, loss: float, allowed: Flags, near2: tuple[Ints, Small], reach: tuple[Ints, Small],
     far: tuple[Ints, Small, NDArray[np.float32]], weights: tuple[Floats, Floats], first: Small, metres: Floats,
@@ -324,7 +315,7 @@ def _nearest_swap(
     return best
 
 
-@_kernel
+@kernel
 def nearer_search(
     free: Flags, allowed: Flags, near2: tuple[Ints, Small], reach: tuple[Ints, Small],
     far: tuple[Ints, Small, NDArray[np.float32]], by_point: tuple[Ints, Small, NDArray[np.float32]],
@@ -360,7 +351,7 @@ def nearer_search(
     return done
 
 
-@_kernel
+@kernel
 def _refresh(
     s: int, t: int, far: tuple[Ints, Small, NDArray[np.float32]], by_point: tuple[Ints, Small, NDArray[np.float32]],
     chosen: Flags, far_m: float, first: Small, metres: Floats,
@@ -375,7 +366,7 @@ def _refresh(
 # ── prices of a relaxation ────────────────────────────────────
 
 
-@_kernel
+@kernel
 def price_sites(pairs: tuple[Ints, Small, Floats], price: Floats, worth: Floats) -> None:
     """What each site is worth where every point pays what it saves there above its own price."""
     start, point, saved = pairs
@@ -386,7 +377,7 @@ def price_sites(pairs: tuple[Ints, Small, Floats], price: Floats, worth: Floats)
         worth[s] = total
 
 
-@_kernel
+@kernel
 def price_rest(pairs: tuple[Ints, Small, Floats], price: Floats, share: Floats, rest: Floats) -> None:
     """Take from every point the shares of the sites that it would pay: what is left over or paid more than once."""
     start, point, saved = pairs

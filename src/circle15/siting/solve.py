@@ -121,7 +121,7 @@ class Program:
 
     def solve(
         self, *, maximise: bool, gap: float = RELATIVE_GAP, seconds: float = np.inf, start: Floats | None = None,
-        watch: Watch | None = None,
+        watch: Watch | None = None, guess: bool = True,
     ) -> Solved:  # fmt: skip
         """Solve to a relative gap or until the time is up; Ctrl-C stops it and comes out as KeyboardInterrupt.
 
@@ -131,6 +131,8 @@ class Program:
             Values (columns,) of an answer that is known to hold; the solver begins from it.
         watch
             Told of the progress about once a second.
+        guess
+            Whether the solver looks for better answers by heuristics of its own.
         """
         from highspy import Highs, HighsModelStatus  # noqa: PLC0415 - heavy, and only where something is solved
 
@@ -139,6 +141,8 @@ class Program:
         highs.silent()
         for name, value in (("threads", 1), ("random_seed", 15), ("mip_rel_gap", gap), ("mip_abs_gap", EXACT)):
             highs.setOptionValue(name, value)
+        if not guess:
+            highs.setOptionValue("mip_heuristic_effort", 0.0)
         if np.isfinite(seconds):
             highs.setOptionValue("time_limit", float(max(seconds, 0.01)))
         highs.passModel(self._model(maximise=maximise))

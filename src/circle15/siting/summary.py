@@ -122,7 +122,7 @@ def _verdict_lines(plan: AddPlan | ExitPlan, lang: Lang) -> list[str]:
     lines = [word("siting.verdicts", lang, n=len(table), told=_joined(told, lang))]
     titles = {r.id: r.title for r in plan.field.plan.rules}
     doubtful = table[~table["conclusion"].isin(CERTAIN)]
-    why = {titles.get(r, r) for rules in doubtful["rules"] for r in str(rules).split(";") if r}
+    why = {_quoted(titles.get(r, r), lang) for rules in doubtful["rules"] for r in str(rules).split(";") if r}
     if len(doubtful):
         lines.append(word("siting.to_settle", lang, n=len(doubtful), why=_joined(why, lang)))
     return lines
@@ -132,7 +132,7 @@ def _open_lines(field: Field, aside: Sequence[str], lang: Lang) -> list[str]:
     """Rules that the choice could not be held to, and swaps that bind though nobody knows whether they hold."""
     titles = {r.id: r.title for r in field.plan.rules if r.id not in set(aside)}
     parts = {"unsettled": field.caps.unsettled, "doubtful": field.caps.doubtful}
-    told = {k: [titles[i] for i in ids if i in titles] for k, ids in parts.items()}
+    told = {k: [_quoted(titles[i], lang) for i in ids if i in titles] for k, ids in parts.items()}
     return [word(f"siting.{k}", lang, rules=_joined(t, lang)) for k, t in told.items() if t]
 
 
@@ -149,7 +149,7 @@ def round_lines(result: RoundResult, *, ready: Prepared, lang: Lang) -> list[str
     names = dict(zip(table["id"], table["name"], strict=True))
     titles = {r.id: r.title for r in ready.plan.rules}
     for row in table.to_dict("records"):
-        why = _joined([titles.get(r, r) for r in str(row["rules"]).split(";") if r], lang)
+        why = _joined([_quoted(titles.get(r, r), lang) for r in str(row["rules"]).split(";") if r], lang)
         others = _joined([names.get(i, i) for i in str(row["because_of"]).split(";") if i], lang)
         sentence = word(f"siting.decision.{row['decision']}", lang, order=row["order"], name=row["name"] or row["id"])
         if row["decision"] == "admitted":
@@ -215,7 +215,7 @@ def _head(field: Field, aside: Sequence[str], lang: Lang) -> list[str]:
         lines.append(word("summary.simulated", lang))
     if aside:
         titles = {r.id: r.title for r in field.plan.rules}
-        lines.append(word("siting.aside", lang, rules=_joined([titles[r] for r in aside], lang)))
+        lines.append(word("siting.aside", lang, rules=_joined([_quoted(titles[r], lang) for r in aside], lang)))
     lines.append(word("siting.walked" if field.walked else "siting.straight", lang, radius=f"{field.radius_m:g}"))
     return lines + _off_lines(field, lang)
 
@@ -256,7 +256,7 @@ def _target_lines(plan: ExitPlan, lang: Lang) -> list[str]:
 
 
 def _proof_lines(plan: ExitPlan, lang: Lang) -> list[str]:
-    lines = _gap_line("cover", plan.found.cover, lang)
+    lines = _gap_line("exits", plan.found.cover, lang)
     kept = int((plan.chosen & ~plan.field.new).sum())
     if plan.found.kept_bound == plan.found.kept_bound:
         lines.append(word("siting.kept", lang, kept=kept, most=int(plan.found.kept_bound + 1e-6)))
@@ -314,6 +314,11 @@ def _remaining(one: Finding, lang: Lang) -> str:
     figures = {k: f"{v:g}" if v is not None else "" for k, v in (("observed", one.observed), ("limit", one.limit))}
     place = one.ground_name or one.subject
     return word("siting.remaining", lang, title=one.title, place=place, clause=one.clause, **figures)
+
+
+def _quoted(title: str, lang: Lang) -> str:
+    """A title of the plan among others: titles have commas of their own."""
+    return word("siting.quoted", lang, title=title)
 
 
 def _joined(words: Sequence[str] | set[str], lang: Lang) -> str:

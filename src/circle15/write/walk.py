@@ -32,6 +32,7 @@ WALK_COVERAGE: tuple[Column, ...] = (
     Column("mean_walking_m", "metres", 12),
     Column("detour", "number", 10),
     Column("response_minutes", "number", 12),
+    Column("response_straight", "number", 12),
     Column("access_per_10k", "number", 12),
     Column("access_zones_per_10k", "number", 12),
 )

@@ -13,7 +13,8 @@
 
   const signed = (v) => (v === null || v === undefined ? word("none") : (v > 0 ? "+" : "") + num(v));
   const COLUMNS = [
-    ["share", (r) => r.share, (r) => C15.percent(r.share)], ["uncovered", (r) => r.uncovered, (r) => num(r.uncovered)],
+    ["share", (r) => r.share, (r) => C15.percent(r.share)],
+    ...("share_walking" in data.total[data.services[0]] ? [["share_walking", (r) => r.share_walking, (r) => C15.percent(r.share_walking)]] : []), ["uncovered", (r) => r.uncovered, (r) => num(r.uncovered)],
     ["institutions", (r) => r.institutions, (r) => num(r.institutions)], ["cap", (r) => r.cap, (r) => (r.cap === null ? word("index.no_cap") : num(r.cap))],
     ["headroom", (r) => r.headroom, (r) => signed(r.headroom)], ["over", (r) => r.over_cap, (r) => num(r.over_cap)],
     ["over_share", (r) => r.over_share, (r) => C15.percent(r.over_share)],
@@ -114,7 +115,7 @@
   }
 
   C15.exportIndex = function () {
-    const share = new Set(["share", "over_share"]);
+    const share = new Set(["share", "share_walking", "over_share"]);
     const head = [word("index.district"), ...COLUMNS.map(([k]) => word("index." + k) + (share.has(k) ? " %" : ""))];
     const values = (r) => COLUMNS.map(([k, value]) => { const v = value(r); return share.has(k) && v !== null && v !== undefined ? Math.round(1000 * v) / 10 : v; });
     const rows = [...sorted().map(([d, r]) => [d.name, ...values(r)]), [word("index.city_total"), ...values(data.total[state.service])]];

@@ -47,6 +47,8 @@
     }
   };
 
+  const BESIDE = [[0, 0], [0, -1], [0, 1], [1, 0], [-1, 0]]; // where a name stands, and where else if that is taken
+
   C15.drawNames = function (ctx, view, place) {
     ctx.textAlign = "center";
     ctx.textBaseline = "middle";
@@ -56,12 +58,13 @@
       const x = view.x(C15.u(one.spot[0] / 1e6)), y = view.y(C15.v(one.spot[1] / 1e6));
       const w = ctx.measureText(one.name).width + 6;
       if (x < -w || y < -20 || x > view.width + w || y > view.height + 20) return;
-      if (!place(x - w / 2, y - size / 2 - 3, w, size + 6)) return;
+      const spot = BESIDE.map(([across, down]) => [x + across * (w / 2 + 12), y + down * (size + 8)]).find(([a, b]) => place(a - w / 2, b - size / 2 - 3, w, size + 6));
+      if (!spot) return;
       ctx.lineWidth = 3.6;
       ctx.strokeStyle = "rgba(255, 255, 255, 0.92)";
-      ctx.strokeText(one.name, x, y);
+      ctx.strokeText(one.name, ...spot);
       ctx.fillStyle = colour;
-      ctx.fillText(one.name, x, y);
+      ctx.fillText(one.name, ...spot);
     };
     const { data } = C15;
     data.beside.forEach((p) => write(p, 13, 600, "#6b7280"));

@@ -11,7 +11,8 @@
   C15.buildLayers = function (map, cells) {
     C15.ground = C15.addBulk(map, "ground", 300, (ctx, view) => drawGround(ctx, view, cells), { sharp: false });
     C15.middle = C15.addBulk(map, "middle", 350, drawMiddle);
-    C15.front = C15.addBulk(map, "front", 450, drawFront);
+    C15.marks = C15.addBulk(map, "marks", 440, drawSites);
+    C15.front = C15.addBulk(map, "front", 450, drawFront, { strips: false }); // words stand where there is room in the whole view
   };
   function drawGround(ctx, view, cells) {
     const { base, service } = C15.state, { data } = C15, dense = data.breaks.indexOf(data.dense) + 1;
@@ -39,7 +40,7 @@
 
   function drawMiddle(ctx, view) {
     const { show, service } = C15.state;
-    const sites = C15.data.site.filter((s) => s.service === service && near(view, s));
+    const sites = C15.standing(service).filter((s) => near(view, s));
     if (show.depth) drawDepth(ctx, view, service, sites);
     if (show.coverage) drawCoverage(ctx, view, service, sites, !show.depth);
     if (show.streets) drawStreets(ctx, view, service);
@@ -186,7 +187,7 @@
     if (show.without && data.summary[service]) {
       ctx.save();
       ctx.globalAlpha = 0.24;
-      ctx.fillStyle = C15.hatch(ctx, "#4a4a4a");
+      ctx.fillStyle = C15.hatch(ctx, view, "#4a4a4a");
       for (const place of data.summary[service].without.map((id) => data.placeById.get(id)).filter(Boolean)) {
         ctx.beginPath();
         place.flat.forEach((ring) => C15.trace(ctx, view, ring));
@@ -230,7 +231,7 @@
       else gap.flat.forEach((ring) => C15.trace(ctx, view, ring));
     }
     ctx.globalAlpha = 0.5;
-    ctx.fillStyle = C15.hatch(ctx, C15.GAP);
+    ctx.fillStyle = C15.hatch(ctx, view, C15.GAP);
     ctx.fill("evenodd");
     ctx.globalAlpha = 1;
     ctx.lineWidth = view.zoom < 10 ? 0.6 : view.zoom < 11 ? 1 : 1.5;
@@ -252,7 +253,6 @@
 
   function drawFront(ctx, view) {
     const place = C15.Labels();
-    drawSites(ctx, view);
     C15.drawSelected(ctx, view);
     C15.drawRuler(ctx, view);
     if (C15.state.show.gaps) C15.drawGapLabels(ctx, view, place);

@@ -88,9 +88,10 @@
 
   function overlays() {
     const { data, state } = C15, sum = data.summary[state.service];
+    const gaps = C15.whatIf && C15.whatIf.has(state.service) ? C15.gapsOf(state.service).filter((g) => g.own && !g.closed).length : sum.gaps;
     const counts = {
-      coverage: C15.percent(sum.share), over: num(sum.over_cap), gaps: num(sum.gaps), without: num(sum.without.length),
-      townships: num(data.townships.length),
+      coverage: C15.percent(sum.share), over: num(sum.over_cap), gaps: num(gaps), without: num(sum.without.length),
+      townships: num(data.townships.length), streets: "share_walking" in sum ? C15.percent(sum.share_walking) : undefined,
     };
     const kinds = ["coverage", "depth", "over", "gaps", "without", "townships", "names"];
     if (data.streets.has(state.service)) kinds.push("streets");

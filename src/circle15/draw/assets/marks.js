@@ -77,11 +77,12 @@
   };
 
   /* Diagonal lines for areas that must read without colour; made once a colour. */
-  const hatches = {};
-  C15.hatch = function (ctx, colour) {
+  /* Hatching that stands still on the ground, however much of it is drawn at a time. */
+  const hatches = {}, HATCH = 9;
+  C15.hatch = function (ctx, view, colour) {
     if (!hatches[colour]) {
       const tile = document.createElement("canvas");
-      tile.width = tile.height = 9;
+      tile.width = tile.height = HATCH;
       const pen = tile.getContext("2d");
       pen.strokeStyle = colour;
       pen.lineWidth = 1.1;
@@ -90,7 +91,9 @@
       pen.stroke();
       hatches[colour] = tile;
     }
-    return ctx.createPattern(hatches[colour], "repeat");
+    const pattern = ctx.createPattern(hatches[colour], "repeat");
+    pattern.setTransform(new DOMMatrix([1, 0, 0, 1, view.dx % HATCH, view.dy % HATCH]));
+    return pattern;
   };
 
   /* Boxes already taken by labels, so that no two overlap. */

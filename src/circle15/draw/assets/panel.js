@@ -101,6 +101,7 @@
         el("span", { cls: "name", text: word("tile.share", { radius: num(data.radius_m) }) }),
         el("b", { text: C15.percent(sum.share) }),
         el("small", { text: word("tile.covered", { covered: num(sum.covered), residents: num(sum.residents) }) }),
+        "share_walking" in sum ? el("p", { cls: "walking" }, [el("b", { text: C15.percent(sum.share_walking) }), el("small", { text: word("tile.walking", { radius: num(data.radius_m), covered: num(sum.covered_walking) }) })]) : null,
         goal,
         depthBar(sum.depth),
       ]),

@@ -29,7 +29,7 @@
     data.share = {};
     for (const s of data.assessed) {
       data.left[s] = new Map(data.quota[s].map(([id, count, cap]) => [id, { count, cap, left: cap - count }]));
-      data.share[s] = new Map(data.shares[s].map(([id, share, uncovered]) => [id, { share, uncovered }]));
+      data.share[s] = new Map(data.shares[s].map(([id, share, uncovered, walking]) => [id, { share, uncovered, walking }]));
     }
     data.levels = [...new Set(data.site.map((s) => s.level))].sort((a, b) => LEVELS.indexOf(a) - LEVELS.indexOf(b));
   };
@@ -98,6 +98,14 @@
 
   /* Gaps of a service as they are to be drawn: as told, or as a what-if leaves them. */
   C15.gapsOf = (service) => (C15.whatIf && C15.whatIf.get(service)) || C15.data.gaps.filter((g) => g.service === service);
+
+  /* Institutions of a service whose circles are to be drawn: as they stand, or as a what-if leaves them. */
+  C15.standing = function (service) {
+    const own = (s) => s.service === service, set = C15.testerCity;
+    if (!set) return C15.data.site.filter(own);
+    const added = set.added.filter(own).map((o) => ({ ...o, u: C15.u(o.lon), v: C15.v(o.lat), inside: true }));
+    return [...C15.data.site.filter((s) => own(s) && !set.retired.has(s.id)), ...added];
+  };
 
   C15.classOf = (density) => C15.data.breaks.filter((b) => density >= b * (1 - 1e-6)).length;
 

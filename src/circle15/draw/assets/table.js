@@ -43,12 +43,15 @@
         return [
           ["place", (p) => p.name], ["code", (p) => p.id], ["kind", (p) => word("search." + p.level)], ["residents_all", (p) => p.residents], ["density", (p) => p.density],
           ["count_of", (p) => p.n[service]], ["cap", of(left, "cap")], ["left", of(left, "left")],
-          ["share", (p) => { const v = of(share, "share")(p); return v === null ? null : Math.round(1000 * v) / 10; }, 1], ["uncovered", of(share, "uncovered")],
+          ["share", hundredths(of(share, "share")), 1],
+          ...("share_walking" in C15.data.summary[service] ? [["share_walking", hundredths(of(share, "walking")), 1]] : []), ["uncovered", of(share, "uncovered")],
         ];
       },
-      shown: ["place", "count_of", "cap", "share", "uncovered"],
+      shown: ["place", "count_of", "cap", "share", "share_walking", "uncovered"],
     },
   };
+
+  const hundredths = (value) => (p) => { const v = value(p); return v === null ? null : Math.round(1000 * v) / 10; };
 
   function found() {
     const { table } = C15.state, kind = kinds[table.kind], q = table.text.trim().toLowerCase();
@@ -99,7 +102,7 @@
     box.replaceChildren(
       el("div", { cls: "picks", role: "group", "aria-label": word("table.choice") }, ["sites", "gaps", "places"].map(pick)),
       el("div", { cls: "filters" }, [text, el("label", { cls: "row" }, [inView, el("span", { text: word("table.in_view") })])]),
-      table.kind === "sites" ? el("p", { cls: "quiet", text: word("table.filter_note") }) : null,
+      ...(table.kind === "sites" ? [el("p", { cls: "quiet", text: word("table.filter_note") })] : []),
       body,
     );
   };

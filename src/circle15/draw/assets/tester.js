@@ -7,7 +7,7 @@
 (function () {
   "use strict";
   const el = C15.el;
-  C15.WORKBENCH = ["suspend", "replace", "direction", "ban", "batch_limit", "exit"];
+  C15.WORKBENCH = ["replace", "batch_limit"]; // of indicators and ledgers, whatever the page can say of them
   const kept = { site: null, service: "", datum: "wgs84", accuracy: null, step: 10, bid: { tags: "", level: "", beds: NaN }, history: [], takes: true, retiring: false };
   const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
   const NAMES = 12;
@@ -104,6 +104,7 @@
       if (C15.shape) {
         C15.whatIf = new Map([...T.after].map(([s, found]) => [s, C15.gapsShownAfter(s, data.gaps, found)]));
         C15.redraw();
+        C15.fillLegend();
       }
       set.replaceChildren(...C15.setView(T));
       if (T.site) T.again(); else draw();

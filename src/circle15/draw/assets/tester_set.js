@@ -13,8 +13,10 @@
       const verdict = verdicts[n];
       return el("li", {}, [
         el("span", { cls: "badge t-badge", text: String(n + 1) }), C15.glyph(o.service, 13),
-        el("span", { cls: "t-what" }, [el("span", { text: o.name || word("set.site", { n: n + 1 }) }), el("small", { text: o.lon.toFixed(4) + ", " + o.lat.toFixed(4) })]),
-        el("span", { cls: "t-chip t-" + C15.verdictLook(verdict.conclusion)[0] }, [C15.verdictIcon(verdict.conclusion, 12), el("span", { text: word("verdict." + verdict.conclusion) })]),
+        el("span", { cls: "t-what" }, [
+          el("span", { text: o.name || word("set.site", { n: n + 1 }) }), el("small", { text: o.lon.toFixed(4) + ", " + o.lat.toFixed(4) }),
+          el("span", { cls: "t-chip t-" + C15.verdictLook(verdict.conclusion)[0] }, [C15.verdictIcon(verdict.conclusion, 12), el("span", { text: word("verdict." + verdict.conclusion) })]),
+        ]),
         button("set.show", () => T.showItem(o)), button("set.remove", () => T.removeItem(o)),
       ]);
     };

@@ -54,7 +54,7 @@
     }
 
     function rule(f) {
-      const needs = C15.WORKBENCH.includes(f.kind);
+      const needs = C15.WORKBENCH.includes(f.kind) || !J.decides(f.rule, city);
       return el("details", { cls: "finding" }, [
         el("summary", {}, [f.ground === J.CHECKLIST ? null : chip(f), el("span", { cls: "rule", text: f.rule.title }),
           f.ground === J.CHECKLIST && needs ? el("small", { cls: "t-needs", text: word("rules.needs_data") }) : null]),

@@ -1,0 +1,49 @@
+"""How kernels are compiled, and when machine code kept on disk is out of date 编译与缓存."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from numba import njit
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def inner(function: F) -> F:
+    """Compile as a part of the kernels that call it."""
+    return cast("F", njit(nogil=True)(function))
+
+
+def kernel(function: F) -> F:
+    """Compile and keep the machine code on disk; where no folder can be written, compile anew in each process."""
+    try:
+        compiled = njit(nogil=True, cache=True)(function)
+    except (RuntimeError, OSError):
+        return inner(function)
+    # numba looks for changes in the kernel's own file alone, not in those of the functions that it calls
+    with suppress(AttributeError):  # its own affair, and no reason to stop where another version keeps it elsewhere
+        kept = compiled._cache._cache_file  # type: ignore[attr-defined]  # noqa: SLF001 - there is no other way in
+        kept._source_stamp = (kept._source_stamp, sources())  # noqa: SLF001
+    return cast("F", compiled)
+
+
+@cache
+def sources() -> str:
+    """Hash of the sources of all kernels."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parents[1].glob("*/*kernels.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def run(compiled: Callable[..., None], *args: object) -> None:
+    """Call a kernel; where its machine code cannot be kept (full disk, folder gone), compile it for this process."""
+    try:
+        compiled(*args)
+    except OSError:
+        njit(nogil=True)(compiled.py_func)(*args)  # type: ignore[attr-defined]
