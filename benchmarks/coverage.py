@@ -16,7 +16,6 @@ from typing import Any
 from benchmarks.harness import Contest, Entry, exponent
 
 RADIUS_M = 800.0
-PLANE = "+proj=aea +lat_1=25 +lat_2=47 +lat_0=36 +lon_0=105 +datum=WGS84"
 
 
 def folder(size: str) -> Path:
@@ -69,7 +68,7 @@ def bare_read(size: str) -> Callable[[], None]:
 
 
 def _tables(size: str) -> tuple[Any, Any, Any]:
-    """Pharmacies, districts and populated cells as GeoDataFrames in an equal-area plane."""
+    """Pharmacies, districts and populated cells as GeoDataFrames in a plane."""
     import geopandas as gpd  # noqa: PLC0415 - imports are not timed
     import numpy as np  # noqa: PLC0415 - imports are not timed
     import rasterio  # noqa: PLC0415 - imports are not timed
@@ -77,14 +76,18 @@ def _tables(size: str) -> tuple[Any, Any, Any]:
 
     at = folder(size)
     register = gpd.read_parquet(at / "institutions.parquet")
-    places = gpd.read_parquet(at / "places.parquet").to_crs(PLANE)
+    places = gpd.read_parquet(at / "places.parquet")
+    west, south, east, north = places.total_bounds
+    # about the middle of the data, so that a buffer is a circle on the ground as far as a plane can do it
+    plane = f"+proj=tmerc +lat_0={(south + north) / 2} +lon_0={(west + east) / 2} +datum=WGS84"
+    places = places.to_crs(plane)
     with rasterio.open(at / "population.vrt") as raster:
         values, t = raster.read(1), raster.transform
     row, column = np.nonzero(values > 0)
     x, y = t.c + t.a * column, t.f + t.e * row
     boxes = shapely.box(x, y + t.e, x + t.a, y)
-    cells = gpd.GeoDataFrame({"residents": values[row, column].astype(float)}, geometry=boxes, crs=4326).to_crs(PLANE)
-    return register[register["service"] == "pharmacy"].to_crs(PLANE), places, cells
+    cells = gpd.GeoDataFrame({"residents": values[row, column].astype(float)}, geometry=boxes, crs=4326).to_crs(plane)
+    return register[register["service"] == "pharmacy"].to_crs(plane), places, cells
 
 
 def overlay(size: str) -> Callable[[], dict[str, float]]:
@@ -95,7 +98,9 @@ def overlay(size: str) -> Callable[[], dict[str, float]]:
     cells["whole"] = cells.area
 
     def work() -> dict[str, float]:
-        union = gpd.GeoDataFrame(geometry=[register.buffer(RADIUS_M, quad_segs=64).union_all()], crs=PLANE).explode()
+        union = gpd.GeoDataFrame(
+            geometry=[register.buffer(RADIUS_M, quad_segs=64).union_all()], crs=register.crs
+        ).explode()
         covered = gpd.overlay(
             gpd.overlay(cells, places[["id", "geometry"]], how="intersection"), union, how="intersection"
         )
@@ -111,7 +116,7 @@ def centres_joined(size: str) -> Callable[[], dict[str, float]]:
     register, places, cells = _tables(size)
 
     def work() -> dict[str, float]:
-        union = gpd.GeoDataFrame(geometry=[register.buffer(RADIUS_M).union_all()], crs=PLANE).explode()
+        union = gpd.GeoDataFrame(geometry=[register.buffer(RADIUS_M).union_all()], crs=register.crs).explode()
         points = cells.set_geometry(cells.centroid)
         inside = points.sjoin(union, predicate="within").drop(columns="index_right")
         return {"covered": float(inside.sjoin(places[["id", "geometry"]], predicate="within")["residents"].sum())}
@@ -128,7 +133,9 @@ def exact_extract_union(size: str) -> Callable[[], dict[str, float]]:
     raster = str(folder(size) / "population.vrt")
 
     def work() -> dict[str, float]:
-        union = gpd.GeoDataFrame(geometry=[register.buffer(RADIUS_M, quad_segs=64).union_all()], crs=PLANE).explode()
+        union = gpd.GeoDataFrame(
+            geometry=[register.buffer(RADIUS_M, quad_segs=64).union_all()], crs=register.crs
+        ).explode()
         parts = gpd.overlay(union, places[["id", "geometry"]], how="intersection").to_crs(4326)
         found = exact_extract(raster, parts, "sum", output="pandas")
         return {"covered": float(found["sum"].sum())}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.coverage import PLANE, RADIUS_M, folder
+from benchmarks.coverage import RADIUS_M, folder
 from benchmarks.harness import Contest, Entry
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from circle15.prepared import Prepared
 
+PLANE = "+proj=aea +lat_1=25 +lat_2=47 +lat_0=36 +lon_0=105 +datum=WGS84"
 ONE_BY_ONE = 100
 MANY = {"s": 2_000, "city": 100_000, "province": 100_000, "nation": 100_000}
 PART = 5_000

@@ -130,6 +130,8 @@ def retire_sample(additions: int) -> Callable[[], dict[str, float]]:
         return {
             "before": plan.steps["share"].iloc[0], "after": last["share"], "exits": len(plan.exits),
             "entries": len(plan.entries), "standing": last["standing"], "gap": plan.found.cover.gap,
+            "metres_gap": plan.nearness.metres_after / plan.nearness.metres_bound - 1,
+            "depth_gap": plan.nearness.deep_bound / plan.nearness.deep_after - 1,
             "caps_broken": len(caps), "minimums_unmet": len(plan.recheck.remaining) - len(caps),
         }  # fmt: skip
 

@@ -173,11 +173,12 @@ class _Some:
         if isinstance(rule, CircleLimit):
             return self._circle(rule)
         if isinstance(rule, Exempt) and rule.none_within:
-            return self._nobody_near()
+            return self._nobody_near(rule) if rule.distance == "straight" else None
         by_neighbours = (
             isinstance(rule, Suspend) and rule.scope == "radius" and self.ready.inputs.indicators is not None
         )
-        by_nearest = isinstance(rule, Prefer) and rule.near is not None and rule.radius_m is not None
+        printed = isinstance(rule, Prefer) and (rule.radius_m is not None or rule.minutes is not None)
+        by_nearest = printed and isinstance(rule, Prefer) and rule.near is not None
         return None if by_neighbours or by_nearest else np.zeros(len(self.sites), dtype=np.int64)
 
     def _circle(self, rule: CircleLimit) -> Codes | None:
@@ -196,12 +197,12 @@ class _Some:
         over = np.array([exceeds(k + own, rule.max) for k in range(int(counts.max(initial=0)) + 1)], dtype=np.int64)
         return np.asarray(over[counts] @ np.array([4, 2, 1]))
 
-    def _nobody_near(self) -> Codes:
-        """Whether someone of the service surely, or perhaps, stands within the plan's radius."""
-        i, _, gap_m, slack_m = self._gaps(self.ready.plan.circle.radius_m, self.ready.crowd.services == self.service)
-        surely, perhaps = (
-            np.bincount(i[p], minlength=len(self.sites)) > 0 for p in (gap_m <= -slack_m, gap_m <= slack_m)
-        )
+    def _nobody_near(self, rule: Exempt) -> Codes:
+        """Whether someone of the service surely, or perhaps, stands within the rule's radius."""
+        radius_m = rule.radius_m or self.ready.plan.circle.radius_m
+        i, _, gap_m, slack_m = self._gaps(radius_m, self.ready.crowd.services == self.service)
+        edge_m = slack_m + TOLERANCE_M
+        surely, perhaps = (np.bincount(i[p], minlength=len(self.sites)) > 0 for p in (gap_m < -edge_m, gap_m <= edge_m))
         return surely.astype(np.int64) * 2 + perhaps
 
     def _counted(self, rule: CircleLimit) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Literal, cast
@@ -20,6 +21,7 @@ LANGS: tuple[Lang, ...] = ("zh", "en")
 SHOWN_VALUE = 60
 _SECRET = re.compile(r"(?i)([a-z][a-z0-9+.-]*://[^\s:/@]*):\S*@")  # scheme://user:password@, up to the last @
 _SHOWN_FILE = 4096
+_SCHEMA_WORDS = ("service", "level")
 
 
 def default_lang() -> Lang:
@@ -52,6 +54,13 @@ def word(message_id: str, lang: Lang | None = None, /, **slots: object) -> str:
     Raises KeyError for an id that no locale file holds: a missing sentence is a fault of ours, never of the user.
     """
     return catalogue(lang or default_lang())[message_id].format(**slots)
+
+
+def word_slots(message_id: str, given: Mapping[str, object], lang: Lang | None = None, /, **slots: object) -> str:
+    """A sentence with values of a file in its slots: made safe to print, schema words among them in people's words."""
+    told = {name: safe(str(value), limit=400) for name, value in given.items()}
+    told |= {name: word(f"map.{name}.{told[name]}", lang) for name in _SCHEMA_WORDS if name in told}
+    return word(message_id, lang, **slots, **told)
 
 
 def words_under(prefix: str, lang: Lang | None = None) -> dict[str, str]:

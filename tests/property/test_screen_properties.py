@@ -44,6 +44,20 @@ def sites_about(ready, *, seed, n):
 @given(seed=st.integers(0, 10_000))
 def test_a_screened_site_comes_to_what_it_comes_to_alone(ready, seed):
     sites, said = sites_about(ready, seed=seed, n=30)
+    same_as_alone(ready, sites, said)
+
+
+@pytest.mark.parametrize("update", [{"radius_m": 300.0}, {"distance": "walking"}])
+def test_cards_with_a_distance_of_their_own_are_screened_by_it(ready, update):
+    plan = ready.plan
+    empty, near = plan.rule("exempt.uncovered"), plan.rule("pharmacy.dual_channel.near")
+    cards = [empty.model_copy(update={"id": "own.empty", "where": near.where, "needs": None} | update),
+             near.model_copy(update={"id": "own.near", "tags": (), "distance": "walking", "minutes": 5.0})]  # fmt: skip
+    own = Prepared(plan.model_copy(update={"rules": (*plan.rules, *cards)}), ready.city)
+    same_as_alone(own, *sites_about(ready, seed=8, n=24))
+
+
+def same_as_alone(ready, sites, said):
     found = screen_sites(ready, sites, each=said)
     for row, site, told in zip(found.to_dict("records"), sites.to_dict("records"), said, strict=True):
         alone = ready.judge(

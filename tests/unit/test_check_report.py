@@ -164,6 +164,15 @@ def test_streets_of_the_command_line_are_evidence_on_the_datum(checked, tmp_path
     assert "datum" not in capsys.readouterr().err
 
 
+def test_assumptions_speak_the_reader_s_language(checked, tmp_path):
+    (tmp_path / "药店.csv").write_text("id,name,lon,lat,等级\nP1,甲,105.02,37.515,三级甲等医院\n", encoding="utf-8")
+    checked("--institutions", str(tmp_path / "药店.csv"))
+    book = openpyxl.load_workbook(tmp_path / "out" / "r.xlsx")
+    said = " ".join(r["读取时的处理"] for r in rows_of(book, "check.sheet.assumptions"))
+    assert "读作三级" in said
+    assert "视为定点零售药店" in said
+
+
 def test_a_file_that_serves_twice_is_blamed_once(tmp_path):
     write_toy_city(tmp_path)
     (tmp_path / "places.geojson").write_text("{", encoding="utf-8")

@@ -76,6 +76,7 @@ def test_add_names_sites_and_what_keeps_the_others_out(crowded_city, tmp_path, c
     )
     said = capsys.readouterr().out
     assert "建议新增 1 家" in said
+    assert catalogue("zh")["siting.see.buys"] in said
     assert "海原县丙乡" in said
     assert (
         run("add", crowded_city, "--number", 1, "--out", tmp_path, "--lang", "en", "--aside", "pharmacy.township.max")

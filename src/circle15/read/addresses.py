@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import cast
+from typing import NamedTuple, cast
 
 import geopandas as gpd
 import numpy as np
@@ -68,6 +68,23 @@ def division_codes(ids: Sequence[str]) -> npt.NDArray[np.object_]:
     """6-digit division of each national code (a letter, 6 digits, 5 digits), "" where the id is of another form."""
     codes = [i[1:7] if len(i) == _CODE_LENGTH and i[0].isalpha() and i[1:].isdigit() else "" for i in ids]
     return np.array(codes, dtype=object)
+
+
+class Said(NamedTuple):
+    """Places (n,) that the rows of a register name: by the district of their code, in words, in their address; -1."""
+
+    code: IndexArray
+    unit: IndexArray
+    address: IndexArray
+
+
+def said_of(institutions: gpd.GeoDataFrame, places: gpd.GeoDataFrame) -> Said:
+    """Positions of the places that each institution's id, place_told and address name without doubt."""
+    names = PlaceNames(places)
+    return Said(
+        names.of_codes(institutions["id"].tolist()), names.of_words(institutions["place_told"].tolist()),
+        names.in_addresses(institutions["address"].tolist()),
+    )  # fmt: skip
 
 
 class PlaceNames:

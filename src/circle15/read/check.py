@@ -90,7 +90,9 @@ def check_city(config: CityFiles) -> tuple[Problem, ...]:
 def cross_checks(city: City, *, datum: Datum, file: str, reading: CityReading | None = None) -> DataCheck:
     """How institutions, places and residents of a city fit each other; all of it warnings."""
     examined = examine(city.institutions, city.places) if reading is None else reading.examination
-    evidence = datum_evidence(city.institutions, city.places, datum, streets=city.streets)
+    evidence = datum_evidence(
+        city.institutions, city.places, datum, streets=city.streets, told=None if examined is None else examined.said
+    )
     people = check_people(city, None if reading is None else reading.scaling)
     found: list[Problem] = []
     found += _datum(evidence, datum, file)

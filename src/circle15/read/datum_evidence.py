@@ -19,7 +19,7 @@ from scipy.stats import binomtest
 
 from circle15.project.datum import from_wgs84, to_wgs84
 from circle15.project.metric import distances_m
-from circle15.read.addresses import PlaceNames
+from circle15.read.addresses import Said, said_of
 from circle15.read.positions import Ground
 from circle15.schema import Datum, Streets
 
@@ -32,7 +32,12 @@ FloatArray = npt.NDArray[np.float64]
 
 
 def datum_evidence(
-    institutions: gpd.GeoDataFrame, places: gpd.GeoDataFrame, datum: Datum, *, streets: Streets | None = None
+    institutions: gpd.GeoDataFrame,
+    places: gpd.GeoDataFrame,
+    datum: Datum,
+    *,
+    streets: Streets | None = None,
+    told: Said | None = None,
 ) -> pd.DataFrame:
     """Fit of a register to its city under each datum.
 
@@ -42,6 +47,8 @@ def datum_evidence(
         EPSG:4326, read under the declared `datum`.
     streets
         Walk network of the city.
+    told
+        What `said_of` gives, where it is known already.
 
     Returns
     -------
@@ -53,21 +60,18 @@ def datum_evidence(
     declared = "wgs84" if datum == "cgcs2000" else datum
     given = from_wgs84(institutions.geometry.x.to_numpy(), institutions.geometry.y.to_numpy(), datum)
     moved = {d: to_wgs84(*given, d) for d in COMPARED}
-    ground, names = Ground(places), PlaceNames(places)
-    said = {
-        "code": names.of_codes(institutions["id"].tolist()),
-        "unit": names.of_words(institutions["place_told"].tolist()),
-        "address": names.in_addresses(institutions["address"].tolist()),
-    }
-    said["best"] = np.where(
-        said["unit"] >= 0, said["unit"], np.where(said["address"] >= 0, said["address"], said["code"])
-    )
+    points = {d: np.asarray(shapely.points(*xy), dtype=object) for d, xy in moved.items()}
+    ground, said = Ground(places), said_of(institutions, places) if told is None else told
+    places_of = said._asdict()
+    fits = {basis: {d: _inside(ground, place, points[d]) for d in COMPARED} for basis, place in places_of.items()}
+    first = [said.unit >= 0, said.address >= 0]  # the most detailed word of each institution
+    places_of["best"] = np.select(first, [said.unit, said.address], said.code)
+    fits["best"] = {d: np.select(first, [fits["unit"][d], fits["address"][d]], fits["code"][d]) for d in COMPARED}
     rows: list[dict[str, object]] = []
-    for basis, place in said.items():
-        known = np.flatnonzero(place >= 0)
-        if len(known):
-            fits = {d: _inside(ground, place[known], *(v[known] for v in xy)) for d, xy in moved.items()}
-            rows += _compared(basis, declared, fits, {})
+    for basis, place in places_of.items():
+        known = place >= 0
+        if known.any():
+            rows += _compared(basis, declared, {d: fit[known] for d, fit in fits[basis].items()}, {})
     if streets is not None and len(institutions):
         away = {d: _street_m(streets, *xy) for d, xy in moved.items()}
         nearer = {d: away[d] < away[declared] for d in COMPARED}
@@ -86,8 +90,11 @@ def better_datum(evidence: pd.DataFrame) -> dict[str, object] | None:
     return {str(k): v for k, v in best.items()}
 
 
-def _inside(ground: Ground, place: npt.NDArray[np.int64], lon: FloatArray, lat: FloatArray) -> npt.NDArray[np.bool_]:
-    return ground.inside(np.asarray(shapely.points(lon, lat), dtype=object), place)
+def _inside(ground: Ground, place: npt.NDArray[np.int64], points: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
+    """Whether each point lies in its place (n,); False where there is none."""
+    fits, known = np.zeros(len(place), dtype=bool), np.flatnonzero(place >= 0)
+    fits[known] = ground.inside(points[known], place[known])
+    return fits
 
 
 def _compared(

@@ -11,12 +11,11 @@ import numpy.typing as npt
 
 from circle15.errors import InputError, Problem
 from circle15.schema import Assumption, Correction, SheetCount
-from circle15.words import Lang, safe, word
+from circle15.words import Lang, word_slots
 
 LISTED = 200
 """Problems named one by one; the rest is a count."""
 EXAMPLES = 10
-_SCHEMA_WORDS = ("service", "level")
 
 
 @dataclass
@@ -87,9 +86,7 @@ class Faults:
 
 def word_assumption(assumption: Assumption, lang: Lang | None = None) -> str:
     """Word one assumption for people, without its place; values of the file are made safe to print."""
-    slots = {name: safe(str(value), limit=400) for name, value in assumption.params.items()}
-    slots |= {name: word(f"map.{name}.{slots[name]}", lang) for name in _SCHEMA_WORDS if name in slots}
-    return word(f"read.assumption.{assumption.what}", lang, count=assumption.count, **slots)
+    return word_slots(f"read.assumption.{assumption.what}", assumption.params, lang, count=assumption.count)
 
 
 def raise_errors(problems: Iterable[Problem]) -> None:

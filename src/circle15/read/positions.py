@@ -33,7 +33,7 @@ import pandas as pd
 import shapely
 
 from circle15.project.metric import areas_m2, distances_m
-from circle15.read.addresses import PlaceNames, house_of
+from circle15.read.addresses import Said, house_of, said_of
 
 IndexArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -63,12 +63,15 @@ class Examination:
         places).
     accuracy_m, reason
         (n,) accuracy of every position and the word for it (columns.positions.reason).
+    said
+        Places that the rows name.
     """
 
     suspects: pd.DataFrame
     accuracy_m: FloatArray
     reason: npt.NDArray[np.object_]
     shared: Shared
+    said: Said
 
     def applied_to(self, institutions: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         """The register with the accuracy found here; the input is not changed."""
@@ -90,9 +93,9 @@ def examine(institutions: gpd.GeoDataFrame, places: gpd.GeoDataFrame) -> Examina
     """Examine the positions (EPSG:4326 points) of a register against the outlines of its city."""
     points = np.asarray(institutions.geometry.array, dtype=object)
     ground = Ground(places)
-    names = PlaceNames(places)
+    said = said_of(institutions, places)
     found = [
-        *_misplaced(institutions, points, ground, names),
+        *_misplaced(points, ground, said),
         *_repeated(institutions, points),
         *_shared(institutions, points, ground),
     ]
@@ -101,7 +104,7 @@ def examine(institutions: gpd.GeoDataFrame, places: gpd.GeoDataFrame) -> Examina
     suspects = suspects.sort_values(["at", "kind"], kind="stable").reset_index(drop=True)
     sizes = np.bincount(_same_point(points)) if len(points) else np.empty(0, dtype=np.int64)
     shared = Shared(int(sizes[sizes > 1].sum()), int((sizes > 1).sum()), int((suspects["kind"] == "building").sum()))
-    return Examination(suspects, *_accuracy(institutions, suspects), shared)
+    return Examination(suspects, *_accuracy(institutions, suspects), shared, said)
 
 
 class Ground:
@@ -166,9 +169,7 @@ def _rows(
     return made
 
 
-def _misplaced(
-    institutions: gpd.GeoDataFrame, points: npt.NDArray[np.object_], ground: Ground, names: PlaceNames
-) -> list[Rows]:
+def _misplaced(points: npt.NDArray[np.object_], ground: Ground, said: Said) -> list[Rows]:
     """Rows outside all districts, and rows that lie in another place than their code, their row or address says."""
     district = ground.holding(points, "district")
     found = []
@@ -177,13 +178,8 @@ def _misplaced(
     if len(out):
         away = np.min([ground.distance_m(points[out], np.full(len(out), d)) for d in districts], axis=0)
         found.append(_rows(out, "outside", metres=away))
-    said = (
-        ("division", names.of_codes(institutions["id"].tolist())),
-        ("unit", names.of_words(institutions["place_told"].tolist())),
-        ("address", names.in_addresses(institutions["address"].tolist())),
-    )
     named = np.zeros(len(points), dtype=bool)
-    for kind, place in said:
+    for kind, place in (("division", said.code), ("unit", said.unit), ("address", said.address)):
         known = np.flatnonzero((place >= 0) & ~named)
         if len(districts):
             known = known[district[known] >= 0]

@@ -53,7 +53,8 @@ def exit_lines(plan: ExitPlan, *, aside: Sequence[str], lang: Lang) -> list[str]
     if plan.ties:
         lines.append(word("siting.ties", lang, n=len(plan.ties), columns=_joined({t.column for t in plan.ties}, lang)))
     lines += [*_check_lines(plan.recheck, lang), *_verdict_lines(plan, lang)]
-    return [*lines, *collision_lines(plan, lang), *_open_lines(field, aside, lang)]
+    lines += [*collision_lines(plan, lang), *_open_lines(field, aside, lang)]
+    return lines + _sheet_lines({"alternatives": plan.alternatives}, lang)
 
 
 def add_lines(plan: AddPlan, *, aside: Sequence[str], lang: Lang) -> list[str]:
@@ -79,7 +80,13 @@ def add_lines(plan: AddPlan, *, aside: Sequence[str], lang: Lang) -> list[str]:
     if plan.number is not None and len(plan.sites) < plan.number:
         lines += _short_lines(plan, plan.number, len(plan.sites), lang)
     lines += [*_check_lines(plan.recheck, lang), *_verdict_lines(plan, lang)]
-    return [*lines, *_keys_line(plan.collisions, field, lang), *_open_lines(field, aside, lang)]
+    lines += [*_keys_line(plan.collisions, field, lang), *_open_lines(field, aside, lang)]
+    return lines + _sheet_lines({"buys": plan.buys, "alternatives": plan.alternatives}, lang)
+
+
+def _sheet_lines(tables: Mapping[str, pd.DataFrame], lang: Lang) -> list[str]:
+    """Where in the workbook more is told than these sentences tell."""
+    return [word(f"siting.see.{name}", lang, n=len(table)) for name, table in tables.items() if len(table)]
 
 
 def _entry_lines(plan: ExitPlan, lang: Lang) -> list[str]:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from circle15.errors import Problem
 from circle15.schema import Assumption, Correction, SheetCount
-from circle15.words import Lang, catalogue, safe, word
+from circle15.words import Lang, catalogue, word, word_slots
 from circle15.write.report import marks_of, problem_rows
 from circle15.write.tables import PROBLEMS, Column, Titled
 from circle15.write.workbook import Sheet, write_workbook
@@ -124,16 +124,11 @@ def assumption_rows(assumptions: Iterable[Assumption], *, lang: Lang) -> pd.Data
     rows = [
         {
             "file": a.file, "sheet": a.sheet or "", "row": a.row, "column": a.column or "", "check.touched": a.count,
-            "check.assumed": _sentence(a, lang),
+            "check.assumed": word_slots(f"read.assumption.{a.what}", a.params, lang, count=a.count),
         }
         for a in assumptions
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=[c.name for c in ASSUMPTIONS]).astype({"row": "float64"})
-
-
-def _sentence(assumption: Assumption, lang: Lang) -> str:
-    slots = {name: safe(str(value), limit=400) for name, value in assumption.params.items()}
-    return word(f"read.assumption.{assumption.what}", lang, count=assumption.count, **slots)
 
 
 def correction_rows(corrections: Iterable[Correction]) -> pd.DataFrame:

@@ -85,15 +85,15 @@ def write_csv(path: Path, table: pd.DataFrame, columns: Sequence[Column], *, lan
 
 
 def _formats(book: xlsxwriter.Workbook) -> dict[str, Any]:
-    font = {"font_name": "Microsoft YaHei", "font_size": 10, "valign": "vcenter"}
+    font = {"font_name": "Microsoft YaHei", "font_size": 10, "valign": "top"}
     made = {form: book.add_format({**font, "num_format": code}) for form, code in _NUMBER_FORMAT.items()}
     made["text"] = made["word"] = made["flag"] = book.add_format(font)
-    made["wrap"] = book.add_format({**font, "text_wrap": True, "valign": "top"})
+    made["wrap"] = book.add_format({**font, "text_wrap": True})
     made["title"] = book.add_format({**font, "bold": True, "font_size": 14})
     made["note"] = book.add_format({**font, "font_color": "#555555"})
     made["header"] = book.add_format(
         {**font, "bold": True, "bg_color": "#0B3D91", "font_color": "#FFFFFF", "border": 1, "border_color": "#FFFFFF",
-         "text_wrap": True, "align": "center"},
+         "text_wrap": True, "align": "center", "valign": "vcenter"},
     )  # fmt: skip
     return made
 

@@ -102,7 +102,7 @@
     T.setChanged = function () {
       T.after = new Map(city.people.lattice ? T.touched().map((s) => [s, C15.gapsAfter(city, s, data.gaps.filter((g) => g.service === s), T.leastGap)]) : []);
       if (C15.shape) {
-        C15.whatIf = new Map([...T.after].map(([s, found]) => [s, C15.gapsShownAfter(s, data.gaps, found)]));
+        C15.whatIf = new Map([...T.after].map(([s, found]) => [s, C15.gapsShownAfter(city, s, data.gaps, found)]));
         C15.redraw();
         C15.fillLegend();
       }

@@ -101,12 +101,12 @@
   };
 
   /* The gaps of a service as the map shows them: those that changed first, so that their labels stand when there is little room. */
-  C15.gapsShownAfter = function (service, gaps, { told, fresh }) {
-    const touched = new Set(told.map((t) => t.gap)), lacking = { service, own: true, township_name: "", gap_id: "", rank: 0 };
+  C15.gapsShownAfter = function (city, service, gaps, { told, fresh }) {
+    const touched = new Set(told.map((t) => t.gap)), lacking = { service, township_name: "", gap_id: "", rank: 0 };
     const drawn = (gap, patch) => ({ ...gap, label: patch.label, candidate: patch.spot, residents: patch.residents, lonlat: patch.lonlat });
     const changed = [
       ...told.flatMap(({ gap, patches, into }) => (patches.length ? patches.map((p) => drawn(gap, p)) : into ? [] : [{ ...gap, label: "✓", closed: true }])),
-      ...fresh.map((p) => drawn(lacking, p)),
+      ...fresh.map((p) => drawn({ ...lacking, own: city.within.some((w) => w.outline.holds(...p.spot) >= 0) }, p)),
     ];
     C15.shape(changed, changed.map((g) => g.lonlat));
     return [...changed, ...gaps.filter((g) => g.service === service && !touched.has(g))];
