@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import geopandas as gpd
@@ -29,6 +30,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial import Voronoi, cKDTree
 
 Floats = NDArray[np.float64]
+Small = NDArray[np.float32]
 
 MARK = "模拟数据 simulated"
 STEP = 1 / 1200  # 3 arc seconds
@@ -38,6 +40,8 @@ SERVICES = ("pharmacy", "outpatient", "inpatient", "ltc_home", "ltc_facility")
 SHARES = (0.45, 0.36, 0.11, 0.06, 0.02)
 COARSE = 16
 RAGGED = 0.12
+FEWEST = 0.05  # fewer residents in a cell are nobody
+SPARE = 1.06  # share of districts drawn, of which the smallest are joined to a neighbour
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ def outline_of(size: Size) -> shapely.Polygon:
     return shapely.Polygon(np.column_stack([x, y]))
 
 
+@cache
 def towns_of(size: Size, seed: int) -> Floats:
     """Towns (n, 4): longitude, latitude, spread in degrees, residents per cell in the middle; a few are great."""
     rng = np.random.default_rng([seed, 1])
@@ -87,8 +92,11 @@ def towns_of(size: Size, seed: int) -> Floats:
     return np.column_stack([at, spread, 22.0 * great**0.25])
 
 
-def draw_tile(number: int, *, size: Size, seed: int, folder: Path, rate: float) -> dict[str, object]:
-    """Draw one tile: villages as patches, towns above them; its institutions stand where people are."""
+def draw_tile(number: int, *, size: Size, seed: int, folder: Path | None, rate: float) -> dict[str, object]:
+    """Draw one tile: villages as patches, towns above them; its institutions stand where people are.
+
+    Without a folder nothing is written.
+    """
     rng = np.random.default_rng([seed, 2, number])
     row, column = divmod(number, size.across)
     west, north = WEST + column * size.side * STEP, NORTH - row * size.side * STEP
@@ -96,31 +104,36 @@ def draw_tile(number: int, *, size: Size, seed: int, folder: Path, rate: float) 
     lat = north - (np.arange(size.side) + 0.5) * STEP
     people = _villages(rng, size.side)
     _add_towns(people, lon, lat, towns_of(size, seed), rng)
-    people = np.where(people > 0.05, np.round(people, 3), 0.0).astype("float32")
+    people = np.where(people > FEWEST, np.round(people, 3), np.float32(0.0))
     sea = ~_land(lon, lat, outline_of(size))
     people[sea] = NODATA
-    write_cog(folder / f"tile_{row:02d}_{column:02d}.tif", people, west, north)
-    weight = np.where(people > 0, people, 0.0).astype(float) ** 1.1
-    chosen = np.flatnonzero(rng.random(people.size) < np.minimum(weight.ravel() * rate, 0.5))
+    if folder is not None:
+        write_cog(folder / f"tile_{row:02d}_{column:02d}.tif", people, west, north)
+    held = np.flatnonzero(people.ravel() > 0)
+    odds = people.ravel()[held].astype(float) ** 1.1 * rate
+    chosen = held[rng.random(len(held)) < np.minimum(odds, 0.5)]
     r, c = np.divmod(chosen, size.side)
     x, y = west + (c + rng.random(len(c))) * STEP, north - (r + rng.random(len(r))) * STEP
-    return {"lon": x, "lat": y, "residents": float(people[people > 0].sum()), "populated": int((people > 0).sum())}
+    return {"lon": x, "lat": y, "residents": float(people.ravel()[held].sum(dtype=float)), "populated": len(held)}
 
 
-def _villages(rng: np.random.Generator, side: int) -> Floats:
+def _villages(rng: np.random.Generator, side: int) -> Small:
     coarse = gaussian_filter(rng.normal(size=(side // COARSE + 2, side // COARSE + 2)), 2.0)
-    coarse /= coarse.std()
-    field = np.kron(coarse, np.ones((COARSE, COARSE)))[:side, :side]
-    field = field + gaussian_filter(rng.normal(size=(side, side)), 2.0) * 4.0
-    return np.where(field > 0.3, (field - 0.3) ** 2 * rng.uniform(0.6, 1.4, (side, side)), 0.0)
+    coarse = (coarse / coarse.std()).astype(np.float32)
+    field = gaussian_filter(rng.standard_normal((side, side), dtype=np.float32), 2.0) * np.float32(4.0)
+    field += np.kron(coarse, np.ones((COARSE, COARSE), np.float32))[:side, :side] - np.float32(0.3)
+    np.maximum(field, 0.0, out=field)
+    return field**2 * (np.float32(0.6) + np.float32(0.8) * rng.random((side, side), dtype=np.float32))
 
 
-def _add_towns(people: Floats, lon: Floats, lat: Floats, towns: Floats, rng: np.random.Generator) -> None:
-    for x, y, spread, top in towns:
-        c0, c1 = np.searchsorted(lon, [x - 4 * spread, x + 4 * spread])
-        r0, r1 = np.searchsorted(-lat, [-y - 4 * spread, -y + 4 * spread])
+def _add_towns(people: Small, lon: Floats, lat: Floats, towns: Floats, rng: np.random.Generator) -> None:
+    x, y, reach = towns[:, 0], towns[:, 1], 4 * towns[:, 2]
+    near = (x + reach > lon[0]) & (x - reach < lon[-1]) & (y + reach > lat[-1]) & (y - reach < lat[0])
+    for x0, y0, spread, top in towns[near]:
+        c0, c1 = np.searchsorted(lon, [x0 - 4 * spread, x0 + 4 * spread])
+        r0, r1 = np.searchsorted(-lat, [-y0 - 4 * spread, -y0 + 4 * spread])
         if c1 > c0 and r1 > r0:
-            gx, gy = (np.exp(-(((v - m) / spread) ** 2) / 2) for v, m in ((lon[c0:c1], x), (lat[r0:r1], y)))
+            gx, gy = (np.exp(-(((v - m) / spread) ** 2) / 2) for v, m in ((lon[c0:c1], x0), (lat[r0:r1], y0)))
             people[r0:r1, c0:c1] += top * gy[:, None] * gx * rng.uniform(0.2, 1.8, (r1 - r0, c1 - c0))
 
 
@@ -186,7 +199,7 @@ def districts_of(size: Size, seed: int) -> gpd.GeoDataFrame:
         [WEST + rng.random(size.districts * 9) * width, NORTH - rng.random(size.districts * 9) * height]
     )
     seeds = seeds[shapely.contains_xy(land, seeds[:, 0], seeds[:, 1])]
-    seeds = _apart(seeds, size.districts)
+    seeds = _apart(seeds, math.ceil(size.districts * SPARE))
     far = np.array([[WEST - 99, NORTH], [WEST + 199, NORTH], [WEST, NORTH + 99], [WEST, NORTH - 199]])
     diagram = Voronoi(np.vstack([seeds, far]))
     ridges = [v for v in diagram.ridge_vertices if min(v) >= 0]
@@ -194,15 +207,29 @@ def districts_of(size: Size, seed: int) -> gpd.GeoDataFrame:
     noded = shapely.union_all([*(shapely.intersection(line, land) for line in lines), shapely.boundary(land)])
     parts = shapely.get_parts(shapely.polygonize(shapely.get_parts(noded)))
     owner = cKDTree(seeds).query(shapely.get_coordinates(shapely.point_on_surface(parts)))[1]
-    whole = [shapely.union_all(parts[owner == k]) for k in range(len(seeds))]
-    order = np.lexsort((seeds[:, 0], np.round(-seeds[:, 1] / 4)))
-    ids = [f"{11 + k // 100:02d}{k % 100 // 10 + 1:02d}{k % 10 + 1:02d}" for k in range(len(seeds))]
-    table = gpd.GeoDataFrame(
-        {"id": ids, "name": [f"模拟县{k + 1}" for k in range(len(seeds))], "level": "district",
+    held = [shapely.union_all(parts[owner == k]) for k in np.unique(owner)]
+    whole = _joined(np.array(held, dtype=object), size.districts)
+    x, y = shapely.get_coordinates(shapely.point_on_surface(whole)).T
+    order = np.lexsort((x, np.round(-y / 4)))
+    ids = [f"{11 + k // 100:02d}{k % 100 // 10 + 1:02d}{k % 10 + 1:02d}" for k in range(len(whole))]
+    return gpd.GeoDataFrame(
+        {"id": ids, "name": [f"模拟县{k + 1}" for k in range(len(whole))], "level": "district",
          "parent": [i[:4] + "00" for i in ids], "residents": np.nan, "settings": "", "class": ""},
-        geometry=[whole[k] for k in order], crs="EPSG:4326",
+        geometry=whole[order], crs="EPSG:4326",
     )  # fmt: skip
-    return table[~table.geometry.is_empty].reset_index(drop=True)
+
+
+def _joined(shapes: NDArray[np.object_], count: int) -> NDArray[np.object_]:
+    """As many districts as wanted: the smallest one after the other joins the neighbour with the longest border."""
+    while len(shapes) > count:
+        least = int(np.argmin(shapely.area(shapes)))
+        small, others = shapes[least], np.delete(shapes, least)
+        near = np.flatnonzero(shapely.intersects(others, small))
+        shared = shapely.length(shapely.intersection(others[near], small))
+        to = near[int(np.argmax(shared))]
+        others[to] = shapely.union(others[to], small)
+        shapes = others
+    return shapes
 
 
 def _apart(points: Floats, count: int) -> Floats:
@@ -233,7 +260,7 @@ def _ragged(a: Floats, b: Floats, rng: np.random.Generator) -> shapely.LineStrin
 def make(folder: Path, *, size: str, seed: int = 15, workers: int = 1) -> Path:
     """Write the nation into a folder; the folder as it stands where it was made by the same call."""
     chosen = SIZES[size]
-    order = {"size": size, "seed": seed, "version": 2}
+    order = {"size": size, "seed": seed, "version": 3}
     done = folder / "made.json"
     if done.exists() and json.loads(done.read_text(encoding="utf-8"))["order"] == order:
         return folder
@@ -241,7 +268,7 @@ def make(folder: Path, *, size: str, seed: int = 15, workers: int = 1) -> Path:
     start = time.perf_counter()
     districts_of(chosen, seed).to_parquet(folder / "places.parquet")
     # a trial tile in the middle tells how many institutions a resident makes; then a tenth too many are drawn
-    draw = partial(draw_tile, size=chosen, seed=seed, folder=folder / "tiles", rate=_rate(chosen, seed, folder))
+    draw = partial(draw_tile, size=chosen, seed=seed, folder=folder / "tiles", rate=_rate(chosen, seed))
     numbers = range(chosen.down * chosen.across)
     if workers > 1:
         with ProcessPoolExecutor(workers) as pool:
@@ -261,11 +288,11 @@ def make(folder: Path, *, size: str, seed: int = 15, workers: int = 1) -> Path:
     return folder
 
 
-def _rate(size: Size, seed: int, folder: Path) -> float:
+def _rate(size: Size, seed: int) -> float:
     """Odds of an institution in a cell for each weighted resident, so that a few more than asked for are drawn."""
     step = max(size.down * size.across // 24, 1)
     trial = range(0, size.down * size.across, step)
-    found = [draw_tile(n, size=size, seed=seed, folder=folder / "tiles", rate=1e-4) for n in trial]
+    found = [draw_tile(n, size=size, seed=seed, folder=None, rate=1e-4) for n in trial]
     drawn = sum(len(t["lon"]) for t in found) / len(trial) * size.down * size.across  # type: ignore[arg-type]
     return 1e-4 * size.institutions / drawn * 1.3
 

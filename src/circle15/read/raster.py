@@ -155,7 +155,7 @@ def read_block(plan: RasterPlan, window: tuple[int, int, int, int]) -> tuple[npt
             return values, np.nan
         with rasterio.Env(GDAL_CACHEMAX=_CACHE_MIB, GDAL_MAX_DATASET_POOL_SIZE=_OPEN_TILES):
             values = raster.read(1, window=at, out_dtype="float64")
-    except RasterioError as fault:
+    except (RasterioError, OSError) as fault:
         raise fail(plan.path, "file_unreadable", params={"reason": str(fault)}) from fault
     declared = np.nan if raster.nodata is None else float(raster.nodata)
     if plan.nodata is None or np.isnan(plan.nodata):
