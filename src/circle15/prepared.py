@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from shapely.geometry import Point
 
 from circle15.judge.asked import attributes_of, check_question, proposed_row
-from circle15.judge.circles import exceeding_ids
+from circle15.judge.circles import exceeding_ids, limit_by_residents
 from circle15.judge.columns import records
 from circle15.judge.effects import walked_column
 from circle15.judge.inputs import Inputs
@@ -290,13 +290,14 @@ class Prepared:
 
     def _gradual(self, lon: Floats, lat: Floats, accuracy_m: Floats, land_km2: Floats) -> NDArray[np.bool_]:
         """Sites whose circle may cross a threshold of density or of residents within their position accuracy (n,)."""
-        stepped = [r for r in self.plan.circle_rules() if r.max_steps]
-        steps = {s.up_to for r in stepped if r.distance == "straight" for s in r.max_steps if s.up_to is not None}
+        by_residents = [r for r in self.plan.circle_rules() if r.by_residents]
+        straight = [r for r in by_residents if r.distance == "straight"]
+        steps = {s.up_to for r in straight for s in r.max_steps if s.up_to is not None}
         classes = self.plan.density_classes if self.plan.density.unit == "circle" else ()
         density = {bound for c in classes for bound in (c.min, c.below) if bound is not None}
         # how many live within a walk may change with every step, so that no bound can be told beforehand
-        near = np.full(len(lon), self.foot is not None and any(r.distance == "walking" for r in stepped))
-        if steps or density:
+        near = np.full(len(lon), self.foot is not None and len(straight) < len(by_residents))
+        if straight or density:
 
             def residents(at: NDArray[np.int64], radius_m: float) -> Floats:
                 return self._residents(lon[at], lat[at], radius_m)
@@ -306,6 +307,9 @@ class Prepared:
                 low, high = (bounds[f"{name}_{end}"] for end in ("low", "high"))
                 for threshold in thresholds:
                     near |= (low <= threshold) & (threshold <= high)
+            for rule in (r for r in straight if r.max_rate is not None):
+                least, most = ([limit_by_residents(rule, n) for n in bounds[f"residents_{e}"]] for e in ("low", "high"))
+                near |= np.not_equal(least, most)
         return near
 
     def _residents(self, lon: Floats, lat: Floats, radius_m: float) -> Floats:
@@ -335,7 +339,7 @@ class Prepared:
 
     def _residents_on_foot(self, lon: Floats, lat: Floats) -> dict[str, NDArray[Any]]:
         """Residents within the distance of circle rules on foot that reckon on them, by rule; none without streets."""
-        rules = [r for r in self.plan.circle_rules() if r.distance == "walking" and (r.max_steps or r.max_rate)]
+        rules = [r for r in self.plan.circle_rules() if r.distance == "walking" and r.by_residents]
         return {
             residents_column(r): self._homes.within(
                 lon, lat, radius_m=r.radius_m or self.plan.circle.radius_m, minutes=r.minutes

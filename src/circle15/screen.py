@@ -183,7 +183,7 @@ class _Some:
 
     def _circle(self, rule: CircleLimit) -> Codes | None:
         """Whether a circle is over its limit as it stands, at least and at most."""
-        plain = rule.distance == "straight" and not rule.same and not rule.max_steps and rule.max_rate is None
+        plain = rule.distance == "straight" and not rule.same and not rule.by_residents
         if not plain or self.pooled:
             return None
         if rule.max is None:

@@ -14,11 +14,12 @@ from circle15.measure.circles import lonlat, measure_circles
 from circle15.measure.density import measure_density
 from circle15.measure.grid import circles_on
 from circle15.measure.ground import Ground
+from circle15.policy.cards import Where
 from circle15.policy.plan import load_plan
 from circle15.prepared import Prepared
 from circle15.project.metric import PointTree, nearest, pairs_within
 from circle15.read.city import load_city, read_city
-from circle15.schema import CRS, GridCells, Population
+from circle15.schema import CRS, GridCells, Outcome, Population
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +105,21 @@ def test_a_window_of_a_grid_holds_what_the_whole_grid_holds(ready, monkeypatch, 
     np.testing.assert_allclose(found["circle_land_km2"][1:], np.minimum(ground_m2[1:] / 1e6, 0.64 * np.pi), rtol=1e-8)
     assert np.isnan(found["residents_within"][0])
     assert found["residents_within"][1] == 0
+
+
+def test_a_cap_for_every_so_many_residents_is_doubted_where_a_few_residents_more_or_less_decide(ready):
+    rule = ready.plan.rule("pharmacy.circle.dense")
+    site = {"lon": 105.03, "lat": 37.515, "datum": "wgs84", "service": "pharmacy"}
+
+    def judged(max_rate, per, **more):
+        rate = rule.model_copy(update={"max": None, "max_rate": max_rate, "rate_per": per, "where": Where()})
+        plan = ready.plan.model_copy(update={"rules": (rate,)})
+        (one,) = (f for f in Prepared(plan, ready.city).judge(**site, **more).findings if f.rule_id == rule.id)
+        return one
+
+    (residents,) = ready.measure(sites_at([105.03], [37.515]))["residents_within"]
+    many = judged(1e6, 1.0, position_accuracy_m=0.0).observed
+    at_the_brim = residents * (1 - 1e-9)
+    assert judged(many, at_the_brim, position_accuracy_m=0.0).outcome is Outcome.MET
+    assert judged(many, at_the_brim, position_accuracy_m=10.0).outcome is Outcome.REVIEW
+    assert judged(many, residents / 2, position_accuracy_m=10.0).outcome is Outcome.MET

@@ -14,6 +14,7 @@ from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
 from circle15.database import is_database
 from circle15.draw.basemap import Basemap, BasemapName
+from circle15.draw.ground import held_exactly
 from circle15.draw.index import draw_index
 from circle15.draw.map import Marks, draw_city, draw_district
 from circle15.draw.tester import build_tester
@@ -106,7 +107,7 @@ def map_city(
                 lang=lang,
                 marks=marks,
                 links={"index": links["index"], **pages},
-                parts=(tester(),),
+                parts=(tester(),) if held_exactly(result.city.population) else (),
                 streets=streets,
             )
             written.insert(0, write_text(folder / links["city"], page))

@@ -12,6 +12,7 @@ import shapely
 from circle15.draw.lattice import Lattice, Quads, bend_grid, fit_lattice, join_quads, quads_of
 from circle15.draw.pack import array_bytes, delta, number, polygon_arrays
 from circle15.project.metric import local_xy
+from circle15.schema import Population
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from circle15.draw.payload import Area
     from circle15.draw.tester_grid import Grid
-    from circle15.schema import Assessment
+    from circle15.schema import Assessment, PopulationBlocks
 
     Floats = NDArray[np.float64]
 
@@ -28,6 +29,15 @@ EXACT_CELLS = 1_200_000
 """Up to so many cells a page holds tenths of residents; beyond, the density class in fine steps."""
 STEPS = 40
 _TIE = 1e-6  # cells drawn at a bound exactly fall above it in spite of rounding
+
+
+def held_exactly(population: Population | PopulationBlocks) -> bool:
+    """Whether one page can hold all residents as exactly as its site tester needs them."""
+    if not isinstance(population, Population):
+        return False
+    grid = population.grid
+    cells = len(population.cells) if grid is None else np.count_nonzero(grid.values[:, :] > 0)
+    return bool(cells <= EXACT_CELLS)
 
 
 @dataclass(frozen=True)

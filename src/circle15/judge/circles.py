@@ -106,14 +106,17 @@ def _reach_m(rule: CircleLimit, site: Site, radius_m: float | None) -> float:
 
 
 def _most(rule: CircleLimit, site: Site) -> tuple[int | None, tuple[str, ...]]:
-    if not rule.max_steps and rule.max_rate is None:
+    if not rule.by_residents:
         return rule.max, ()
-    residents = number(site.row.get(residents_column(rule)))
-    if rule.max_rate is not None and rule.rate_per is not None:
-        limit = rounded(rule.max_rate * residents / rule.rate_per, rule.rounding)
-    else:
-        limit = step_limit(rule.max_steps, residents)
+    limit = limit_by_residents(rule, number(site.row.get(residents_column(rule))))
     return (None, ("count_missing",)) if np.isnan(limit) else (int(limit), ())
+
+
+def limit_by_residents(rule: CircleLimit, residents: float) -> float:
+    """Upper limit of a circle with so many residents; NaN where they are not known or beyond the last step."""
+    if rule.max_rate is not None and rule.rate_per is not None:
+        return rounded(rule.max_rate * residents / rule.rate_per, rule.rounding)
+    return step_limit(rule.max_steps, residents)
 
 
 def _counted(rule: CircleLimit, site: Site, exceeding: frozenset[str]) -> _Around:

@@ -146,9 +146,7 @@ def _plain_circles(rule: CircleLimit, city: _Standing) -> list[Finding]:
 
 def _own_circles(rule: CircleLimit, city: _Standing, around: Around) -> list[Finding]:
     """Circles of another radius, type or tag, or on foot where ways are told, one institution after the other."""
-    if (rule.distance == "walking" and not city.on_foot) or (
-        rule.max is None and not rule.max_steps and rule.max_rate is None
-    ):
+    if (rule.distance == "walking" and not city.on_foot) or (rule.max is None and not rule.by_residents):
         return []
     rows = city.rows
     tagged = bears(words(rows, "tags"), rule.tags)
@@ -271,6 +269,6 @@ def holds_at(where: Where, place: Mapping[str, Any]) -> bool:
 
 
 def _why_open(rule: Card) -> tuple[str, ...]:
-    if isinstance(rule, CircleLimit) and rule.max is None and not rule.max_steps:
+    if isinstance(rule, CircleLimit) and rule.max is None and not rule.by_residents:
         return ("limit_not_printed",)
     return ("people_check",)

@@ -110,13 +110,11 @@ def circle_rule_holds(
 
 def circle_computable(rule: CircleLimit) -> bool:
     """Whether straight-line counts of one service in the plan's circle decide the rule (no number printed: REVIEW)."""
-    by_residents = rule.max_rate is not None
-    plain = not by_residents and rule.like == "service" and rule.reach == "radius" and rule.distance == "straight"
+    plain = not rule.by_residents and rule.like == "service" and rule.reach == "radius" and rule.distance == "straight"
     more = (
         rule.tags,
         rule.same,
         rule.counts_services,
-        rule.max_steps,
         rule.applicant,
         rule.excludes,
         rule.where.zones,

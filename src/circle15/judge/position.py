@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from circle15.judge.areas import step_limit
+from circle15.judge.circles import limit_by_residents
 from circle15.judge.conditions import attribute_state
 from circle15.judge.effects import CASE_BY_CASE, EXEMPT, PRIORITY
 from circle15.judge.findings import CHECKLIST
@@ -58,8 +58,8 @@ def _signature(rules: Sequence[Card], row: Row) -> tuple[object, ...]:
     said: list[object] = [text(row.get(f"{level}_id")) for level in LEVELS]
     said.append(text(row.get("density_class")))
     for rule in rules:
-        if isinstance(rule, CircleLimit) and rule.max_steps:
-            limit = step_limit(rule.max_steps, number(row.get(residents_column(rule))))
+        if isinstance(rule, CircleLimit) and rule.by_residents:
+            limit = limit_by_residents(rule, number(row.get(residents_column(rule))))
             said.append(-1.0 if math.isnan(limit) else limit)
         asked = (*rule.applicant, *(rule.needs if isinstance(rule, Require) else ()))
         said += [

@@ -62,6 +62,11 @@ class CircleLimit(ByDistance):
     reach: Literal["radius", "overlap"] = "radius"
     at_radius: Literal["inside", "outside"] = "inside"
 
+    @property
+    def by_residents(self) -> bool:
+        """Whether the limit goes by the residents of the circle."""
+        return bool(self.max_steps) or self.max_rate is not None
+
 
 class AreaLimit(Card):
     """A total over a place or a group of districts against a limit 区域上限、下限.
