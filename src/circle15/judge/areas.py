@@ -133,6 +133,8 @@ def _count_alike(
         marks = held["tags"].fillna("").astype(str).str.split(";").map(set)
         kept = held[np.array([m.issuperset(rule.with_tags) for m in marks], dtype=bool)]
     for column in rule.same:
+        if kept.empty:  # nobody can be alike, whatever the applicant is
+            break
         own = None if like is None else like.get(column)
         if own is None or column not in kept.columns:
             return math.nan, math.nan, ()
