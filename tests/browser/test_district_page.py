@@ -17,7 +17,9 @@ from pyproj import Geod
 
 from circle15.draw.basemap import Basemap
 from circle15.draw.map import Marks, draw_city, draw_district
+from circle15.draw.tester import build_tester
 from circle15.errors import UsageError
+from circle15.policy.plan import load_plan
 from circle15.project.datum import to_wgs84
 from circle15.project.metric import circle_outline, distances_m
 from circle15.schema import CRS
@@ -396,6 +398,15 @@ def test_a_broken_link_opens_the_plain_page(watched, html, end):
     watched.page.wait_for_function("document.documentElement.dataset.ready === 'yes'")
     assert watched.page.get_attribute("#tab-pharmacy", "aria-selected") == "true"
     assert watched.complaints == []
+
+
+def test_a_link_with_a_site_opens_its_test(watched, assessment):
+    page = watched.open(draw_city(assessment, parts=(build_tester(assessment, load_plan("zhongwei")),)))
+    page.goto(page.url.split("#")[0] + "#site=105.113,37.413,pharmacy,10")
+    page.reload()
+    page.wait_for_function("document.documentElement.dataset.ready === 'yes'")
+    assert page.inner_text("#tester .t-verdict strong")
+    assert "t=tester&site=105.113%2C37.413%2Cpharmacy%2C10" in page.evaluate("C15.linkNow()")
 
 
 def test_the_ruler_measures_along_the_geodesic(watched, html):

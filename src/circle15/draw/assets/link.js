@@ -14,7 +14,8 @@
     const shown = list("i") || [state.service];
     for (const service of data.services) state.shown[service] = shown.includes(service);
     state.hiddenLevels = new Set((list("x") || []).map((v) => (v === "none" ? "" : v)).filter((v) => data.levels.includes(v)));
-    if (["figures", "table", "quota", "tester"].includes(told.get("t"))) state.tab = told.get("t");
+    const tab = told.get("t") || (told.has("site") ? "tester" : "");
+    if (["figures", "table", "quota", "tester"].includes(tab)) state.tab = tab;
     if (["sites", "gaps", "places"].includes(told.get("k"))) state.table.kind = told.get("k");
     if (told.has("q")) state.table.text = told.get("q").slice(0, 200);
     const view = (told.get("v") || "").split(",").map(Number);
