@@ -88,7 +88,7 @@ class Others:
 
     def __init__(self, register: Sites) -> None:
         numbers, codes = pd.factorize(np.array(register.code, dtype=object))
-        self._codes = pd.Index(codes)
+        self._numbers = {str(code): n for n, code in enumerate(codes)}
         self.whose = np.asarray(numbers, dtype=np.int64)
         self._kinds: dict[str, Kind] = {}
         for service in dict.fromkeys(register.service):
@@ -100,8 +100,8 @@ class Others:
 
     def number_of(self, codes: Sequence[str]) -> IndexArray:
         """Number of each institution as in `whose`; one beyond them all where the register does not hold it."""
-        found = self._codes.get_indexer(pd.Index(np.array(codes, dtype=object)))
-        return np.asarray(np.where(found < 0, len(self._codes), found), dtype=np.int64)
+        beyond = len(self._numbers)
+        return np.array([self._numbers.get(code, beyond) for code in codes], dtype=np.int64)
 
     def pairs(self, sites: Sites, radius_m: float) -> tuple[IndexArray, IndexArray, FloatArray]:
         """Sites, rows of the register and metres of others within `radius_m` (bound included), nearest first."""
