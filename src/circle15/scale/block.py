@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from circle15.measure.gap_kernels import patches
-from circle15.measure.grid import DEPTHS, Block, Cover, Laid, hold_centres, lay_levels, missing_m2, people_in
+from circle15.measure.grid import DEPTHS, Block, Cover
 from circle15.measure.grid_kernels import clean
+from circle15.measure.grid_places import Laid, hold_centres, lay_levels, missing_m2, people_in
 from circle15.read.raster import read_block
 from circle15.schema import PLACE_LEVELS
 from circle15.write.files import write_whole

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 
 from circle15 import __version__
 from circle15.draw.nation import draw_nation
 from circle15.measure.circles import count_others
+from circle15.measure.grid_ground import beyond_m2, known_ground
 from circle15.project.metric import areas_m2
 from circle15.scale.standing import density_class
 from circle15.write.files import write_text
@@ -43,9 +43,9 @@ def places_table(inputs: Inputs, sums: Sums) -> gpd.GeoDataFrame:
     table = task.places[["id", "name", "level", "parent"]].copy()
     area_m2 = areas_m2(task.outlines.geometry)
     residents = sums.people[:, 0].sum(axis=1) if task.services else np.zeros(len(table))
-    land_m2 = np.maximum(area_m2 - sums.missing_m2 - _beyond_m2(inputs), 0.0)
-    # rounding of cells against outlines must leave no sliver of ground
-    land_m2[land_m2 < 1e-6 * area_m2] = 0.0
+    window = task.raster.window
+    beyond = beyond_m2(task.lattice, (int(window.height), int(window.width)), task.outlines)
+    land_m2 = known_ground(area_m2, sums.missing_m2 + beyond)
     table["residents"] = residents
     table["area_km2"], table["land_km2"] = area_m2 / _M2_PER_KM2, land_m2 / _M2_PER_KM2
     table["density_per_km2"] = _per(residents, land_m2 / _M2_PER_KM2)
@@ -62,22 +62,6 @@ def places_table(inputs: Inputs, sums: Sums) -> gpd.GeoDataFrame:
 
 def _per(amount: Any, base: Any) -> Any:  # noqa: ANN401 - columns of numbers
     return np.divide(amount, base, out=np.full(len(base), np.nan), where=base > 0)
-
-
-def _beyond_m2(inputs: Inputs) -> Any:  # noqa: ANN401 - a column of numbers
-    """Ground (places,) that lies beyond the raster."""
-    task = inputs.task
-    window = task.raster.window
-    left, top, right, low = task.outlines.bounds.T
-    out = np.zeros(len(task.places))
-    beyond = np.flatnonzero((left < 0) | (top < 0) | (right > window.width) | (low > window.height))
-    if len(beyond):
-        columns, rows = np.linspace(0, window.width, 257), np.linspace(0, window.height, 257)
-        column = np.concatenate([columns, np.full(257, window.width), columns[::-1], np.zeros(257)])
-        row = np.concatenate([np.zeros(257), rows, np.full(257, window.height), rows[::-1]])
-        edge = shapely.Polygon(np.column_stack(task.lattice.degrees(column, row)))
-        out[beyond] = areas_m2(shapely.difference(task.outlines.geometry[beyond], edge))
-    return out
 
 
 def _institutions_in(inputs: Inputs) -> Any:  # noqa: ANN401 - counts (places, services)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from circle15 import __version__
-from circle15.measure.grid import Centres, Outlines, centres_on, outlines_on
+from circle15.measure.grid import Centres, centres_on
+from circle15.measure.grid_places import Outlines, outlines_on
 from circle15.project.lattice import Lattice
 
 if TYPE_CHECKING:
