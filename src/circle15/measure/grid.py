@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import shapely
 
 from circle15.measure.cells import frame_xy
 from circle15.measure.grid_kernels import deepen, stamp
@@ -122,6 +121,11 @@ class Block:
         lon, lat = self._local.corners(*self.values.shape)
         return _viewed(lon), _viewed(lat)
 
+    @property
+    def origin(self) -> tuple[float, float]:
+        """Column and row of the corner."""
+        return float(self.column), float(self.row)
+
     @cached_property
     def unknown(self) -> bool:
         """Whether any cell has no data."""
@@ -135,14 +139,6 @@ class Block:
         lat = np.asarray(self.corners[1][:, 0])
         width = np.cos(np.radians(lat))
         return np.asarray((width[1:] - width[:-1]) / (0.5 * (width[1:] + width[:-1])))
-
-    def quads(self, cells: NDArray[Any]) -> NDArray[np.object_]:
-        """Cells (by number) as polygons in degrees."""
-        lon, lat = self.corners
-        r, c = np.divmod(np.asarray(cells, dtype=np.int64), self.values.shape[1])
-        around = ((r + 1, c), (r + 1, c + 1), (r, c + 1), (r, c), (r + 1, c))
-        ring = np.stack([np.column_stack([lon[at], lat[at]]) for at in around], axis=1)
-        return np.asarray(shapely.polygons(ring), dtype=object)
 
     @cached_property
     def areas_m2(self) -> Floats:

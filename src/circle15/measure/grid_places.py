@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
-from circle15.measure.cells import frame_xy, pack_geometries, row_areas_m2
 from circle15.measure.grid import DEPTHS
 from circle15.measure.grid_kernels import add_up
-from circle15.measure.kernels import depth_areas
+from circle15.measure.piece_kernels import centres_held, piece_depths
 from circle15.measure.pieces import polygons_only
 from circle15.measure.place_kernels import lay, missing
 from circle15.schema import PLACE_LEVELS
@@ -43,10 +42,10 @@ class Outlines:
         As `place_kernels.lay` takes them.
     bounds
         (k, 4) least column, least row, greatest column, greatest row.
-    level, rank
-        (k,) position in PLACE_LEVELS; order by id.
-    geometry
-        (k,) outlines in degrees.
+    level
+        (k,) position in PLACE_LEVELS.
+    table
+        The places.
     """
 
     xy: Floats
@@ -58,6 +57,16 @@ class Outlines:
 
     def __len__(self) -> int:
         return len(self.level)
+
+    @property
+    def rings(self) -> tuple[Floats, Ints, Ints]:
+        """Vertices, first vertex of each ring, first ring of each place, as kernels take them."""
+        return self.xy, self.ring_start, self.place_start
+
+    @cached_property
+    def rank(self) -> Ints:
+        """Order (k,) by id."""
+        return np.argsort(np.argsort(self.table["id"].to_numpy().astype(str), kind="stable"), kind="stable")
 
     @cached_property
     def geometry(self) -> NDArray[np.object_]:
@@ -91,7 +100,7 @@ def outlines_on(places: gpd.GeoDataFrame, lattice: Lattice) -> Outlines:
 
 @dataclass(frozen=True)
 class Laid:
-    """Places of one level on a block: labels (rows, columns), list of cells astride, places there, as from `lay`."""
+    """Places of one level on a block, as from `lay`: labels (rows, columns), cells astride place by place, places."""
 
     label: NDArray[np.int32]
     cell: NDArray[np.int32]
@@ -113,10 +122,10 @@ def places_near(block: Block, outlines: Outlines) -> Ints:
 def lay_places(block: Block, outlines: Outlines, places: Ints) -> Laid:
     """Lay places of one level (positions in `outlines`) on a block."""
     label, (cell, owner, part), touched = lay(
-        (outlines.xy, outlines.ring_start, outlines.place_start), places,
-        origin=(float(block.column), float(block.row)), change=block.change, shape=block.values.shape[:2],
+        outlines.rings, places, origin=block.origin, change=block.change, shape=block.values.shape[:2],
     )  # fmt: skip
-    return Laid(label, cell, owner, part, touched)
+    order = np.lexsort((cell, owner))
+    return Laid(label, cell[order], owner[order], part[order], touched)
 
 
 def lay_levels(block: Block, outlines: Outlines) -> dict[int, Laid]:
@@ -177,7 +186,7 @@ def _astride(
 
 def _piece_shares(
     block: Block,
-    pieces_of: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]],
+    pieces: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]],
     outlines: Outlines,
     cover: Cover,
     *,
@@ -185,32 +194,15 @@ def _piece_shares(
     radius_m: float,
 ) -> Floats:
     """Shares (k, DEPTHS) under circles of the pieces that places cut off of cells: (cell, place, slot) of each."""
-    cell, owner, slot = pieces_of
-    grounds = _grounds(block, outlines, owner)
-    pieces = polygons_only(np.asarray(shapely.intersection(block.quads(cell), grounds), dtype=object))
-    packed = pack_geometries(pieces, widest_m=np.inf)
-    count = cover.start[slot + 1] - cover.start[slot]
-    begin = np.append(0, np.cumsum(count)).astype(np.int64)
-    take = np.arange(begin[-1]) - np.repeat(begin[:-1], count) + np.repeat(cover.start[slot], count)
-    disc, of = cover.found[take], np.repeat(np.arange(len(cell)), count)
-    dx, dy = frame_xy(centres.lon[disc], centres.lat[disc], packed.lon[of], packed.lat[of])
-    base = cover.base.ravel()[cell].astype(np.int64)
-    areas = depth_areas(packed.rings, np.arange(len(cell)), begin, dx, dy, radius_m=radius_m, depths=DEPTHS)
-    area = row_areas_m2(packed, len(cell))
+    areas, area = piece_depths(
+        outlines.rings, pieces, origin=block.origin, lattice=block.corners,
+        discs=(cover.start, cover.found, centres.lon, centres.lat), radius_m=radius_m, depths=DEPTHS,
+    )  # fmt: skip
+    base = cover.base.ravel()[pieces[0]].astype(np.int64)
     shares = np.divide(areas, area[:, None], out=np.zeros_like(areas), where=area[:, None] > 0)
     # circles over the whole cell lie beneath those that cut it
     rank = np.arange(DEPTHS)[None, :] - base[:, None]
     return np.where(rank < 0, 1.0, np.take_along_axis(shares, np.maximum(rank, 0), axis=1)).clip(max=1.0)
-
-
-def _grounds(block: Block, outlines: Outlines, owner: NDArray[np.int32]) -> NDArray[np.object_]:
-    """Outlines (k,) of places, as far as the block reaches; prepared for many questions."""
-    lon, lat = block.corners
-    some, which = np.unique(owner, return_inverse=True)
-    box = (np.min(lon), np.min(lat), np.max(lon), np.max(lat))
-    grounds = np.array([shapely.clip_by_rect(g, *box) for g in outlines.geometry[some]], dtype=object)
-    shapely.prepare(grounds)
-    return grounds[which]
 
 
 def missing_m2(block: Block, outlines: Outlines, *, levels: Mapping[int, Laid] | None = None) -> Floats:
@@ -231,13 +223,8 @@ def hold_centres(block: Block, outlines: Outlines, laid: Laid, covers: Sequence[
     bare = block.values.ravel()[laid.cell] > 0
     bare &= np.any([cover.base.ravel()[laid.cell] == 0 for cover in covers], axis=0)
     cell, owner = laid.cell[bare], laid.owner[bare]
-    if len(cell):
-        lon, lat = block.corners
-        r, c = np.divmod(cell.astype(np.int64), block.values.shape[1])
-        corner = [(lon[at], lat[at]) for at in ((r, c), (r, c + 1), (r + 1, c), (r + 1, c + 1))]
-        x, y = ((np.min(v, axis=0) + np.max(v, axis=0)) / 2 for v in zip(*corner, strict=True))
-        held = shapely.intersects_xy(_grounds(block, outlines, owner), x, y)
-        cell, owner = cell[held], owner[held]
-        last_by_id_first = np.argsort(outlines.table["id"].to_numpy().astype(str)[owner], kind="stable")[::-1]
-        laid.label.ravel()[cell[last_by_id_first]] = owner[last_by_id_first]
+    held = centres_held(outlines.rings, (cell, owner), origin=block.origin, shape=block.values.shape[:2])
+    cell, owner = cell[held], owner[held]
+    last_by_id_first = np.argsort(-outlines.rank[owner], kind="stable")
+    laid.label.ravel()[cell[last_by_id_first]] = owner[last_by_id_first]
     return laid.label
