@@ -14,7 +14,7 @@ import pandas as pd
 from circle15.project.metric import DISTANCE_TOLERANCE_M, PointTree, distances_m, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Hashable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -108,7 +108,7 @@ class Others:
         self.whose = np.asarray(numbers, dtype=np.int64)
         self._register = register
         self._rows = pd.Series(register.service).groupby(register.service, sort=False).indices
-        self._kinds: dict[str, Kind] = {}
+        self._kinds: dict[Hashable, Kind] = {}
 
     def number_of(self, codes: Sequence[str]) -> IndexArray:
         """Number of each institution as in `whose`; one beyond them all where the register does not hold it."""
@@ -142,7 +142,7 @@ class Others:
                 own = np.asarray(kind.ids.get_indexer(pd.Index(sites.id[at])), dtype=np.int64)
                 yield Part(at, sites.lon[at], sites.lat[at], kind, own, whose[at])
 
-    def _kind(self, service: str) -> Kind:
+    def _kind(self, service: Hashable) -> Kind:
         if service not in self._kinds:
             rows = np.asarray(self._rows[service], dtype=np.int64)
             whose, beyond = self.whose[rows], len(self._numbers)
