@@ -246,7 +246,7 @@ def known_ground(area_m2: Floats, missing: Floats) -> Floats:
     return land
 
 
-def beyond_m2(lattice: Lattice, shape: tuple[int, int], outlines: Outlines) -> Floats:
+def beyond_m2(lattice: Lattice, shape: tuple[int, ...], outlines: Outlines) -> Floats:
     """Ground (places,) that lies beyond a grid of so many rows and columns."""
     rows, columns = shape
     left, top, right, low = outlines.bounds.T
