@@ -43,17 +43,14 @@ class Centres:
     row: Floats
 
     @cached_property
-    def _by_row(self) -> tuple[Ints, Floats]:
-        """Positions in order of their rows, and these rows; what is nowhere is left out."""
-        order = np.argsort(self.row)
-        order = order[np.isfinite(self.row[order]) & np.isfinite(self.column[order])]
-        return order, self.row[order]
+    def _by_row(self) -> Ints:
+        """Positions in order of their rows."""
+        return np.argsort(self.row)
 
     def within(self, rows: tuple[float, float], columns: tuple[float, float]) -> Ints:
         """Positions, rising, of those that lie between rows and between columns."""
-        order, at = self._by_row
-        first, last = np.searchsorted(at, rows)
-        some = order[first:last]
+        first, last = np.searchsorted(self.row, rows, sorter=self._by_row)
+        some = self._by_row[first:last]
         column = self.column[some]
         return np.sort(some[(column > columns[0]) & (column < columns[1])])
 

@@ -164,7 +164,7 @@ def read_block(plan: RasterPlan, window: tuple[int, int, int, int]) -> tuple[npt
     return values, declared
 
 
-_CACHE_MIB = 64  # of decoded tiles; each is read once, and GDAL would keep a twentieth of the memory
+_CACHE_MIB = 16  # of decoded tiles; each is read once, and GDAL would keep a twentieth of the memory
 _OPEN_TILES = 8  # files that a VRT keeps open; GDAL would keep 450, at 150 KB each
 _OPEN = threading.local()
 

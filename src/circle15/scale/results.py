@@ -21,6 +21,7 @@ from circle15.write.geoparquet import write_outlines, write_points
 from circle15.write.run_record import write_run_record
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from circle15.policy.plan import Plan
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from circle15.words import Lang
 
 _M2_PER_KM2 = 1e6
+_ROWS = 100_000
 _PACKAGES = ("numpy", "numba", "geopandas", "shapely", "pyproj", "rasterio", "pyarrow", "scipy")
 
 
@@ -49,7 +51,7 @@ def places_table(inputs: Inputs, sums: Sums) -> gpd.GeoDataFrame:
     table["residents"] = residents
     table["area_km2"], table["land_km2"] = area_m2 / _M2_PER_KM2, land_m2 / _M2_PER_KM2
     table["density_per_km2"] = _per(residents, land_m2 / _M2_PER_KM2)
-    institutions = _institutions_in(inputs)
+    institutions = institutions_in(inputs)
     for s, service in enumerate(task.services):
         people = sums.people[:, s]
         table[f"{service}_institutions"] = institutions[:, s]
@@ -64,31 +66,51 @@ def _per(amount: Any, base: Any) -> Any:  # noqa: ANN401 - columns of numbers
     return np.divide(amount, base, out=np.full(len(base), np.nan), where=base > 0)
 
 
-def _institutions_in(inputs: Inputs) -> Any:  # noqa: ANN401 - counts (places, services)
-    """Institutions of each service that stand in each place."""
-    task = inputs.task
+def institutions_in(inputs: Inputs) -> Any:  # noqa: ANN401 - counts (places, services)
+    """Institutions of each service that stand in each place; campuses of one count once."""
+    task, whose = inputs.task, inputs.points.institution
     out = np.zeros((len(task.places), len(task.services)), dtype=np.int64)
     for column in inputs.standing.T:
-        held = (column >= 0) & (task.service >= 0)
+        held = np.flatnonzero((column >= 0) & (task.service >= 0))
+        if whose is not None:
+            count = int(whose.max(initial=0)) + 1
+            key = (column[held].astype(np.int64) * len(task.services) + task.service[held]) * count + whose[held]
+            held = held[np.unique(key, return_index=True)[1]]
         np.add.at(out, (column[held], task.service[held]), 1)
     return out
 
 
-def institutions_columns(inputs: Inputs, sums: Sums, plan: Plan) -> dict[str, Any]:
-    """One row an institution: others of its service, residents and ground of its circle, density and its class."""
-    task = inputs.task
+def others_within(inputs: Inputs) -> Any:  # noqa: ANN401 - counts (n,)
+    """Other institutions of its service in each one's circle."""
+    task, points = inputs.task, inputs.points
+    return count_others(
+        task.lon, task.lat, points.service, radius_m=task.radius_m, institution=points.institution
+    )  # fmt: skip
+
+
+def institutions_parts(inputs: Inputs, sums: Sums, plan: Plan, *, rows: int = _ROWS) -> Iterator[dict[str, Any]]:
+    """One row an institution: others of its service, residents and ground of its circle, density and its class.
+
+    Columns of so many rows at a time: words for a million would take as much memory as the whole run.
+    """
+    task, points = inputs.task, inputs.points
+    others = others_within(inputs)
     circle_km2 = np.pi * task.radius_m**2 / _M2_PER_KM2
-    land_km2 = np.minimum(sums.ground_m2 / _M2_PER_KM2, circle_km2)
-    density = _per(sums.residents, land_km2)
-    return {
-        "id": inputs.ids,
-        "service": inputs.services,
-        "others_within": count_others(task.lon, task.lat, inputs.services, radius_m=task.radius_m),
-        "residents_within": sums.residents,
-        "circle_land_km2": land_km2,
-        "density_circle_per_km2": density,
-        "density_class": density_class(task, plan, inputs.standing, density),
-    }
+    for first in range(0, len(task.lon), rows):
+        some = slice(first, first + rows)
+        land_km2 = np.minimum(sums.ground_m2[some] / _M2_PER_KM2, circle_km2)
+        density = _per(sums.residents[some], land_km2)
+        yield {
+            "id": points.ids.slice(first, rows),
+            "service": np.array(points.names, dtype=object)[points.service[some]],
+            "others_within": others[some],
+            "residents_within": sums.residents[some],
+            "circle_land_km2": land_km2,
+            "density_circle_per_km2": density,
+            "density_class": density_class(task, plan, inputs.standing[some], density),
+            "lon": task.lon[some],
+            "lat": task.lat[some],
+        }
 
 
 def gaps_table(inputs: Inputs, sums: Sums) -> pd.DataFrame:
@@ -115,12 +137,10 @@ def write_results(inputs: Inputs, sums: Sums, out: Path, *, plan: Plan, lang: La
     """Write everything, each file whole; same input, same bytes."""
     task = inputs.task
     places, gaps = places_table(inputs, sums), gaps_table(inputs, sums)
-    columns = institutions_columns(inputs, sums, plan)
-    degrees = {c: gaps.pop(c).to_numpy() for c in ("lon", "lat")}
     return [
         write_outlines(out / "places.parquet", places),
-        write_points(out / "institutions.parquet", columns, task.lon, task.lat),
-        write_points(out / "gaps.parquet", {str(c): gaps[c].to_numpy() for c in gaps}, degrees["lon"], degrees["lat"]),
+        write_points(out / "institutions.parquet", institutions_parts(inputs, sums, plan)),
+        write_points(out / "gaps.parquet", [{str(c): gaps[c].to_numpy() for c in gaps}]),
         write_text(out / "nation.html", draw_nation(places, gaps, task.services, radius_m=task.radius_m, lang=lang)),
         write_run_record(out / "nation_run.json", _record(inputs, plan)),
     ]
@@ -138,6 +158,7 @@ def _record(inputs: Inputs, plan: Plan) -> dict[str, object]:
         "options": {
             "services": list(task.services), "radius_m": task.radius_m, "min_residents": task.min_residents,
             "block": task.raster.block,
+            "others_counted": "sites" if inputs.points.institution is None else "institutions",
         },
         "python": platform.python_version(),
         "packages": {name: version(name) for name in _PACKAGES},
