@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 import rasterio
 import shapely
+from click.testing import CliRunner
+from rasterio.rio.main import main_group as rio
 
 from circle15.cli.app import main
 from circle15.errors import InputError, UsageError
@@ -37,6 +40,7 @@ from circle15.scale.results import gaps_table, institutions_in, institutions_par
 from circle15.scale.run import run_blocks
 from circle15.scale.standing import needs_townships
 from circle15.schema import institution_codes
+from circle15.words import word_problem
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -313,6 +317,38 @@ def test_campuses_of_one_institution_count_once(nation, tmp_path):
     for s, service in enumerate(inputs.task.services):
         for place, count in told[service].items():
             assert place < 0 or counted[place, s] == count
+
+
+def test_strips_are_told_with_the_command_that_makes_tiles_of_them(nation, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with rasterio.open(nation / "population.vrt") as raster:
+        values, profile = raster.read(1), raster.profile | {"driver": "GTiff", "tiled": False}
+    del profile["blockxsize"], profile["blockysize"]
+    with rasterio.open("人口 striped.tif", "w", **profile) as raster:
+        raster.write(values, 1)
+    files = (nation / "institutions.parquet", nation / "places.parquet")
+
+    def told(file, block):
+        return [p for p in read_inputs(*files, Path(file), radius_m=800.0, block=block).warnings if "striped" in p.id]
+
+    (problem,) = told("人口 striped.tif", 64)
+    assert problem.params["times"] == 4
+    assert "--driver COG" in word_problem(problem, "zh")
+    assert "--driver COG" in word_problem(problem, "en")
+    assert not told("人口 striped.tif", 240)
+    program, *arguments = shlex.split(problem.params["command"])
+    assert program == "rio"
+    done = CliRunner().invoke(rio, arguments)
+    assert done.exit_code == 0, done.output
+    with rasterio.open("人口 striped_cog.tif") as raster:
+        assert raster.profile["tiled"]
+        assert (raster.read(1) == values).all()
+
+
+def test_the_files_of_a_vrt_tell_of_strips(nation):
+    """A file of the simulated nation is one tile of 120 columns."""
+    assert any(p.id == "raster_striped" for p in inputs_of(nation, block=64).warnings)
+    assert not any(p.id == "raster_striped" for p in inputs_of(nation, block=120).warnings)
 
 
 def test_the_run_file_says_what_was_counted(whole):

@@ -7,7 +7,7 @@ circle holds is the sum over the blocks that it reaches.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -31,34 +31,44 @@ DEPTHS = 3
 _SPARE = 1.05
 _COARSE = 32
 _AREA_DEGREE = 8
+_FAR = 2.0**30  # rows; what lies farther off, or nowhere, reaches no block
 
 
 @dataclass(frozen=True)
 class Centres:
-    """Institutions of one service (n): longitudes and latitudes, and where they lie on the grid; NaN is nowhere."""
+    """Institutions (n): longitudes and latitudes, and where they lie on the grid; NaN is nowhere.
+
+    `order` (k,) are those whose circles are meant, by their rows, and `at` the whole part of these rows.
+    """
 
     lon: Floats
     lat: Floats
     column: Floats
     row: Floats
+    order: NDArray[np.int32]
+    at: NDArray[np.int32]
 
-    @cached_property
-    def _by_row(self) -> Ints:
-        """Positions in order of their rows."""
-        return np.argsort(self.row)
+    def of(self, which: NDArray[np.bool_]) -> Centres:
+        """Only some (n,) of them, counted as before."""
+        some = which[self.order]
+        return replace(self, order=self.order[some], at=self.at[some])
 
     def within(self, rows: tuple[float, float], columns: tuple[float, float]) -> Ints:
-        """Positions, rising, of those that lie between rows and between columns."""
-        first, last = np.searchsorted(self.row, rows, sorter=self._by_row)
-        some = self._by_row[first:last]
+        """Positions, rising, of those that lie about between rows and between columns."""
+        first = np.searchsorted(self.at, np.int32(np.floor(rows[0])))
+        last = np.searchsorted(self.at, np.int32(np.ceil(rows[1])), side="right")
+        some = self.order[first:last]
         column = self.column[some]
-        return np.sort(some[(column > columns[0]) & (column < columns[1])])
+        return np.sort(some[(column > columns[0]) & (column < columns[1])]).astype(np.int64)
 
 
 def centres_on(lon: Floats, lat: Floats, lattice: Lattice) -> Centres:
     """Points (n,) on a grid."""
     lon, lat = np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
-    return Centres(lon, lat, *lattice.grid_xy(lon, lat))
+    column, row = lattice.grid_xy(lon, lat)
+    order = np.argsort(row)
+    order = order[np.abs(row[order]) < _FAR].astype(np.int32)
+    return Centres(lon, lat, column, row, order, np.floor(row[order]).astype(np.int32))
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class Inputs:
     warnings: tuple[Problem, ...]
 
     @cached_property
-    def standing(self) -> NDArray[np.int32]:
+    def standing(self) -> dict[int, NDArray[np.int32]]:
         """Place of each level in which each institution stands, as from `standing_places`."""
         return standing_places(self.task)
 

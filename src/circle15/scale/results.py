@@ -70,7 +70,7 @@ def institutions_in(inputs: Inputs) -> Any:  # noqa: ANN401 - counts (places, se
     """Institutions of each service that stand in each place; campuses of one count once."""
     task, whose = inputs.task, inputs.points.institution
     out = np.zeros((len(task.places), len(task.services)), dtype=np.int64)
-    for column in inputs.standing.T:
+    for column in inputs.standing.values():
         held = np.flatnonzero((column >= 0) & (task.service >= 0))
         if whose is not None:
             count = int(whose.max(initial=0)) + 1
@@ -107,7 +107,7 @@ def institutions_parts(inputs: Inputs, sums: Sums, plan: Plan, *, rows: int = _R
             "residents_within": sums.residents[some],
             "circle_land_km2": land_km2,
             "density_circle_per_km2": density,
-            "density_class": density_class(task, plan, inputs.standing[some], density),
+            "density_class": density_class(task, plan, inputs.standing, some, density),
             "lon": task.lon[some],
             "lat": task.lat[some],
         }
