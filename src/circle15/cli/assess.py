@@ -14,7 +14,6 @@ from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
 from circle15.database import is_database
 from circle15.draw.basemap import Basemap, BasemapName
-
 from circle15.draw.index import draw_index
 from circle15.draw.map import Marks, draw_city, draw_district
 from circle15.draw.tester import build_tester

@@ -1,5 +1,6 @@
-"""Populated cells of a grid on a piece of ground 格网取数: stripe by stripe, as numbers; no cell becomes a polygon
-except where the ground's edge may cut it.
+"""Populated cells of a grid on a piece of ground 格网取数: numbers, stripe by stripe.
+
+No cell becomes a polygon but where the ground's edge may cut it.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def lattice_of(grid: GridCells) -> Lattice:
 
 
 def window_about(grid: GridCells, ground: BaseGeometry) -> Window | None:
-    """The window that holds the ground (EPSG:4326) with a cell to spare; None where the grid's system reaches nowhere."""
+    """The window that holds the ground (EPSG:4326), a cell to spare; None where the grid's system reaches nowhere."""
     rim = shapely.get_coordinates(shapely.segmentize(ground, _EDGE_DEG))
     at = np.column_stack(lattice_of(grid).grid_xy(rim[:, 0], rim[:, 1]))
     at = at[np.isfinite(at).all(axis=1)]
@@ -103,9 +104,9 @@ def stripes(grid: GridCells, ground: BaseGeometry, window: Window) -> Iterator[S
 
 
 def cells_held(lattice: Lattice, at: tuple[Ints, Ints], ground: BaseGeometry, test: Test) -> Bools:
-    """Which cells (rows and columns, n) pass a test on the ground: asked of squares first, of cells where its edge runs.
+    """Which cells (rows and columns, n) pass a test on the ground: asked of squares, of cells where its edge runs.
 
-    `test` must be True within the ground and False away from it.
+    `test` must be True well inside the ground and False away from it.
     """
     row, col = at
     if not len(row):

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 EXACT_CELLS = 1_200_000
 """Up to so many cells a page holds tenths of residents; beyond, the density class in fine steps."""
-STEPS = 40
+STEP = 1.8
+"""A fine step is at most so many times the one below it."""
 _TIE = 1e-6  # cells drawn at a bound exactly fall above it in spite of rounding
 
 
@@ -64,14 +65,13 @@ def pack_ground(assessment: Assessment, area: Area, breaks: Sequence[float], *, 
         return Ground(values, {"cells": _polygons(cells.shapes(), cells, classes)}, None)
     lattice, at = held
     values |= {"lattice": lattice.as_values()}
-    exact = len(cells.residents) <= EXACT_CELLS
-    steps = None if exact else _steps(breaks, cells.density)
-    values["steps"] = steps
     place = at[:, 1] * lattice.cols + at[:, 0]
     size = lattice.cols * lattice.rows
-    if steps:
-        return Ground(values, _coarse(place, size, classes, cells.density, steps), lattice)
-    return Ground(values, _exact(place, size, classes, cells.residents), lattice)
+    if len(cells.residents) <= EXACT_CELLS:
+        return Ground(values, _exact(place, size, classes, cells.residents), lattice)
+    steps = _steps(breaks, cells.density)
+    values |= {"steps": [v for part in steps for v in part], "step_counts": [len(part) for part in steps]}
+    return Ground(values, _coarse(place, size, classes, cells.density, steps), lattice)
 
 
 def _counted(residents: Floats, chosen: NDArray[np.bool_]) -> dict[str, Any]:
@@ -104,9 +104,7 @@ def _of_grid(grid: GridCells, area: Area) -> _Cells:
         parts.append((part.residents, _density(part.residents, part.area, part.lat), inside, *at))
     none = np.empty(0), np.empty(0), np.empty(0, dtype=bool), np.empty(0, np.int64), np.empty(0, np.int64)
     residents, density, inside, row, col = (np.concatenate(v) for v in zip(none, *parts, strict=True))
-    return _Cells(
-        residents, density, inside, lambda: draw_by(source, row, col), lambda: source.quads(row, col)
-    )
+    return _Cells(residents, density, inside, lambda: draw_by(source, row, col), lambda: source.quads(row, col))
 
 
 def _of_table(population: Population | PopulationBlocks, area: Area) -> _Cells:
@@ -133,7 +131,10 @@ def _centre_within(ground: BaseGeometry, cells: NDArray[np.object_]) -> NDArray[
 
 
 def _density(residents: Floats, area: Floats, lat: Floats) -> Floats:
-    """Residents per km² of cells of so many square degrees, NaN for points; local metric, right to 1e-6 for some hundred metres."""
+    """Residents per km² (n,) of cells of so many square degrees at a latitude, NaN for points.
+
+    By the local metric: right to 1e-6 for a cell of some hundred metres.
+    """
     x_m, y_m = _metres_per_milli(lat)
     area_km2 = area * x_m * y_m
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -162,12 +163,13 @@ def _polygons(geometry: NDArray[np.object_], cells: _Cells, classes: NDArray[Any
     )
 
 
-def _steps(breaks: Sequence[float], density: Floats) -> list[float]:
-    """Bounds of the fine steps: each class in equal parts, so that a step never lies in two classes."""
+def _steps(breaks: Sequence[float], density: Floats) -> list[list[float]]:
+    """Lower bounds of the fine steps of each class, equal parts of it, so that a step never lies in two classes."""
     low = max(float(np.min(density)), breaks[0] / 100.0)
     ends = [min(low, breaks[0] / 2), *breaks, max(float(np.max(density)) * 1.001, breaks[-1] * 2)]
-    parts = [np.geomspace(a, b, STEPS, endpoint=False) for a, b in pairwise(ends)]
-    return [float(f"{v:.6g}") for v in np.concatenate(parts)]
+    counts = [int(np.ceil(np.log(b / a) / np.log(STEP))) for a, b in pairwise(ends)]
+    parts = [np.geomspace(a, b, n, endpoint=False) for (a, b), n in zip(pairwise(ends), counts, strict=True)]
+    return [[float(f"{v:.6g}") for v in part] for part in parts]
 
 
 def _exact(place: NDArray[np.int64], size: int, classes: NDArray[Any], residents: Floats) -> dict[str, bytes]:
@@ -180,10 +182,12 @@ def _exact(place: NDArray[np.int64], size: int, classes: NDArray[Any], residents
 
 
 def _coarse(
-    place: NDArray[np.int64], size: int, classes: NDArray[Any], density: Floats, steps: Sequence[float]
+    place: NDArray[np.int64], size: int, classes: NDArray[Any], density: Floats, steps: Sequence[Sequence[float]]
 ) -> dict[str, bytes]:
-    """Row by row the fine step of the density (0 empty); a cell stays in its class."""
-    fine = np.clip(np.searchsorted(np.asarray(steps), density, side="right") - 1, 0, len(steps) - 1)
-    flat = np.zeros(size, dtype=np.uint8)
-    flat[place] = 1 + np.clip(fine, classes * STEPS, classes * STEPS + STEPS - 1)
-    return {"cell.step": flat.tobytes()}
+    """Row by row which cells are populated, a bit each; of these the fine step of density, never of another class."""
+    first = np.cumsum([0, *(len(part) for part in steps)])
+    fine = np.searchsorted(np.concatenate(steps), density, side="right") - 1
+    fine = np.clip(fine, first[classes], first[classes + 1] - 1).astype(np.uint8)
+    populated = np.zeros(size, dtype=bool)
+    populated[place] = True
+    return {"cell.populated": np.packbits(populated).tobytes(), "cell.step": fine[np.argsort(place)].tobytes()}

@@ -57,7 +57,7 @@ class Grid:
 
 
 def read_grid(cells: GridCells, window: BaseGeometry) -> tuple[Grid, Floats, Bools] | None:
-    """The part of a grid about a piece of ground, residents of its populated cells, and which cells (rows, cols) have data.
+    """The part of a grid about a piece of ground; residents of its populated cells; which cells (rows, cols) have data.
 
     None where no series gives its corners.
     """
@@ -82,7 +82,7 @@ def read_grid(cells: GridCells, window: BaseGeometry) -> tuple[Grid, Floats, Boo
 
 
 def _mesh(lattice: Lattice, about: Window) -> tuple[Floats, Floats, bool]:
-    """Columns and rows (m, 2) all over a window and their degrees (m, 2); rows counted from below where they run south."""
+    """Columns and rows (m, 2) all over a window, and degrees (m, 2); rows are turned about where they run south."""
     col, row = (v.ravel() for v in np.meshgrid(*(np.linspace(0.0, n, _MESH) for n in (about.cols, about.rows))))
     degrees = np.column_stack(lattice.degrees(about.left + col, about.top + row))
     east, south = degrees[1] - degrees[0], degrees[_MESH] - degrees[0]
