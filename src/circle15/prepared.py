@@ -321,7 +321,7 @@ class Prepared:
         """Measures of sites (n,) as columns, from the indexes."""
         assert self._ground is not None  # noqa: S101 - the caller has asked
         lon, lat, radius_m = sites.lon, sites.lat, self.plan.circle.radius_m
-        others, nearest_m = self.crowd.others(sites, radius_m=radius_m)
+        others, nearest_m = self.crowd.others.counts(sites, radius_m)
         circles = self._ground.circles(lon, lat, radius_m=radius_m)
         told = {"others_within": others, "nearest_other_m": nearest_m, **circles, **self._ground.density(points)}
         return told | self._residents_on_foot(lon, lat)

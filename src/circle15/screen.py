@@ -78,11 +78,10 @@ def screen_sites(
         check_question(x, y, "wgs84", service, accuracy_m)
     tell = progress or (lambda *_: None)
     tell("measure", 0, len(sites))
-    measured = ready.measure(
-        gpd.GeoDataFrame({"id": PROPOSED_ID, "service": asked["service"]}, geometry=asked.geometry)
-    )
     alike_said = attributes_of(attributes)
     known = [alike_said] * len(sites) if each is None else [alike_said | attributes_of(row) for row in each]
+    who = {"id": PROPOSED_ID, "service": asked["service"], "institution": [k.get("institution", "") for k in known]}
+    measured = ready.measure(gpd.GeoDataFrame(who, geometry=asked.geometry))
     alike = _alike(ready, asked, pd.DataFrame(measured.drop(columns="geometry")), known)
     first = np.unique(alike, return_index=True)[1]
     verdicts: list[Verdict] = []
@@ -101,7 +100,7 @@ def screen_sites(
         "decided_by": [";".join(v.decided_by) for v in verdicts],
         "clauses": [";".join(dict.fromkeys(clauses[r] for r in v.decided_by)) for v in verdicts],
     }
-    found = measured.drop(columns=["id", "service", "geometry"])
+    found = measured.drop(columns=[*who, "geometry"])
     columns = {k: np.array(v, dtype=object)[alike] for k, v in told.items()}
     return sites.join(found.assign(**columns))
 
@@ -219,7 +218,7 @@ class _Some:
 
     def _institutions(self, site: Codes, other: Codes) -> Codes:
         """How many institutions each site has among its pairs; campuses 分院区 count once."""
-        whose = self.ready.crowd.whose
+        whose = self.ready.crowd.others.whose
         size = int(whose.max(initial=0)) + 1
         return np.bincount(np.unique(site * size + whose[other]) // size, minlength=len(self.sites))
 

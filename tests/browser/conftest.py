@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-
-def load_drawn_city():
-    spec = importlib.util.spec_from_file_location("drawn_city", Path(__file__).with_name("drawn_city.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def drawn_city():
-    return load_drawn_city()
 
 
 class Watched:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import drawn_city
 import pytest
 
 from circle15.draw.index import draw_index
@@ -74,7 +75,7 @@ def faults(page):
     ]
 
 
-def test_district_page_breaks_no_rule_in_any_state(seen, axe, drawn_city):
+def test_district_page_breaks_no_rule_in_any_state(seen, axe):
     page = seen(draw_district(drawn_city.make_assessment(), DISTRICT))
     page.evaluate(axe)
     for name, act in STATES.items():
@@ -96,7 +97,7 @@ IN_THE_TESTER = {
 
 
 @pytest.fixture(scope="module")
-def city_page(drawn_city):
+def city_page():
     """All districts on one page, with the site tester."""
     city = drawn_city.make_assessment()
     return draw_city(city, parts=(build_tester(city, load_plan("zhongwei")),))
@@ -112,7 +113,7 @@ def test_city_page_and_tester_break_no_rule_in_any_state(seen, axe, city_page):
     assert page.evaluate("() => C15.testerCity.added.length") == 1
 
 
-def test_index_breaks_no_rule(seen, axe, drawn_city):
+def test_index_breaks_no_rule(seen, axe):
     page = seen(draw_index(drawn_city.make_assessment(), pages={DISTRICT: "a.html"}, city_page="c.html"))
     page.evaluate(axe)
     assert faults(page) == []
@@ -120,7 +121,7 @@ def test_index_breaks_no_rule(seen, axe, drawn_city):
     assert faults(page) == []
 
 
-def test_the_checker_finds_a_planted_fault(seen, axe, drawn_city):
+def test_the_checker_finds_a_planted_fault(seen, axe):
     page = seen(draw_index(drawn_city.make_assessment(), pages={}))
     page.evaluate(axe)
     page.evaluate("() => document.body.append(document.createElement('button'))")
@@ -128,7 +129,7 @@ def test_the_checker_finds_a_planted_fault(seen, axe, drawn_city):
 
 
 @pytest.mark.parametrize("which", ["district", "city", "index"])
-def test_opens_where_there_is_no_network_at_all(tmp_path, drawn_city, which):
+def test_opens_where_there_is_no_network_at_all(tmp_path, which):
     """An empty network namespace: not even a loopback."""
     alone = ["unshare", "--map-root-user", "--net"]
     if not shutil.which("unshare") or subprocess.run([*alone, "true"], check=False, capture_output=True).returncode:
@@ -170,7 +171,7 @@ let left = 60; // the picture is taken at load: frames that follow one another h
 </script>"""
 
 
-def test_firefox_draws_the_page(tmp_path, drawn_city):
+def test_firefox_draws_the_page(tmp_path):
     firefox = shutil.which("firefox-esr") or shutil.which("firefox")
     if not firefox:
         pytest.skip("no Firefox")

@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import drawn_city
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ CJK = re.compile(r"[\u4e00-\u9fff]")
 
 
 @pytest.fixture(scope="module")
-def assessment(drawn_city):
+def assessment():
     return drawn_city.make_assessment()
 
 
@@ -61,7 +62,7 @@ def test_policy_stops_injected_script_fetch_and_image(watched, html):
     assert any("Content Security Policy" in c for c in watched.complaints)
 
 
-def test_hostile_names_are_shown_and_never_run(watched, drawn_city):
+def test_hostile_names_are_shown_and_never_run(watched):
     page = watched.open(draw_district(drawn_city.make_assessment(hostile=True), DISTRICT))
     for name in drawn_city.HOSTILE:
         page.fill("#query", name[:6])
@@ -94,7 +95,7 @@ def test_figures_of_the_summary(watched, html, assessment):
     assert page.is_visible("#legend .stamp.simulated")
 
 
-def test_real_data_bear_no_ribbon(watched, drawn_city):
+def test_real_data_bear_no_ribbon(watched):
     page = watched.open(draw_district(drawn_city.make_assessment(simulated=False), DISTRICT))
     assert "模拟数据" not in page.inner_text("body")
     assert "内部使用" in page.inner_text("body")
@@ -204,7 +205,7 @@ def test_layers_switch_and_services_change(watched, html):
     assert page.get_attribute("#tab-outpatient", "aria-selected") == "true"
 
 
-def test_streets_on_foot_are_off_at_first_and_drawn_when_switched_on(watched, drawn_city, assessment, html):
+def test_streets_on_foot_are_off_at_first_and_drawn_when_switched_on(watched, assessment, html):
     west, south = drawn_city.WEST, drawn_city.SOUTH
     lines = [shapely.LineString([(west + 0.01, y), (west + 0.14, y)]) for y in south + np.arange(0.01, 0.1, 0.01)]
     streets = gpd.GeoDataFrame({"service": "pharmacy"}, index=range(len(lines)), geometry=lines, crs=CRS)
@@ -243,7 +244,7 @@ def test_streets_on_foot_are_off_at_first_and_drawn_when_switched_on(watched, dr
 
 
 @pytest.mark.parametrize("turn_deg", [0.0, 9.0])
-def test_cells_reach_the_page_whole(watched, drawn_city, turn_deg):
+def test_cells_reach_the_page_whole(watched, turn_deg):
     assessment = drawn_city.make_assessment(turn_deg=turn_deg)
     page = watched.open(draw_district(assessment, DISTRICT))
     cells = assessment.city.population.cells
@@ -445,7 +446,7 @@ def test_everything_is_reached_by_keyboard(watched, html):
     assert page.evaluate("C15.state.tab") == "table"
 
 
-def test_hostile_names_in_lists_and_export(watched, drawn_city):
+def test_hostile_names_in_lists_and_export(watched):
     page = watched.open(draw_district(drawn_city.make_assessment(hostile=True), DISTRICT))
     page.click("#view-table")
     for kind in ("sites", "gaps", "places"):
@@ -557,3 +558,25 @@ def test_a_click_on_the_map_opens_the_institution_under_it(watched, html):
     assert spot[2] in page.inner_text(".leaflet-popup .card")
     page.click(".leaflet-popup-close-button")
     assert page.evaluate("C15.state.selected") is None
+
+
+def test_a_verdict_on_paper_is_whole(watched, assessment):
+    part = build_tester(assessment, load_plan("zhongwei"), district_id=DISTRICT)
+    page = watched.open(draw_district(assessment, DISTRICT, parts=(part,)))
+    page.evaluate("([lon, lat]) => C15.tester.open({ lon, lat, service: 'pharmacy', accuracy: 10 })", [105.19, 37.5])
+    closed = page.locator("#panel details:not([open])").count()
+    assert closed > 0
+    page.emulate_media(media="print")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    level = "(name) => Number(getComputedStyle(document.querySelector(`.leaflet-${name}-pane`)).zIndex)"
+    assert page.evaluate(level, "overlay") > page.evaluate(
+        level, "c15-front"
+    )  # the circle lies on the ground, not under it
+    assert page.locator("#panel details:not([open])").count() == 0
+    assert "105.190000, 37.500000" in page.inner_text(".t-verdict")
+    assert page.locator(".t-near tbody tr").count() == page.locator(".t-near tbody tr:visible").count()
+    assert not page.is_visible(".t-screen >> nth=0")
+    page.emulate_media(media="screen")
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.locator("#panel details:not([open])").count() == closed
+    assert page.evaluate(level, "overlay") < page.evaluate(level, "c15-front")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import drawn_city
 import pytest
 
 from circle15.draw.index import draw_index
@@ -16,7 +19,7 @@ def column(page, at):
     return [c.inner_text().split("\n")[0] for c in page.query_selector_all(f"tbody tr td:nth-child({at})")]
 
 
-def test_table_links_and_maps(watched, drawn_city):
+def test_table_links_and_maps(watched):
     html = draw_index(drawn_city.make_assessment(), pages=PAGES, city_page="city.html")
     (watched.folder / "沙坡头区 1#.html").write_text("<title>there</title>", encoding="utf-8")
     page = watched.open(html, name="index.html")
@@ -32,7 +35,7 @@ def test_table_links_and_maps(watched, drawn_city):
     assert watched.complaints == []
 
 
-def test_figures_are_those_of_the_study_and_sort(watched, drawn_city):
+def test_figures_are_those_of_the_study_and_sort(watched):
     assessment = drawn_city.make_assessment()
     page = watched.open(draw_index(assessment, pages=PAGES))
     told = assessment.coverage.query("service == 'pharmacy' and level == 'district'")
@@ -48,7 +51,7 @@ def test_figures_are_those_of_the_study_and_sort(watched, drawn_city):
     assert f"{25 - len(mine):+d}" in column(page, 6)
 
 
-def test_language_service_and_reload_by_address(watched, drawn_city):
+def test_language_service_and_reload_by_address(watched):
     page = watched.open(draw_index(drawn_city.make_assessment(), pages=PAGES))
     page.click("#tab-inpatient")
     page.click("#language")
@@ -64,7 +67,7 @@ def test_language_service_and_reload_by_address(watched, drawn_city):
     assert page.get_attribute("#tab-outpatient", "aria-selected") == "true"
 
 
-def test_hostile_names_are_text(watched, drawn_city):
+def test_hostile_names_are_text(watched):
     html = draw_index(
         drawn_city.make_assessment(hostile=True),
         pages={"640502": "javascript:alert(1)", "640503": '"><script>window.hit=1</script>'},
@@ -81,7 +84,7 @@ def test_hostile_names_are_text(watched, drawn_city):
     assert watched.complaints == []
 
 
-def test_old_browser_and_no_script_read_a_sentence(browser, watched, drawn_city):
+def test_old_browser_and_no_script_read_a_sentence(browser, watched):
     html = draw_index(drawn_city.make_assessment(), pages=PAGES)
     watched.page.add_init_script("delete window.DecompressionStream")
     page = watched.open(html, ready=False)
@@ -91,3 +94,9 @@ def test_old_browser_and_no_script_read_a_sentence(browser, watched, drawn_city)
     bare.goto((watched.folder / "page.html").as_uri())
     assert "需要启用脚本" in bare.inner_text("body")
     context.close()
+
+
+def test_a_city_of_few_districts_prints_on_one_sheet(watched, tmp_path):
+    page = watched.open(draw_index(drawn_city.make_assessment(), pages=PAGES, city_page="city.html"))
+    paper = page.pdf(path=tmp_path / "a.pdf", prefer_css_page_size=True, print_background=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", paper)) == 1

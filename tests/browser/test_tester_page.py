@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tester_page as tools
 
 from circle15.policy.plan import load_plan
 from circle15.project.datum import from_wgs84
@@ -17,16 +17,6 @@ from circle15.read.city import load_city, read_city
 pytestmark = pytest.mark.browser
 HOSTILE = "<img src=x onerror=window.hit=1>${window.hit=2}</script>=HYPERLINK(1)\u202eabc"
 DENSE = (105.0205, 37.5155)
-
-
-def load(name):
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tools = load("tester_page")
 
 
 @pytest.fixture(scope="module")

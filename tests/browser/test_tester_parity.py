@@ -5,11 +5,9 @@ The suite drives a few hundred sites; CIRCLE15_PARITY_SITES=50000 drives that ma
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -17,6 +15,7 @@ import pandas as pd
 import pyproj
 import pytest
 import shapely
+import tester_page as tools
 
 from circle15.draw.map import draw_city, draw_district
 from circle15.draw.tester import build_tester
@@ -34,16 +33,6 @@ from circle15.schema import Population
 
 pytestmark = pytest.mark.browser
 SITES = int(os.environ.get("CIRCLE15_PARITY_SITES", "0"))
-
-
-def load(name):
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tools = load("tester_page")
 
 
 def told(line):

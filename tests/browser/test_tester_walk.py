@@ -5,16 +5,15 @@ The suite drives some dozen sites; CIRCLE15_PARITY_SITES=50000 drives that many.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import pytest
+import tester_page as tools
 from shapely.geometry import Point
 from streets_osm import write_osm
 
@@ -31,14 +30,6 @@ pytestmark = pytest.mark.browser
 SITES = int(os.environ.get("CIRCLE15_PARITY_SITES", "0"))
 
 
-def load(name):
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tools = load("tester_page")
 WAYS = """(sites) => {
   const city = C15.testerCity, start = performance.now();
   const all = sites.map((s) => city.judge({ id: "proposed", ...s }));

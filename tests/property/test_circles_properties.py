@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from circle15.measure.circles import measure_circles, neighbours_within
-from circle15.schema import Population, PopulationBlocks
+from circle15.measure.circles import measure_circles, neighbours_within, sites_of
+from circle15.measure.others import Others
+from circle15.project.metric import distances_m
+from circle15.schema import Population, PopulationBlocks, institution_codes
 
 LON, LAT = 126.969, 46.654
 STEP = 0.002
@@ -23,10 +25,15 @@ LAND = shapely.box(LON, LAT, LON + 10 * STEP, LAT + 10 * STEP)
 spots = hnp.arrays(np.int64, (8, 2), elements=st.integers(-20, 90))
 people = hnp.arrays(np.float64, 100, elements=st.floats(0.1, 1000))
 kinds = st.lists(st.sampled_from(["pharmacy", "inpatient"]), min_size=8, max_size=8)
+campuses = st.just([""] * 8) | st.lists(st.sampled_from(["", "P0", "P1", "P5", "X"]), min_size=8, max_size=8)
+
+
+def degrees(place):
+    return LON + place[0] * 0.00025, LAT + place[1] * 0.00025
 
 
 def register(places, services):
-    points = shapely.points(LON + places[:, 0] * 0.00025, LAT + places[:, 1] * 0.00025)
+    points = shapely.points(*degrees(places.T))
     ids = [f"P{k}" for k in range(len(places))]
     columns = {"id": ids, "name": ids, "service": services, "position_accuracy_m": 10.0}
     return gpd.GeoDataFrame(columns, geometry=points, crs=4326)
@@ -48,6 +55,23 @@ def test_measures_are_bounded_and_grow_with_the_radius(places, services, residen
     assert (large["circle_land_km2"] <= large["circle_km2"]).all()
     assert (large["others_within"] < pd.Series(services).map(pd.Series(services).value_counts())).all()
     assert ((large["others_within"] > 0) == (large["nearest_other_m"] <= 800.0 + 1e-6)).all()
+
+
+@given(places=spots, services=kinds, asked=spots, codes=st.tuples(*[campuses] * 3))
+@settings(max_examples=40, deadline=None)
+def test_others_are_counted_as_by_hand(places, services, asked, codes):
+    """With and without campuses; sites that are in the register, or are not and still belong to one that is."""
+    ids, mine, held = codes
+    stands = register(places, services).assign(institution=held)
+    sites = register(asked, services).assign(id=[i or f"N{k}" for k, i in enumerate(ids)], institution=mine)
+    count, nearest_m = Others(sites_of(stands)).counts(sites_of(sites), 800.0)
+    own = list(zip(sites["id"], institution_codes(sites), services, asked, strict=True))
+    there = list(zip(stands["id"], institution_codes(stands), services, places, strict=True))
+    for k, (site, code, service, at) in enumerate(own):
+        strange = [(w, p) for i, w, s, p in there if s == service and i != site and w != code]
+        away = {(w, n): float(distances_m(*degrees(at), *degrees(p))) for n, (w, p) in enumerate(strange)}
+        assert count[k] == len({w for (w, _), metres in away.items() if metres <= 800.0 + 1e-6})
+        assert nearest_m[k] == pytest.approx(min(away.values(), default=np.nan), nan_ok=True)
 
 
 @given(places=spots, services=kinds)

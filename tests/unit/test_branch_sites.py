@@ -17,6 +17,7 @@ from circle15.prepared import Prepared
 from circle15.project.metric import moved_to
 from circle15.read.city import load_city, read_city
 from circle15.schema import Neighbour, Outcome
+from circle15.screen import screen_sites
 from circle15.siting.standing import Standing
 
 PLACES = gpd.GeoDataFrame(
@@ -151,6 +152,38 @@ def test_a_city_and_a_proposed_site_are_counted_alike(ready):
     assert (stranger["district"].observed, campus["district"].observed) == (4.0, 3.0)
     assert "campus_counted" in campus["district"].evidence.notes
     assert (stranger["beds"].observed, campus["beds"].observed) == (220.0, 220.0)
+
+
+# 甲一, 甲二 (177 m east of it) and 甲三 (222 m north of it); a pharmacy is proposed 44 m east of 甲一.
+@pytest.mark.parametrize(("institution", "others", "nearest_m"), [("", 3, 44.2), ("P64050200001", 2, 132.6)])
+def test_a_branch_of_the_only_site_is_not_its_competitor(lasting_toy_city, institution, others, nearest_m):
+    """No institution has campuses yet: the one that is proposed would be the first."""
+    files = load_city(lasting_toy_city)
+    city, _ = read_city(files)
+    plan = load_plan(files.plan)
+    ready = Prepared(plan, city)
+    site = gpd.GeoDataFrame(
+        {"id": ["N"], "service": ["pharmacy"], "institution": [institution]},
+        geometry=[Point(105.0205, 37.515)],
+        crs=4326,
+    )
+    measured = ready.measure(site).iloc[0]
+    assert measured["others_within"] == others
+    assert measured["nearest_other_m"] == pytest.approx(nearest_m, abs=0.1)
+    slow = measure_circles(site, city.institutions, city.population, radius_m=plan.circle.radius_m).iloc[0]
+    assert (slow["others_within"], slow["nearest_other_m"]) == (others, measured["nearest_other_m"])
+    asked = {"lon": 105.0205, "lat": 37.515, "datum": "wgs84", "service": "pharmacy"}
+    said = {"institution": institution} if institution else {}
+    judged = ready.judge(**asked, attributes=said)
+    assert judged.measures["others_within"] == others
+    (circle,) = (f for f in judged.findings if f.rule_id == "pharmacy.circle.dense")
+    assert circle.observed == others + 1
+    screened = screen_sites(ready, site[["service", "geometry"]], attributes=said).iloc[0]
+    assert (screened["others_within"], screened["conclusion"]) == (others, str(judged.conclusion))
+    # once it stands in the register, its own circle and that of 甲一 do not count each other
+    stands = city.institutions.iloc[[0]].assign(id="N", institution=institution, geometry=site.geometry.to_numpy())
+    grown = replace(city, institutions=pd.concat([city.institutions, stands], ignore_index=True))
+    assert Prepared(plan, grown).own_measures["others_within"].tolist()[-1] == others
 
 
 def test_an_institution_is_borderline_where_none_of_its_campuses_is_surely_within(ready):

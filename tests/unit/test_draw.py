@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import importlib.util
 import json
 import re
 from dataclasses import replace
-from pathlib import Path
 
+import drawn_city
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,9 +27,6 @@ from circle15.draw.map import SCRIPTS, draw_district
 from circle15.draw.page import content_policy, fill, inline_asset
 from circle15.words import catalogue
 
-_SPEC = importlib.util.spec_from_file_location("drawn_city", Path(__file__).parents[1] / "browser" / "drawn_city.py")
-drawn_city = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(drawn_city)
 DISTRICT = "640502"
 
 

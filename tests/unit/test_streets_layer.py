@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
-from pathlib import Path
 
+import drawn_city
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -23,9 +22,6 @@ from circle15.draw.streets import line_arrays, pack_streets
 from circle15.schema import CRS
 from circle15.walk import streets_on_foot, with_coverage_on_foot
 
-_SPEC = importlib.util.spec_from_file_location("drawn_city", Path(__file__).parents[1] / "browser" / "drawn_city.py")
-drawn_city = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(drawn_city)
 DISTRICT, SERVICES = "640502", ("inpatient", "pharmacy")
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from circle15.measure.circles import lonlat, sites_of
 from circle15.measure.others import Others, Sites
-from circle15.project.metric import DISTANCE_TOLERANCE_M, PointTree, distances_m
+from circle15.project.metric import DISTANCE_TOLERANCE_M, PointTree
 from circle15.schema import POSITION_ACCURACY_M
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ class Crowd:
         self.services = np.asarray(institutions["service"].to_numpy(dtype=object))
         self._table = institutions
         self._sites = sites_of(institutions)
-        self._campuses = len(set(self._sites.code)) < len(self._sites.code)
         self._told: dict[int, dict[str, Any]] = {}
 
     @cached_property
@@ -41,13 +40,9 @@ class Crowd:
         return PointTree(self.lon, self.lat)
 
     @cached_property
-    def _others(self) -> Others:
+    def others(self) -> Others:
+        """Who stands near a site of the same service, and of which institution."""
         return Others(self._sites)
-
-    @property
-    def whose(self) -> Ints:
-        """Number (n,) of the institution that each site of the register is part of."""
-        return self._others.whose
 
     def code(self, at: int) -> str:
         """Code of the institution that one site of the register is part of."""
@@ -56,14 +51,8 @@ class Crowd:
     def apart(self, near: Near, institution: str) -> Near:
         """Those of them that are of another institution than the one with this code."""
         which, metres = near
-        strange = self._others.whose[which] != self._others.number_of([institution])[0]
+        strange = self.others.whose[which] != self.others.number_of([institution])[0]
         return which[strange], metres[strange]
-
-    @cached_property
-    def _of_service(self) -> dict[str, tuple[PointTree, pd.Index]]:
-        ids = self._table["id"].to_numpy()
-        groups = self._table.groupby("service", sort=True).indices
-        return {str(s): (PointTree(self.lon[rows], self.lat[rows]), pd.Index(ids[rows])) for s, rows in groups.items()}
 
     @cached_property
     def _columns(self) -> pd.DataFrame:
@@ -108,33 +97,9 @@ class Crowd:
         which, metres = self.apart(near, site.code[0])
         alike = self.services[which] == site.service[0]
         which, theirs = which[alike], metres[alike]
-        inside = set(self._others.whose[which[theirs <= radius_m + DISTANCE_TOLERANCE_M]].tolist())
-        nearest_m = theirs if len(theirs) else self._others.counts(site, radius_m)[1]
+        inside = set(self.others.whose[which[theirs <= radius_m + DISTANCE_TOLERANCE_M]].tolist())
+        nearest_m = theirs if len(theirs) else self.others.counts(site, radius_m)[1]
         return {"others_within": len(inside), "nearest_other_m": float(nearest_m[0])}
-
-    def others(self, sites: Sites, *, radius_m: float) -> tuple[Ints, Floats]:
-        """Other institutions of the same service within the radius of places (n,), and metres to the nearest (or NaN).
-
-        As `Others.counts`; where no institution has campuses they need only be counted, which is faster.
-        """
-        if self._campuses:
-            return self._others.counts(sites, radius_m)
-        lon, lat, services, ids, _ = sites
-        others, nearest_m = np.zeros(len(lon), dtype=np.int64), np.full(len(lon), np.nan)
-        for service in sorted(set(services) & set(self._of_service)):
-            at = np.flatnonzero(services == service)
-            tree, register = self._of_service[service]
-            own = register.get_indexer(pd.Index(ids[at]))
-            known = np.flatnonzero(own >= 0)
-            away_m = distances_m(lon[at[known]], lat[at[known]], tree.lon[own[known]], tree.lat[own[known]])
-            others[at] = tree.count(lon[at], lat[at], radius_m)
-            others[at[known]] -= away_m <= radius_m + DISTANCE_TOLERANCE_M
-            nearest_m[at] = self._nearest_m(lon[at], lat[at], service, own)
-        return others, nearest_m
-
-    def _nearest_m(self, lon: Floats, lat: Floats, service: str, own: Ints) -> Floats:
-        _, metres = self._of_service[service][0].nearest(lon, lat, skip=own)
-        return np.asarray(np.where(np.isfinite(metres), metres, np.nan))
 
 
 def standing_on(institutions: gpd.GeoDataFrame, as_of: dt.date | None) -> gpd.GeoDataFrame:

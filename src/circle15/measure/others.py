@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from circle15.project.metric import PointTree, nearest
+from circle15.project.metric import DISTANCE_TOLERANCE_M, PointTree, distances_m, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Hashable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     FloatArray = NDArray[np.float64]
     IndexArray = NDArray[np.int64]
+
+
+_NONE, _SEVERAL = -1, -2
 
 
 class Sites(NamedTuple):
@@ -33,14 +36,18 @@ class Sites(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """Sites of one service in the register: their rows, degrees, tree, ids, and numbers of their institutions."""
+    """Sites of one service in the register: their rows, tree, ids, and numbers of their institutions.
+
+    `homes` tells for every number of an institution the place of its only site among the kind, _NONE or _SEVERAL;
+    `campuses` whether some institution has several.
+    """
 
     rows: IndexArray
-    lon: FloatArray
-    lat: FloatArray
     tree: PointTree
     ids: pd.Index
     whose: IndexArray
+    homes: IndexArray
+    campuses: bool
 
 
 class Part(NamedTuple):
@@ -72,31 +79,36 @@ class Part(NamedTuple):
         pairs = np.unique(i * size + self.kind.whose[j])
         return np.bincount(pairs // size, minlength=len(self.asked)).astype(np.int64)
 
-    def nearest_m(self) -> FloatArray:
-        """Metres to the nearest other institution, NaN where there is none; those with more campuses one by one."""
-        kind = self.kind
-        _, metres = kind.tree.nearest(self.lon, self.lat, skip=self.own)
-        campuses = np.bincount(kind.whose, minlength=int(self.mine.max(initial=0)) + 1)[self.mine] > (self.own >= 0)
-        for code in np.unique(self.mine[campuses]):
-            here, strange = np.flatnonzero(campuses & (self.mine == code)), kind.whose != code
-            _, metres[here] = nearest(self.lon[here], self.lat[here], kind.lon[strange], kind.lat[strange])
-        return np.where(np.isfinite(metres), metres, np.nan)
+    def counts(self, radius_m: float) -> tuple[IndexArray, FloatArray]:
+        """Other institutions within `radius_m` (bound included), and metres to the nearest one (NaN without any)."""
+        tree, home = self.kind.tree, self.kind.homes[self.mine]
+        skip = np.where(home >= 0, home, self.own)
+        several = (home == _SEVERAL) | ((home >= 0) & (self.own >= 0) & (self.own != home))
+        _, metres = tree.nearest(self.lon, self.lat, skip=skip)
+        for code in np.unique(self.mine[several]):
+            here, strange = np.flatnonzero(several & (self.mine == code)), np.flatnonzero(self.kind.whose != code)
+            own = pd.Index(strange).get_indexer(pd.Index(self.own[here]))
+            _, metres[here] = nearest(self.lon[here], self.lat[here], tree.lon[strange], tree.lat[strange], skip=own)
+        nearest_m = np.where(np.isfinite(metres), metres, np.nan)
+        if self.kind.campuses or several.any():
+            return self.institutions(*self.within(radius_m)[:2]), nearest_m
+        # sites are institutions here: to count them is faster than to name them
+        count, known = tree.count(self.lon, self.lat, radius_m), np.flatnonzero(skip >= 0)
+        own_m = distances_m(self.lon[known], self.lat[known], tree.lon[skip[known]], tree.lat[skip[known]])
+        count[known] -= own_m <= radius_m + DISTANCE_TOLERANCE_M
+        return count, nearest_m
 
 
 class Others:
-    """A register (n sites) held ready to be asked who else stands near."""
+    """A register (n sites) held ready to be asked who else stands near; trees are made when first asked for."""
 
     def __init__(self, register: Sites) -> None:
         numbers, codes = pd.factorize(np.array(register.code, dtype=object))
         self._numbers = {str(code): n for n, code in enumerate(codes)}
         self.whose = np.asarray(numbers, dtype=np.int64)
-        self._kinds: dict[str, Kind] = {}
-        for service in dict.fromkeys(register.service):
-            rows = np.flatnonzero(register.service == service)
-            lon, lat = register.lon[rows], register.lat[rows]
-            self._kinds[service] = Kind(
-                rows, lon, lat, PointTree(lon, lat), pd.Index(register.id[rows]), self.whose[rows]
-            )
+        self._register = register
+        self._rows = pd.Series(register.service).groupby(register.service, sort=False).indices
+        self._kinds: dict[Hashable, Kind] = {}
 
     def number_of(self, codes: Sequence[str]) -> IndexArray:
         """Number of each institution as in `whose`; one beyond them all where the register does not hold it."""
@@ -117,15 +129,28 @@ class Others:
         """Other institutions within `radius_m` of each site, and metres to the nearest one (NaN without any)."""
         count, nearest_m = np.zeros(len(sites.lon), dtype=np.int64), np.full(len(sites.lon), np.nan)
         for part in self.by_service(sites):
-            count[part.asked] = part.institutions(*part.within(radius_m)[:2])
-            nearest_m[part.asked] = part.nearest_m()
+            count[part.asked], nearest_m[part.asked] = part.counts(radius_m)
         return count, nearest_m
 
     def by_service(self, sites: Sites) -> Iterator[Part]:
         """The sites of each service that the register holds."""
         whose = self.number_of(sites.code)
-        for service, kind in self._kinds.items():
+        for service in self._rows:
             at = np.flatnonzero(sites.service == service)
             if len(at):
+                kind = self._kind(service)
                 own = np.asarray(kind.ids.get_indexer(pd.Index(sites.id[at])), dtype=np.int64)
                 yield Part(at, sites.lon[at], sites.lat[at], kind, own, whose[at])
+
+    def _kind(self, service: Hashable) -> Kind:
+        if service not in self._kinds:
+            rows = np.asarray(self._rows[service], dtype=np.int64)
+            whose, beyond = self.whose[rows], len(self._numbers)
+            homes = np.full(beyond + 1, _NONE, dtype=np.int64)
+            homes[whose] = np.arange(len(rows))
+            shared = np.bincount(whose, minlength=beyond + 1) > 1
+            homes[shared] = _SEVERAL
+            tree = PointTree(self._register.lon[rows], self._register.lat[rows])
+            ids = pd.Index(self._register.id[rows])
+            self._kinds[service] = Kind(rows, tree, ids, whose, homes, campuses=bool(shared.any()))
+        return self._kinds[service]

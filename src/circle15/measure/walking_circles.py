@@ -219,7 +219,7 @@ def _others(
     n = len(sites)
     found = {"others_walking": np.zeros(n), "others_minutes": np.zeros(n), "nearest_walking_m": np.full(n, np.inf)}
     for part in Others(sites_of(institutions)).by_service(sites_of(sites)):
-        here, there = (part.lon, part.lat), (part.kind.lon, part.kind.lat)
+        here, there = (part.lon, part.lat), (part.kind.tree.lon, part.kind.tree.lat)
         for name, network, limit in (
             ("others_walking", foot.metres, radius_m),
             ("others_minutes", foot.timed, foot.pace.metres(minutes)),
@@ -236,7 +236,7 @@ def _nearest_other(network: WalkNetwork, part: Part) -> Floats:
 
     Few sites stand beside most institutions, so the search widens until each has found another one.
     """
-    a, b = network.spots(part.lon, part.lat), network.spots(part.kind.lon, part.kind.lat)
+    a, b = network.spots(part.lon, part.lat), network.spots(part.kind.tree.lon, part.kind.tree.lat)
     best = np.full(len(part.asked), np.inf)
     limit_m = 1000.0
     while True:

@@ -103,15 +103,8 @@
 
   /* Reference point (middle of the bounding box), rings in metres about it, area, reach (measure/cells.py pack_cells). */
   C15.frameOf = function (rings) {
-    let west = Infinity, south = Infinity, east = -Infinity, north = -Infinity, reach = 0;
-    for (const ring of rings) {
-      for (let v = 0; v < ring.length; v += 2) {
-        west = Math.min(west, ring[v]);
-        east = Math.max(east, ring[v]);
-        south = Math.min(south, ring[v + 1]);
-        north = Math.max(north, ring[v + 1]);
-      }
-    }
+    const [west, south, east, north] = C15.boxOf(rings);
+    let reach = 0;
     const lon = (west + east) / 2, lat = (south + north) / 2;
     const xy = rings.map((ring) => {
       const out = new Float64Array(ring.length);

@@ -52,21 +52,26 @@
 
   /* ── outlines ── */
 
+  /* West, south, east, north of rings. */
+  C15.boxOf = function (rings) {
+    let west = Infinity, south = Infinity, east = -Infinity, north = -Infinity;
+    for (const ring of rings) {
+      for (let v = 0; v < ring.length; v += 2) {
+        west = Math.min(west, ring[v]);
+        east = Math.max(east, ring[v]);
+        south = Math.min(south, ring[v + 1]);
+        north = Math.max(north, ring[v + 1]);
+      }
+    }
+    return [west, south, east, north];
+  };
+
   const BANDS = 256;
 
   class Outline {
     constructor(rings) {
       this.rings = rings;
-      let west = Infinity, south = Infinity, east = -Infinity, north = -Infinity;
-      for (const ring of rings) {
-        for (let v = 0; v < ring.length; v += 2) {
-          west = Math.min(west, ring[v]);
-          east = Math.max(east, ring[v]);
-          south = Math.min(south, ring[v + 1]);
-          north = Math.max(north, ring[v + 1]);
-        }
-      }
-      this.box = [west, south, east, north];
+      this.box = C15.boxOf(rings);
       this.bands = null;
     }
 
