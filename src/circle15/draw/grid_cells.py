@@ -117,7 +117,7 @@ def cells_held(lattice: Lattice, at: tuple[Ints, Ints], ground: BaseGeometry, te
     boxes = _boxes(lattice, r + top, c + left)
     whole, touched = shapely.contains_properly(ground, boxes), shapely.intersects(ground, boxes)
     square = (row - top) // _SQUARE * across + (col - left) // _SQUARE
-    held = whole[square]
+    held: Bools = whole[square]
     cut = np.flatnonzero((touched & ~whole)[square])
     for start in range(0, len(cut), _CUT_AT_ONCE):
         some = cut[start : start + _CUT_AT_ONCE]

@@ -58,8 +58,8 @@ def pack_people(
     """
     read = None if population.grid is None else read_grid(population.grid, around)
     if read is not None:
-        grid, residents, known = read
-        return _pack_grid(packer, grid, residents, _runs(known)), grid
+        held, residents, known = read
+        return _pack_grid(packer, held, residents, _runs(known)), held
     geometry, residents, land = _on(population, around)
     if population.kind == "point":
         order = np.lexsort((shapely.get_x(geometry), np.round(shapely.get_y(geometry), 3)))
