@@ -67,8 +67,8 @@ def centres_on(lon: Floats, lat: Floats, lattice: Lattice) -> Centres:
     lon, lat = np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
     column, row = lattice.grid_xy(lon, lat)
     order = np.argsort(row)
-    order = order[np.abs(row[order]) < _FAR].astype(np.int32)
-    return Centres(lon, lat, column, row, order, np.floor(row[order]).astype(np.int32))
+    order = order[np.abs(row[order]) < _FAR]
+    return Centres(lon, lat, column, row, np.asarray(order, np.int32), np.asarray(np.floor(row[order]), np.int32))
 
 
 @dataclass(frozen=True)
