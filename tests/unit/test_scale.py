@@ -278,10 +278,8 @@ def test_counts_of_others_are_those_of_the_list():
     assert count_others(lon, lat, table["service"].to_numpy(), radius_m=800.0).tolist() == expected.tolist()
 
 
-def test_the_page_sorts_and_loads_nothing(whole):
+def test_the_page_loads_nothing(whole):
     page = (whole / "nation.html").read_text(encoding="utf-8")
-    assert "模拟县" in page
-    assert "sortable" in page
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
 
 
