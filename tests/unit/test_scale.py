@@ -356,10 +356,8 @@ def test_the_run_file_says_what_was_counted(whole):
     assert record["options"]["others_counted"] == "sites"
 
 
-def test_the_page_sorts_and_loads_nothing(whole):
+def test_the_page_loads_nothing(whole):
     page = (whole / "nation.html").read_text(encoding="utf-8")
-    assert "模拟县" in page
-    assert "sortable" in page
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
 
 
