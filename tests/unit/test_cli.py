@@ -288,7 +288,7 @@ def test_a_city_is_judged_with_indicators_events_overlay_and_day(capsys, toy_cit
     assert code == 0, err
     record = json.loads((tmp_path / "out" / "手绘市_assess_run.json").read_text(encoding="utf-8"))
     assert {i["role"] for i in record["inputs"]} >= {"indicators", "events"}
-    assert record["options"]["as_of"] == "2026-06-30"
+    assert record["as_of"] == {"day": "2026-06-30", "from": "option"}
     assert record["plan"]["overlay"]["file"].endswith("bureau.toml")
     book = openpyxl.load_workbook(tmp_path / "out" / "手绘市_assess.xlsx")
     rows = [[str(c) for c in row] for row in book["核对结果"].iter_rows(values_only=True)]

@@ -79,12 +79,13 @@ class Maker:
         """The folder that is written to."""
         return self.option("--out", key="out", metavar="DIR", default="maps", show_default=True)
 
+    def as_of(self) -> click.Option:
+        """On which day."""
+        return self.option("--as-of", "as_of", key="as_of", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD")
+
     def day(self) -> list[click.Option]:
         """On which day, and with what a bureau has filled in."""
-        return [
-            self.option("--as-of", "as_of", key="as_of", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD"),
-            self.option("--overlay", key="overlay", metavar="FILE.toml"),
-        ]
+        return [self.as_of(), self.option("--overlay", key="overlay", metavar="FILE.toml")]
 
     def as_json(self) -> click.Option:
         """The answer as JSON on stdout."""
@@ -176,7 +177,8 @@ def _map(make: Maker) -> LocalCommand:
 
 
 def _gaps(make: Maker) -> LocalCommand:
-    return make.command("gaps", "assess:list_gaps", *make.city(), make.service(), make.least(), make.out())
+    asked = [make.as_of(), make.service(), make.least(), make.out()]
+    return make.command("gaps", "assess:list_gaps", *make.city(), *asked)
 
 
 def _walk(make: Maker) -> LocalCommand:
@@ -311,7 +313,8 @@ def _check_data(make: Maker) -> LocalCommand:
     out = make.option("--out", key="check_out", metavar="FILE.xlsx")
     page = make.option("--map", "suspects_map", key="check_map", metavar="FILE.html")
     corrected = make.option("--corrected", key="check_corrected", metavar="FILE.xlsx")
-    return make.command("check-data", "check:check_data", *make.city(), make.streets(), out, page, corrected)
+    told = [make.streets(), make.as_of(), out, page, corrected]
+    return make.command("check-data", "check:check_data", *make.city(), *told)
 
 
 def _check_plan(make: Maker) -> LocalCommand:

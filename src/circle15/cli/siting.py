@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from circle15.cli.load import beside, day_of, load, url_of
+from circle15.cli.load import beside, load, url_of
 from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
 from circle15.draw.change import draw_change
@@ -49,7 +49,7 @@ WATCH_S = 5.0
 ORDERS = ("rank", "coverage", "first", "lottery")
 CITY_INPUTS = (
     "city_file", "institutions", "places", "population", "register_datum", "plan", "scale_to", "overlay",
-    "streets", "denominators",
+    "streets", "denominators", "as_of",
 )  # fmt: skip
 
 
@@ -148,7 +148,7 @@ def _ready(lang: Lang, given: dict[str, Any]) -> tuple[dict[str, Any], Prepared]
     city, told = beside(plan, city, given, lang)
     if given.get("on_foot") and city.streets is None:
         raise UsageError(Problem("use.streets_missing"))
-    return given, Prepared(plan, city, as_of=day_of(given), **told)
+    return given, Prepared(plan, city, **told)
 
 
 def _candidates(ready: Prepared, service: str, options: Mapping[str, Any], lang: Lang) -> gpd.GeoDataFrame:

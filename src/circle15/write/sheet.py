@@ -169,19 +169,12 @@ def _form(verdict: Verdict, provenance: Mapping[str, object], say: _Words) -> Gr
         ("place", place or "—"),
         ("position", at),
         ("accuracy", say("metres", value=figure(m.get("position_accuracy_m")))),
-        ("as_of", _as_of(verdict, provenance) or "—"),
+        ("as_of", verdict.as_of or "—"),
         ("plan", clean(str(plan.get("title", "")))),
         ("plan_version", version),
     ]
     cells = [(say(f"form.{key}"), value) for key, value in pairs]
     return Grid(tuple((*a, *b) for a, b in zip(cells[::2], cells[1::2], strict=True)), (4, 9, 4, 9))
-
-
-def _as_of(verdict: Verdict, provenance: Mapping[str, object]) -> str:
-    if verdict.as_of:
-        return verdict.as_of
-    days = [str(_mapping(s.get("options")).get("as_of") or "") for s in _inputs(provenance)]
-    return max(days, default="")
 
 
 def _conclusion(
