@@ -75,6 +75,11 @@ class Maker:
         number = Number(min=0)
         return self.option("--min-residents", key="min_residents", type=number, default=100.0, show_default=True)
 
+    def marks(self) -> list[click.Option]:
+        """What the pages say of their own standing."""
+        number = self.option("--map-number", key="map_number", metavar="TEXT", default="")
+        return [number, self.option("--public", key="public", is_flag=True)]
+
     def out(self) -> click.Option:
         """The folder that is written to."""
         return self.option("--out", key="out", metavar="DIR", default="maps", show_default=True)
@@ -167,8 +172,7 @@ def _map(make: Maker) -> LocalCommand:
         *make.evidence(),
         make.services(),
         make.least(),
-        option("--map-number", key="map_number", metavar="TEXT", default=""),
-        option("--public", key="public", is_flag=True),
+        *make.marks(),
         option("--basemap", key="basemap", type=click.Choice(["tianditu", "amap", "osm"])),
         option("--basemap-key", key="basemap_key", metavar="KEY", default=""),
         make.out(),
@@ -303,6 +307,7 @@ def _nation(make: Maker) -> LocalCommand:
         make.option("--workers", key="workers", type=workers, default=1, show_default=True),
         make.option("--scheduler", key="scheduler", metavar="tcp://HOST:PORT", default=""),
         make.option("--rasters", key="rasters", metavar="DIR"),
+        *make.marks(),
         make.out(),
     )
 
