@@ -558,3 +558,25 @@ def test_a_click_on_the_map_opens_the_institution_under_it(watched, html):
     assert spot[2] in page.inner_text(".leaflet-popup .card")
     page.click(".leaflet-popup-close-button")
     assert page.evaluate("C15.state.selected") is None
+
+
+def test_a_verdict_on_paper_is_whole(watched, assessment):
+    part = build_tester(assessment, load_plan("zhongwei"), district_id=DISTRICT)
+    page = watched.open(draw_district(assessment, DISTRICT, parts=(part,)))
+    page.evaluate("([lon, lat]) => C15.tester.open({ lon, lat, service: 'pharmacy', accuracy: 10 })", [105.19, 37.5])
+    closed = page.locator("#panel details:not([open])").count()
+    assert closed > 0
+    page.emulate_media(media="print")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    level = "(name) => Number(getComputedStyle(document.querySelector(`.leaflet-${name}-pane`)).zIndex)"
+    assert page.evaluate(level, "overlay") > page.evaluate(
+        level, "c15-front"
+    )  # the circle lies on the ground, not under it
+    assert page.locator("#panel details:not([open])").count() == 0
+    assert "105.190000, 37.500000" in page.inner_text(".t-verdict")
+    assert page.locator(".t-near tbody tr").count() == page.locator(".t-near tbody tr:visible").count()
+    assert not page.is_visible(".t-screen >> nth=0")
+    page.emulate_media(media="screen")
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.locator("#panel details:not([open])").count() == closed
+    assert page.evaluate(level, "overlay") < page.evaluate(level, "c15-front")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import drawn_city
 import pytest
 
@@ -92,3 +94,9 @@ def test_old_browser_and_no_script_read_a_sentence(browser, watched):
     bare.goto((watched.folder / "page.html").as_uri())
     assert "需要启用脚本" in bare.inner_text("body")
     context.close()
+
+
+def test_a_city_of_few_districts_prints_on_one_sheet(watched, tmp_path):
+    page = watched.open(draw_index(drawn_city.make_assessment(), pages=PAGES, city_page="city.html"))
+    paper = page.pdf(path=tmp_path / "a.pdf", prefer_css_page_size=True, print_background=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", paper)) == 1

@@ -13,7 +13,10 @@ from shapely.geometry import Point, Polygon, box
 
 from circle15.errors import InputError, UsageError
 from circle15.project.metric import areas_m2
-from circle15.read.population import population_blocks, read_population
+from circle15.read.faults import Faults
+from circle15.read.population import read_population
+from circle15.read.raster import plan_raster
+from circle15.read.raster_cells import read_raster
 from circle15.read.scaling import scale_population
 from circle15.schema import Population, PopulationBlocks
 
@@ -105,7 +108,9 @@ def test_blocks_hold_every_cell_once_and_can_be_read_again(tmp_path: Path) -> No
     values = rng.integers(0, 3, (70, 90)).astype(np.float32)
     path = write_tif(tmp_path / "p.tif", values)
     whole = read_population(path).table
-    blocks = population_blocks(path, block=32).table
+    faults = Faults(path.name)
+    plan = plan_raster(path, faults, crs=None, within=None, margin_m=0.0, nodata=None, block=32)
+    blocks = read_raster(plan, faults, max_cells=-1)
     assert isinstance(whole, Population)
     assert isinstance(blocks, PopulationBlocks)
     for _ in range(2):

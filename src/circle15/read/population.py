@@ -23,7 +23,7 @@ from circle15.project.metric import areas_m2
 from circle15.read.faults import Faults, fail, listed, positions_of
 from circle15.read.files import CSV, EXCEL, RASTER, VECTOR, Reading, checked_path, source_of
 from circle15.read.points import layer_points, read_positions
-from circle15.read.raster import BLOCK, Bounds, plan_raster, widened
+from circle15.read.raster import Bounds, plan_raster, widened
 from circle15.read.raster_cells import MAX_CELLS, RasterPopulation, read_raster
 from circle15.read.tables import read_tables
 from circle15.read.values import Column, is_blank, numbers
@@ -101,26 +101,6 @@ def read_population(
         "margin_m": None if bounds is None else margin_m,
     }  # fmt: skip
     return Reading(held, (source_of("population", file, datum=told, options=options),), faults.warnings)
-
-
-def population_blocks(
-    path: str | os.PathLike[str],
-    *,
-    crs: str | None = None,
-    within: Bounds | BaseGeometry | None = None,
-    margin_m: float = MARGIN_M,
-    nodata: float | None = None,
-    block: int = BLOCK,
-) -> Reading[PopulationBlocks]:
-    """A raster as blocks of `block` × `block` cells, read anew at each pass; options as in `read_population`."""
-    file = checked_path(path, kinds=RASTER)
-    faults = Faults(file.name)
-    bounds = None if within is None else _bounds(within)
-    plan = plan_raster(file, faults, crs=crs, within=bounds, margin_m=margin_m, nodata=nodata, block=block)
-    held = read_raster(plan, faults, max_cells=-1)
-    options = {"crs": plan.crs, "nodata": nodata, "block": block}
-    source = source_of("population", file, datum="wgs84", options=options)
-    return Reading(cast("PopulationBlocks", held), (source,), faults.warnings)
 
 
 def _bounds(within: Bounds | BaseGeometry) -> Bounds:

@@ -114,7 +114,7 @@
   /* Paper is another size than the screen: the map is sized and drawn anew before the dialogue opens. */
   C15.print = () => window.print();
   function preparePrint(map) {
-    let before = null;
+    let before = null, closed = [];
     const settle = () => {
       map.invalidateSize({ animate: false, pan: false });
       if (before === "home") C15.home(map); else map.fitBounds(before, { animate: false });
@@ -123,11 +123,14 @@
     const to = () => {
       before = C15.isHome(map) ? "home" : map.getBounds();
       document.body.classList.add("printing");
+      closed = [...document.querySelectorAll("#panel details:not([open])")];
+      for (const one of closed) one.open = true; // paper cannot be clicked
       settle();
       C15.tell("print", true);
     };
     const back = () => {
       document.body.classList.remove("printing");
+      for (const one of closed) one.open = false;
       settle();
       C15.tell("print", false);
     };

@@ -33,7 +33,7 @@
     T.retireBox = el("input", { type: "checkbox", checked: T.retiring, on: { change: () => { T.retiring = T.retireBox.checked; } } });
     const form = el("div"), verdict = el("div", { cls: "t-result" }), set = el("div", { cls: "t-whatif" });
     root.classList.add("tester");
-    root.replaceChildren(el("h2", { text: T.word("title") }), el("p", { cls: "t-quiet", text: T.word("lead") }), form, verdict, set);
+    root.replaceChildren(el("h2", { text: T.word("title") }), el("p", { cls: "t-quiet t-screen", text: T.word("lead") }), form, verdict, set);
 
     /* ── site ── */
 
@@ -107,6 +107,7 @@
         C15.fillLegend();
       }
       set.replaceChildren(...C15.setView(T));
+      set.classList.toggle("t-screen", !city.added.length && !city.retired.size);
       if (T.site) T.again(); else draw();
     };
     T.addToSet = () => change(() => {

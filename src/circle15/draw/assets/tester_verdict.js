@@ -8,7 +8,7 @@
     admit: ["good", "M4.6 8.3 7 10.8 11.6 5.4", "circle"], priority: ["good", "M4.6 8.3 7 10.8 11.6 5.4", "circle"], admit_all: ["good", "M4.6 8.3 7 10.8 11.6 5.4", "circle"],
   };
   const OUTLINES = { square: "M1 1h14v14H1z", triangle: "M8 .8 15.6 14.6H.4z", diamond: "M8 .2 15.8 8 8 15.8.2 8z", circle: "M8 .6a7.4 7.4 0 1 0 .01 0z" };
-  const SHOWN = 8;
+  const SHOWN = 8, LOOSE_M = 100;
   C15.verdictLook = (conclusion) => LOOK[conclusion] || LOOK.review;
 
   /* Shape and sign tell the conclusion without colour. */
@@ -94,8 +94,8 @@
       if (!all.length) return [title, el("p", { cls: "quiet", text: word("near.empty", { radius: num(reach) }) })];
       const line = (n, at) => {
         const edge = Math.abs(n.distance_m - reach) <= slack(n) + 1e-6, outside = n.distance_m > reach + 1e-6, name = n.name || n.id;
-        const marks = [edge ? word(outside ? "near.outside" : "near.edge") : "", n.would_exceed && !outside ? word("near.exceed") : "", n.added ? word("near.added") : ""].filter(Boolean);
-        return el("tr", { cls: outside ? "t-outside" : "" }, [
+        const marks = [edge ? word(outside ? "near.outside" : "near.edge") : "", n.would_exceed && !outside ? word("near.exceed") : "", n.added ? word("near.added") : "", n.accuracy_m >= LOOSE_M ? word("near.loose", { metres: num(n.accuracy_m) }) : ""].filter(Boolean);
+        return el("tr", { cls: (outside ? "t-outside " : "") + (at < SHOWN ? "" : "t-rest") }, [
           el("td", { text: String(at + 1) }),
           el("td", {}, [el("button", { type: "button", cls: "t-link", text: name, on: { click: () => onFind(n) } }), ...marks.map((m) => el("small", { cls: "t-mark", text: m }))]),
           el("td", { cls: "t-number", text: n.distance_m.toFixed(1) }),
@@ -103,12 +103,12 @@
           el("td", {}, [n.added ? null : el("button", { type: "button", cls: "t-small", text: word("near.retire"), "aria-label": word("near.retire_of", { name }), on: { click: () => onRetire(n) } })]),
         ]);
       };
-      const body = el("tbody", {}, all.slice(0, SHOWN).map(line));
-      const more = all.length > SHOWN ? el("button", { type: "button", cls: "more", text: word("near.more", { count: all.length - SHOWN }), on: { click: () => { body.append(...all.slice(SHOWN).map((n, k) => line(n, k + SHOWN))); more.remove(); } } }) : null;
-      return [title, el("table", { cls: "t-near" }, [
+      const table = el("table", { cls: "t-near" }, [
         el("thead", {}, [el("tr", {}, [...["number", "name", "distance"].map((k) => el("th", { scope: "col", text: word("near." + k) })), ...walk.head, el("th", {}, [el("span", { cls: "t-hidden", text: word("near.retire") })])])]),
-        body,
-      ]), more].filter(Boolean);
+        el("tbody", {}, all.map(line)),
+      ]);
+      const more = all.length > SHOWN ? el("button", { type: "button", cls: "more", text: word("near.more", { count: all.length - SHOWN }), on: { click: () => { table.classList.add("t-all"); more.remove(); } } }) : null;
+      return [title, table, more].filter(Boolean);
     }
 
     const [cls] = C15.verdictLook(verdict.conclusion), first = deciding[0];
@@ -118,6 +118,7 @@
         el("div", {}, [
           el("strong", { text: word("verdict." + verdict.conclusion) }),
           el("p", { text: [word("service." + site.service), row.township_name || word("verdict.nowhere")].join(" · ") }),
+          el("p", { cls: "t-where", text: word("verdict.where", { lon: site.lon.toFixed(6), lat: site.lat.toFixed(6), accuracy: num(site.accuracy_m, 1) }) }),
         ]),
       ]),
       unsure ? el("p", { cls: "t-alert", text: word("verdict.borderline", { accuracy: num(site.accuracy_m, 1) }) }) : null,
@@ -134,7 +135,7 @@
       ]) : null,
       el("details", { cls: "t-group" }, [el("summary", { text: word("rules.checked", { count: tested.length }) }), ...tested.map(rule)]),
       cards.length ? el("details", { cls: "t-group" }, [el("summary", { text: word("rules.workbench", { count: cards.length }) }), el("p", { cls: "t-note", text: word("rules.workbench_note") }), ...cards.map(rule)]) : null,
-      el("p", { cls: "t-quiet", text: word("verdict.ms", { ms: ms.toFixed(1) }) }),
+      el("p", { cls: "t-quiet t-screen", text: word("verdict.ms", { ms: ms.toFixed(1) }) }),
     ].filter(Boolean);
   };
 })();
