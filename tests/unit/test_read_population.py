@@ -136,7 +136,7 @@ def test_a_window_of_a_grid_on_disk_is_a_window_of_the_whole(tmp_path: Path, dty
     values[3, 500:530] = nodata
     values[5, 511] = 2**24 + 1  # not a number of single precision
     path = write_tif(tmp_path / "p.tif", values, nodata=None)
-    grid = population_blocks(path, nodata=nodata).table.grid
+    grid = read_population(path, nodata=nodata, max_cells=-1).table.grid
     assert grid is not None
     part = grid.values[2:9, 490:540]
     np.testing.assert_array_equal(part, grid.values[:, :][2:9, 490:540])
