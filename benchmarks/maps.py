@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ INSTITUTIONS = {"s": 500, "city": 5_000, "province": 50_000}
 CELLS = {"s": 20_000, "city": 500_000, "province": 10_000_000}
 FOLIUM_CELLS = {"s": 20_000, "city": 100_000, "province": 0}
 LIMIT_MB = {"s": 0.3, "city": 2.0, "province": 10.0}
-WITH_TESTER_MB = {"s": 0.3, "city": 2.0}
+WITH_TESTER_MB = {"s": 0.3, "city": 2.0, "province": 32.0}
 WITH_TESTER = "circle15, with the site tester"
 CHROMIUM = os.environ.get("CIRCLE15_CHROMIUM", "/usr/bin/chromium")
 _STEPS = 20
@@ -28,13 +28,14 @@ _SITES = 200
 
 
 def assessment(size: str) -> Any:  # noqa: ANN401 - imports are not timed
-    """A hand-made assessment of that many institutions and cells; its population comes block by block."""
+    """A hand-made assessment of that many institutions and cells, the cells a grid of numbers as from a raster."""
     import geopandas as gpd  # noqa: PLC0415
     import numpy as np  # noqa: PLC0415
     import pandas as pd  # noqa: PLC0415
     import shapely  # noqa: PLC0415
 
-    from circle15.schema import CRS, Assessment, City, Population, PopulationBlocks  # noqa: PLC0415
+    from circle15.read.raster_cells import RasterPopulation  # noqa: PLC0415
+    from circle15.schema import CRS, Assessment, City, GridCells  # noqa: PLC0415
 
     rng = np.random.default_rng(15)
     step, across = 0.001, int((CELLS[size] * 1.6) ** 0.5)
@@ -46,23 +47,15 @@ def assessment(size: str) -> Any:  # noqa: ANN401 - imports are not timed
         geometry=[outline, outline], crs=CRS,
     )  # fmt: skip
 
-    class Rows:
-        """Bands of the grid, made anew on every pass."""
-
-        def __iter__(self) -> Iterator[Population]:
-            made = np.random.default_rng(7)
-            for start in range(0, across, 100):
-                i, j = (v.ravel() for v in np.meshgrid(np.arange(across), np.arange(start, min(start + 100, across))))
-                town = np.exp(3 * np.sin(i / 37) * np.cos(j / 29))
-                keep = made.random(len(i)) < CELLS[size] / across**2
-                i, j, people = i[keep], j[keep], (town * made.gamma(2.0, 6.0, len(i)))[keep]
-                x, y = west + i * step, south + j * step
-                cells = gpd.GeoDataFrame(
-                    {"residents": np.float32(people + 0.1).astype(float)},
-                    geometry=shapely.box(x, y, x + step, y + step),
-                    crs=CRS,
-                )
-                yield Population(cells, None, "grid", 100.0)
+    values = np.zeros((across, across), dtype=np.float32)
+    made = np.random.default_rng(7)
+    for row in range(0, across, 100):
+        part = values[row : row + 100]
+        j, i = np.mgrid[row : row + len(part), 0:across]
+        town = np.exp(3 * np.sin(i / 37) * np.cos(j / 29))
+        lived_in = made.random(part.shape) < CELLS[size] / across**2
+        part[lived_in] = (town * made.gamma(2.0, 6.0, part.shape))[lived_in] + 0.1
+    population = RasterPopulation(GridCells(values, (step, 0.0, west, 0.0, -step, south + side)))
 
     n = INSTITUTIONS[size]
     service = rng.choice(["pharmacy", "outpatient", "inpatient"], n, p=[0.6, 0.3, 0.1])
@@ -83,14 +76,14 @@ def assessment(size: str) -> Any:  # noqa: ANN401 - imports are not timed
     gaps = gpd.GeoDataFrame({c: [] for c in ("rank", "gap_id", "service", "residents", "district_id", "district_name", "township_name",
                                              "nearest_id", "nearest_name", "nearest_m", "candidate_lon", "candidate_lat")},
                             geometry=[], crs=CRS)  # fmt: skip
-    city = City(sites, PopulationBlocks(Rows(), cell_m=100.0), places, (), "基准市", simulated=True)
+    city = City(sites, population, places, (), "基准市", simulated=True)
     return Assessment(city, "none", "基准", 800.0, services, sites, (), coverage, totals, gaps, {})
 
 
 def _opened(path: Path, *, ready: str) -> dict[str, float]:
-    """Seconds till the page says it is ready, milliseconds of the median and the slowest of some pan steps, megabytes.
+    """Seconds till the page is ready and drawn, milliseconds of the median and the slowest of some pan steps, megabytes.
 
-    A page with a site tester also tells the milliseconds of a site: the median of `_SITES` all over it.
+    `ready` is a condition in JavaScript. A page with a site tester also tells the milliseconds of a site: the median of `_SITES` all over it.
     """
     from playwright.sync_api import sync_playwright  # noqa: PLC0415
 
@@ -101,7 +94,8 @@ def _opened(path: Path, *, ready: str) -> dict[str, float]:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         start = time.perf_counter()
         page.goto(path.as_uri(), timeout=300_000, wait_until="domcontentloaded")
-        page.wait_for_function(ready, timeout=300_000)
+        page.wait_for_function(f"() => {ready}", timeout=300_000)
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)))")
         seconds = time.perf_counter() - start
         steps = page.evaluate(
             """async (count) => {
@@ -150,12 +144,11 @@ def ours(size: str, *, tester: bool = False) -> Callable[[], dict[str, float]]:
 def folium_plain(size: str) -> Callable[[], dict[str, float]]:
     """What is written most; its scripts come from the installed Leaflet so that it opens without a network."""
     import folium  # noqa: PLC0415
-    import pandas as pd  # noqa: PLC0415
 
     from circle15.draw.page import inline_asset  # noqa: PLC0415
 
     held = assessment(size)
-    cells = pd.concat([b.cells for b in held.city.population.blocks()]).iloc[: FOLIUM_CELLS[size]]
+    cells = held.city.population.cells.iloc[: FOLIUM_CELLS[size]]
     cells = cells.assign(fill=["#1d3f8a" if v > 30 else "#bfe0b4" for v in cells["residents"]])
     built = folium.Map(location=[30.1, 104.1], tiles=None, zoom_start=11, prefer_canvas=True)
     folium.GeoJson(cells, style_function=lambda f: {"fillColor": f["properties"]["fill"], "weight": 0}).add_to(built)

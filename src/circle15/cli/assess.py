@@ -14,10 +14,10 @@ from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
 from circle15.database import is_database
 from circle15.draw.basemap import Basemap, BasemapName
-from circle15.draw.ground import held_exactly
 from circle15.draw.index import draw_index
 from circle15.draw.map import Marks, draw_city, draw_district
 from circle15.draw.tester import build_tester
+from circle15.draw.tester_people import held_exactly
 from circle15.errors import Problem, UsageError
 from circle15.policy.plan import Plan
 from circle15.schema import City

@@ -9,35 +9,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from circle15.draw.lattice import Lattice, Quads, bend_grid, fit_lattice, join_quads, quads_of
+from circle15.draw.grid_cells import cells_held, lattice_of, stripes, window_about
+from circle15.draw.lattice import Lattice, bend_grid, draw_by, fit_lattice, quads_of
 from circle15.draw.pack import array_bytes, delta, number, polygon_arrays
 from circle15.project.metric import local_xy
-from circle15.schema import Population
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
 
     from circle15.draw.payload import Area
     from circle15.draw.tester_grid import Grid
-    from circle15.schema import Assessment, PopulationBlocks
+    from circle15.schema import Assessment, GridCells, Population, PopulationBlocks
 
     Floats = NDArray[np.float64]
 
 EXACT_CELLS = 1_200_000
 """Up to so many cells a page holds tenths of residents; beyond, the density class in fine steps."""
-STEPS = 40
+STEP = 1.8
+"""A fine step is at most so many times the one below it."""
 _TIE = 1e-6  # cells drawn at a bound exactly fall above it in spite of rounding
-
-
-def held_exactly(population: Population | PopulationBlocks) -> bool:
-    """Whether one page can hold all residents as exactly as its site tester needs them."""
-    if not isinstance(population, Population):
-        return False
-    grid = population.grid
-    cells = len(population.cells) if grid is None else np.count_nonzero(grid.values[:, :] > 0)
-    return bool(cells <= EXACT_CELLS)
 
 
 @dataclass(frozen=True)
@@ -55,85 +48,95 @@ def pack_ground(assessment: Assessment, area: Area, breaks: Sequence[float], *, 
     `breaks` are residents per km², each the lower bound (included) of a class. `grid` is the one whose cells the page
     holds already: they are then drawn from there.
     """
-    geometry, quads, inside = _cells_around(assessment, area)
-    residents = quads.residents if quads is not None else geometry[1]
-    density = _density(quads) if quads is not None else _density_of(geometry[0], geometry[1])
-    classes = np.digitize(density, np.asarray(breaks) * (1.0 - _TIE))
-    classes[~np.isfinite(density)] = -1
+    population = assessment.city.population
+    cells = _of_table(population, area) if population.grid is None else _of_grid(population.grid, area)
+    classes = np.digitize(cells.density, np.asarray(breaks) * (1.0 - _TIE))
+    classes[~np.isfinite(cells.density)] = -1
     values = {
-        "cells": len(residents),
+        "cells": len(cells.residents),
         "points": bool((classes == -1).any()),
-        "classes": [_counted(residents, inside & (classes == n)) for n in range(len(breaks) + 1)],
+        "classes": [_counted(cells.residents, cells.inside & (classes == n)) for n in range(len(breaks) + 1)],
     }
     if grid is not None:
         lattice = bend_grid(grid)
         return Ground(values | {"lattice": lattice.as_values(), "held": True}, {}, lattice)
-    held = None if quads is None else fit_lattice(quads)
+    held = cells.on_lattice()
     if held is None:
-        shapes = geometry[0] if quads is None or len(geometry[0]) else _shapes(quads)
-        return Ground(values, {"cells": _polygons(shapes, residents, density, classes)}, None)
+        return Ground(values, {"cells": _polygons(cells.shapes(), cells, classes)}, None)
     lattice, at = held
     values |= {"lattice": lattice.as_values()}
-    exact = len(residents) <= EXACT_CELLS
-    steps = None if exact else _steps(breaks, density)
-    values["steps"] = steps
     place = at[:, 1] * lattice.cols + at[:, 0]
     size = lattice.cols * lattice.rows
-    blocks = _coarse(place, size, classes, density, steps) if steps else _exact(place, size, classes, residents)
-    return Ground(values, blocks, lattice)
+    if len(cells.residents) <= EXACT_CELLS:
+        return Ground(values, _exact(place, size, classes, cells.residents), lattice)
+    steps = _steps(breaks, cells.density)
+    values |= {"steps": [v for part in steps for v in part], "step_counts": [len(part) for part in steps]}
+    return Ground(values, _coarse(place, size, classes, cells.density, steps), lattice)
 
 
 def _counted(residents: Floats, chosen: NDArray[np.bool_]) -> dict[str, Any]:
     return {"cells": int(chosen.sum()), "residents": number(residents[chosen].sum(), 0)}
 
 
-def _cells_around(
-    assessment: Assessment, area: Area
-) -> tuple[tuple[NDArray[Any], Floats], Quads | None, NDArray[np.bool_]]:
-    """Geometry and residents in drawing order, the same as parallelograms where all are, and which lie inside.
+@dataclass(frozen=True)
+class _Cells:
+    """Cells (n) that touch the ground of a page, in drawing order.
 
-    A streamed population is taken block by block as parallelograms, its shapes let go.
+    `density` is residents per km², NaN for points; `inside` tells whose centre lies in the outline; `on_lattice` gives
+    the grid to draw them by with column and row (n, 2) of each, None where there is none; `shapes` their polygons.
     """
+
+    residents: Floats
+    density: Floats
+    inside: NDArray[np.bool_]
+    on_lattice: Callable[[], tuple[Lattice, NDArray[np.int64]] | None]
+    shapes: Callable[[], NDArray[np.object_]]
+
+
+def _of_grid(grid: GridCells, area: Area) -> _Cells:
+    """Cells of a grid of numbers."""
+    source, about = lattice_of(grid), window_about(grid, area.around)
+    shapely.prepare(area.outline)
+    parts = []
+    for part in () if about is None else stripes(grid, area.around, about):
+        at = part.row, part.col
+        inside = cells_held(source, at, area.outline, _centre_within)
+        parts.append((part.residents, _density(part.residents, part.area, part.lat), inside, *at))
+    none = np.empty(0), np.empty(0), np.empty(0, dtype=bool), np.empty(0, np.int64), np.empty(0, np.int64)
+    residents, density, inside, row, col = (np.concatenate(v) for v in zip(none, *parts, strict=True))
+    return _Cells(residents, density, inside, lambda: draw_by(source, row, col), lambda: source.quads(row, col))
+
+
+def _of_table(population: Population | PopulationBlocks, area: Area) -> _Cells:
+    """Cells that came as geometries."""
     west, south, east, north = area.around.bounds
     shapely.prepare(area.around)
     shapely.prepare(area.outline)
-    geometries, residents, inside, quads = [], [], [], []
-    streamed = not hasattr(assessment.city.population, "cells")
-    for block in assessment.city.population.blocks():
+    geometries, residents = [np.empty(0, dtype=object)], [np.empty(0)]
+    for block in population.blocks():
         near = block.cells.cx[west:east, south:north]
         shapes = near.geometry.to_numpy()
         kept = shapely.intersects(area.around, shapes)
-        shapes, people = shapes[kept], near["residents"].to_numpy(dtype=np.float64)[kept]
-        inside.append(shapely.covers(area.outline, shapely.centroid(shapes)))
-        four = quads_of(shapes, people)
-        if four is not None:
-            quads.append(four)
-        if four is None or not streamed:
-            geometries.append(shapes)
-        residents.append(people)
-    if not residents:
-        return (np.empty(0, dtype=object), np.empty(0)), None, np.empty(0, dtype=bool)
-    whole = len(quads) == len(residents)
-    shapes = np.concatenate(geometries) if geometries else np.empty(0, dtype=object)
-    return (shapes, np.concatenate(residents)), join_quads(quads) if whole else None, np.concatenate(inside)
+        geometries.append(shapes[kept])
+        residents.append(near["residents"].to_numpy(dtype=np.float64)[kept])
+    shapes, people = np.concatenate(geometries), np.concatenate(residents)
+    bounds = shapely.bounds(shapes).reshape(-1, 4)
+    density = _density(people, shapely.area(shapes), (bounds[:, 1] + bounds[:, 3]) / 2.0)
+    inside = np.asarray(_centre_within(area.outline, shapes), dtype=bool)
+    return _Cells(people, density, inside, lambda: fit_lattice(quads_of(shapes)), lambda: shapes)
 
 
-def _shapes(quads: Quads) -> NDArray[Any]:
-    """Parallelograms as polygons again, where a stream of them turned out to lie on no grid."""
-    turns = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
-    return np.asarray(shapely.polygons(quads.centre[:, None, :] + np.einsum("nij,kj->nki", quads.side, turns)))
+def _centre_within(ground: BaseGeometry, cells: NDArray[np.object_]) -> NDArray[np.bool_]:
+    return np.asarray(shapely.covers(ground, shapely.centroid(cells)))
 
 
-def _density(quads: Quads) -> Floats:
-    x_m, y_m = _metres_per_milli(quads.centre[:, 1])
-    return np.asarray(quads.residents / (quads.area * x_m * y_m))
+def _density(residents: Floats, area: Floats, lat: Floats) -> Floats:
+    """Residents per km² (n,) of cells of so many square degrees at a latitude, NaN for points.
 
-
-def _density_of(geometry: NDArray[np.object_], residents: Floats) -> Floats:
-    """Residents per km² of each cell, NaN for points; local metric, right to 1e-6 for a cell of some hundred metres."""
-    bounds = shapely.bounds(geometry).reshape(-1, 4)
-    x_m, y_m = _metres_per_milli((bounds[:, 1] + bounds[:, 3]) / 2.0)
-    area_km2 = shapely.area(geometry) * x_m * y_m
+    By the local metric: right to 1e-6 for a cell of some hundred metres.
+    """
+    x_m, y_m = _metres_per_milli(lat)
+    area_km2 = area * x_m * y_m
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(area_km2 > 0, residents / area_km2, np.nan)
 
@@ -146,26 +149,27 @@ def _metres_per_milli(lat: Floats) -> tuple[Floats, Floats]:
     return np.asarray(x_m), np.asarray(y_m)
 
 
-def _polygons(geometry: NDArray[Any], residents: Floats, density: Floats, classes: NDArray[Any]) -> bytes:
+def _polygons(geometry: NDArray[np.object_], cells: _Cells, classes: NDArray[Any]) -> bytes:
     centre = shapely.centroid(geometry)
     order = np.lexsort((shapely.get_x(centre), -np.round(shapely.get_y(centre), 5)))
-    geometry, residents, density, classes = geometry[order], residents[order], density[order], classes[order]
+    geometry, classes, density = geometry[order], classes[order], cells.density[order]
     return array_bytes(
         [
             *polygon_arrays(geometry),
             np.where(np.isfinite(density), np.rint(density), -1).astype(np.int32),
-            np.minimum(np.rint(residents * 10.0), 2**31 - 1).astype(np.int32),
+            np.minimum(np.rint(cells.residents[order] * 10.0), 2**31 - 1).astype(np.int32),
             delta(classes.astype(np.int32)),
         ]
     )
 
 
-def _steps(breaks: Sequence[float], density: Floats) -> list[float]:
-    """Bounds of the fine steps: each class in equal parts, so that a step never lies in two classes."""
+def _steps(breaks: Sequence[float], density: Floats) -> list[list[float]]:
+    """Lower bounds of the fine steps of each class, equal parts of it, so that a step never lies in two classes."""
     low = max(float(np.min(density)), breaks[0] / 100.0)
     ends = [min(low, breaks[0] / 2), *breaks, max(float(np.max(density)) * 1.001, breaks[-1] * 2)]
-    parts = [np.geomspace(a, b, STEPS, endpoint=False) for a, b in pairwise(ends)]
-    return [float(f"{v:.6g}") for v in np.concatenate(parts)]
+    counts = [int(np.ceil(np.log(b / a) / np.log(STEP))) for a, b in pairwise(ends)]
+    parts = [np.geomspace(a, b, n, endpoint=False) for (a, b), n in zip(pairwise(ends), counts, strict=True)]
+    return [[float(f"{v:.6g}") for v in part] for part in parts]
 
 
 def _exact(place: NDArray[np.int64], size: int, classes: NDArray[Any], residents: Floats) -> dict[str, bytes]:
@@ -178,10 +182,12 @@ def _exact(place: NDArray[np.int64], size: int, classes: NDArray[Any], residents
 
 
 def _coarse(
-    place: NDArray[np.int64], size: int, classes: NDArray[Any], density: Floats, steps: Sequence[float]
+    place: NDArray[np.int64], size: int, classes: NDArray[Any], density: Floats, steps: Sequence[Sequence[float]]
 ) -> dict[str, bytes]:
-    """Row by row the fine step of the density (0 empty); a cell stays in its class."""
-    fine = np.clip(np.searchsorted(np.asarray(steps), density, side="right") - 1, 0, len(steps) - 1)
-    flat = np.zeros(size, dtype=np.uint8)
-    flat[place] = 1 + np.clip(fine, classes * STEPS, classes * STEPS + STEPS - 1)
-    return {"cell.step": flat.tobytes()}
+    """Row by row which cells are populated, a bit each; of these the fine step of density, never of another class."""
+    first = np.cumsum([0, *(len(part) for part in steps)])
+    fine = np.searchsorted(np.concatenate(steps), density, side="right") - 1
+    fine = np.clip(fine, first[classes], first[classes + 1] - 1).astype(np.uint8)
+    populated = np.zeros(size, dtype=bool)
+    populated[place] = True
+    return {"cell.populated": np.packbits(populated).tobytes(), "cell.step": fine[np.argsort(place)].tobytes()}

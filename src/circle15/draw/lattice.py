@@ -14,11 +14,10 @@ import numpy as np
 import shapely
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from circle15.draw.tester_grid import Grid
+    from circle15.project.lattice import Lattice as Source
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -37,12 +36,11 @@ _NODES = 25
 
 @dataclass(frozen=True)
 class Quads:
-    """Cells (n) as parallelograms: centre and mean side vectors in degrees; area in square degrees, residents."""
+    """Cells (n) as parallelograms: centre and mean side vectors in degrees; area in square degrees."""
 
     centre: Floats
     side: Floats
     area: Floats
-    residents: Floats
 
     @property
     def across(self) -> float:
@@ -94,7 +92,7 @@ def monomials(x: Floats, y: Floats, degree: int) -> Floats:
     return np.stack([x ** (s - b) * y**b for s in range(degree + 1) for b in range(s + 1)], axis=1)
 
 
-def quads_of(geometry: NDArray[Any], residents: Floats) -> Quads | None:
+def quads_of(geometry: NDArray[np.object_]) -> Quads | None:
     """Cells as parallelograms; None where one is not a polygon of four corners."""
     ones = shapely.get_num_coordinates(geometry) == _CORNERS + 1
     if not (ones & (shapely.get_type_id(geometry) == shapely.GeometryType.POLYGON)).all():
@@ -102,22 +100,18 @@ def quads_of(geometry: NDArray[Any], residents: Floats) -> Quads | None:
     xy = shapely.get_coordinates(geometry).reshape(-1, _CORNERS + 1, 2)[:, :_CORNERS]
     first = (xy[:, 1] - xy[:, 0] + xy[:, 2] - xy[:, 3]) / 2
     second = (xy[:, 3] - xy[:, 0] + xy[:, 2] - xy[:, 1]) / 2
-    return Quads(xy.mean(axis=1), np.stack([first, second], axis=2), shapely.area(geometry), residents)
+    return Quads(xy.mean(axis=1), np.stack([first, second], axis=2), shapely.area(geometry))
 
 
-def join_quads(parts: Sequence[Quads]) -> Quads:
-    """Several blocks as one."""
-    return Quads(*(np.concatenate([getattr(p, k) for p in parts]) for k in ("centre", "side", "area", "residents")))
-
-
-def fit_lattice(quads: Quads) -> tuple[Lattice, Ints] | None:
+def fit_lattice(quads: Quads | None) -> tuple[Lattice, Ints] | None:
     """The grid that holds all the cells, and column and row (n, 2) of each; None where there is none."""
+    if quads is None:
+        return None
     n = len(quads.centre)
     if n < LEAST_CELLS or not np.isfinite(quads.side).all() or quads.across == 0:
         return None
-    some = np.unique(np.linspace(0, n - 1, min(n, SAMPLE)).astype(np.int64))
-    degrees = _frame(quads.centre)
-    at = _places(quads, some, degrees)
+    some = _sample(n)
+    at = _places(quads, some, _frame(quads.centre))
     if at is None:
         return None
     at -= at.min(axis=0)
@@ -126,6 +120,25 @@ def fit_lattice(quads: Quads) -> tuple[Lattice, Ints] | None:
         return None
     found = _fitted(cols, rows, quads.centre[some], at[some].astype(np.float64))
     return (found, at) if _follows(found, quads, at) else None
+
+
+def draw_by(source: Source, row: Ints, col: Ints) -> tuple[Lattice, Ints] | None:
+    """The same for cells (n,) of a grid that is known, its rows counted from the last one: fitted to some of them."""
+    n = len(row)
+    if n < LEAST_CELLS:
+        return None
+    at = np.column_stack([col - col.min(), row.max() - row])
+    cols, rows = (int(v) + 1 for v in at.max(axis=0))
+    some = _sample(n)
+    quads = quads_of(source.quads(row[some], col[some]))
+    if quads is None or cols * rows > MOST_EMPTY * n:
+        return None
+    found = _fitted(cols, rows, quads.centre, at[some].astype(np.float64))
+    return (found, at) if _follows(found, quads, at[some]) else None
+
+
+def _sample(n: int) -> Ints:
+    return np.unique(np.linspace(0, n - 1, min(n, SAMPLE)).astype(np.int64))
 
 
 def bend_grid(grid: Grid) -> Lattice:

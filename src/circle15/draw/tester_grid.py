@@ -1,4 +1,7 @@
-"""Grids found again in their cells: column, row and a series that gives every corner to 0.01 mm."""
+"""Grids of the site tester: column, row and a series that gives every corner to 0.01 mm.
+
+A grid of numbers says itself where it stands; one that came as polygons is found again in them.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,19 @@ import numpy as np
 import shapely
 from numpy.polynomial import chebyshev
 
+from circle15.draw.grid_cells import lattice_of, stripes, window_about
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
+    from circle15.draw.grid_cells import Window
+    from circle15.project.lattice import Lattice
+    from circle15.schema import GridCells
+
+    Bools = NDArray[np.bool_]
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
@@ -23,6 +33,7 @@ _MOST_DEGREE = 12
 _SAMPLE = 20_000
 _CORNERS = 5
 _AT_ONCE = 200_000
+_MESH = 61
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,40 @@ class Grid:
     def corners(self, col: Floats, row: Floats) -> Floats:
         """Degrees (n, 2) of corners; halves are middles of cells."""
         return _evaluate(np.column_stack([col, row]), (self.cols, self.rows), self.degree, (self.lon, self.lat))
+
+
+def read_grid(cells: GridCells, window: BaseGeometry) -> tuple[Grid, Floats, Bools] | None:
+    """The part of a grid about a piece of ground; residents of its populated cells; which cells (rows, cols) have data.
+
+    None where no series gives its corners.
+    """
+    about = window_about(cells, window)
+    if about is None:
+        return None
+    at, degrees, turned = _mesh(lattice_of(cells), about)
+    fitted = _series(at, degrees, (about.cols, about.rows))
+    if fitted is None:
+        return None
+    known = np.zeros((about.rows, about.cols), dtype=bool)
+    places, residents = [np.empty((2, 0), dtype=np.int64)], [np.empty(0)]
+    for part in stripes(cells, window, about):
+        top = part.top - about.top
+        known[top : top + len(part.known)] = part.known
+        places.append(np.stack([part.col - about.left, part.row - about.top]))
+        residents.append(part.residents)
+    col, row = np.concatenate(places, axis=1)
+    if turned:
+        row, known = about.rows - 1 - row, known[::-1]
+    return Grid(about.cols, about.rows, *fitted, col, row), np.concatenate(residents), known
+
+
+def _mesh(lattice: Lattice, about: Window) -> tuple[Floats, Floats, bool]:
+    """Columns and rows (m, 2) all over a window, and degrees (m, 2); rows are turned about where they run south."""
+    col, row = (v.ravel() for v in np.meshgrid(*(np.linspace(0.0, n, _MESH) for n in (about.cols, about.rows))))
+    degrees = np.column_stack(lattice.degrees(about.left + col, about.top + row))
+    east, south = degrees[1] - degrees[0], degrees[_MESH] - degrees[0]
+    turned = bool(east[0] * south[1] - east[1] * south[0] < 0)
+    return np.column_stack([col, about.rows - row if turned else row]), degrees, turned
 
 
 def find_grid(cells: NDArray[np.object_], *, window: BaseGeometry) -> Grid | None:

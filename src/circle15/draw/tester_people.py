@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
 
-from circle15.draw.tester_grid import Grid, find_grid
+from circle15.draw.grid_cells import STRIPE_CELLS
+from circle15.draw.tester_grid import Grid, find_grid, read_grid
 from circle15.draw.tester_pack import BILLIONTH, Packer
 from circle15.project.metric import areas_m2
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
@@ -20,11 +24,29 @@ if TYPE_CHECKING:
     Geometries = NDArray[np.object_]
     Floats = NDArray[np.float64]
 
+MOST_CELLS = 10_000_000
 PART_M = 2000.0
 _METRES_A_DEGREE = 111_320.0
 _LAND_SHARE = 0.02
 _SQUARE = 32
 _M2_PER_KM2 = 1e6
+
+
+def held_exactly(population: Population | PopulationBlocks) -> bool:
+    """Whether one page can hold all residents as exactly as its site tester needs them."""
+    counts = (np.count_nonzero(part > 0) for part in _numbers(population))
+    return all(total <= MOST_CELLS for total in accumulate(counts))
+
+
+def _numbers(population: Population | PopulationBlocks) -> Iterator[NDArray[np.floating[Any]]]:
+    """Residents of all cells, part by part."""
+    grid = population.grid
+    if grid is None:
+        yield from (block.cells["residents"].to_numpy() for block in population.blocks())
+        return
+    rows, cols = grid.values.shape
+    high = max(STRIPE_CELLS // max(cols, 1), 1)
+    yield from (grid.values[top : top + high, :] for top in range(0, rows, high))
 
 
 def pack_people(
@@ -34,6 +56,10 @@ def pack_people(
 
     Returns how the page reads them, and the grid that the cells stand on (None where they stand on none).
     """
+    read = None if population.grid is None else read_grid(population.grid, around)
+    if read is not None:
+        held, residents, known = read
+        return _pack_grid(packer, held, residents, _runs(known)), held
     geometry, residents, land = _on(population, around)
     if population.kind == "point":
         order = np.lexsort((shapely.get_x(geometry), np.round(shapely.get_y(geometry), 3)))
@@ -43,8 +69,8 @@ def pack_people(
         return {"kind": "point", "lattice": False, **told}, None
     if population.kind == "grid":
         grid = find_grid(geometry, window=around)
-        runs = None if grid is None else _land_runs(grid, land)
-        if grid is not None and runs is not None:
+        runs = None if grid is None or land is None else _land_runs(grid, land)
+        if grid is not None and (land is None or runs is not None):
             return _pack_grid(packer, grid, residents, runs), grid
     return _pack_areas(packer, population.kind, geometry, residents, land), None
 
@@ -67,22 +93,26 @@ def _on(
     return np.concatenate(geometries or [empty]), np.concatenate(residents or [np.empty(0)]), land
 
 
-def _land_runs(lattice: Grid, land: BaseGeometry | None) -> NDArray[np.int64] | None:
+def _land_runs(lattice: Grid, land: BaseGeometry) -> NDArray[np.int64] | None:
     """First and one beyond the last cell of each run of land (2r,), rising; None where land is not made of cells."""
-    if land is None:
-        return np.empty(0, dtype=np.int64)
-    held = _cells_on(lattice, land)
-    row, edge = np.nonzero(np.diff(held.astype(np.int8), prepend=0, append=0, axis=1))
-    start, low = edge[::2], row[::2]
+    runs = _runs(_cells_on(lattice, land))
+    low, start = np.divmod(runs[::2], lattice.cols)
+    end = runs[1::2] - low * lattice.cols
     corner = lattice.corners(start.astype(float), low.astype(float))
-    beside = lattice.corners(edge[1::2].astype(float), low.astype(float))
+    beside = lattice.corners(end.astype(float), low.astype(float))
     above = lattice.corners(start.astype(float), (low + 1).astype(float))
     area = float(
         ((beside - corner)[:, 0] * (above - corner)[:, 1] - (beside - corner)[:, 1] * (above - corner)[:, 0]).sum()
     )
     whole = float(shapely.area(shapely.intersection(land, shapely.box(*_lattice_box(lattice)))))
     # the rim of the lattice cuts cells that lean against it; elsewhere land must be whole cells
-    return row * lattice.cols + edge if abs(area - whole) <= _LAND_SHARE * whole else None
+    return runs if abs(area - whole) <= _LAND_SHARE * whole else None
+
+
+def _runs(held: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """First and one beyond the last of each run of cells in a row, (rows, cols) counted row by row; rising."""
+    row, edge = np.nonzero(np.diff(held.astype(np.int8), prepend=0, append=0, axis=1))
+    return np.asarray(row * held.shape[1] + edge)
 
 
 def _cells_on(lattice: Grid, land: BaseGeometry) -> NDArray[np.bool_]:
@@ -116,13 +146,13 @@ def _lattice_box(lattice: Grid) -> tuple[float, float, float, float]:
     return float(west), float(south), float(east), float(north)
 
 
-def _pack_grid(packer: Packer, lattice: Grid, residents: Floats, runs: NDArray[np.int64]) -> dict[str, Any]:
+def _pack_grid(packer: Packer, lattice: Grid, residents: Floats, runs: NDArray[np.int64] | None) -> dict[str, Any]:
     key = lattice.row * lattice.cols + lattice.col
     order = np.argsort(key, kind="stable")
     packer.add("grid.lon", lattice.lon, "f8")
     packer.add("grid.lat", lattice.lat, "f8")
     packer.add("grid.cell", key[order], "d4")
-    if len(runs):
+    if runs is not None:
         packer.add("land.run", runs, "d4")
     told = packer.add_residents(residents[order])
     return {

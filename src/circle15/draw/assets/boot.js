@@ -3,10 +3,11 @@
   "use strict";
   window.C15 = { blocks: {} };
   if (typeof DecompressionStream === "undefined" || !Element.prototype.replaceChildren) return; // the sentence stays
-  var payload = document.getElementById("payload"), text = payload.textContent, value = [], bytes = new Uint8Array(text.length);
+  var payload = document.getElementById("payload"), text = payload.textContent, value = new Uint8Array(127), bytes = new Uint8Array(text.length);
   for (var c = 33, v = 0; c < 127; c += 1) if ("<>&\"'\\/`-".indexOf(String.fromCharCode(c)) < 0) value[c] = v++;
   for (var n = 0, at = 0; n < text.length; n += 5) {
-    for (var k = 0, word = 0; k < 5; k += 1) word = word * 85 + value[text.charCodeAt(n + k)];
+    for (var k = 0, word = 0; k < 4; k += 1) word = word * 85 + value[text.charCodeAt(n + k)];
+    word = word * 85 + value[text.charCodeAt(n + 4)]; // the only step beyond 31 bits
     for (k = 24; k >= 0; k -= 8) bytes[at++] = word >>> k;
   }
   text = payload.textContent = null;

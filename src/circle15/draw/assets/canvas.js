@@ -6,6 +6,7 @@
   const printing = () => document.body.classList.contains("printing");
 
   const layers = [], waiting = new Set();
+  let busy = false;
 
   /* What a drawing needs to know of a canvas, or of a part of one that begins at (x, y): pixels of the screen. */
   function viewOf(map, min, { x, y, width, height, ratio }) {
@@ -18,13 +19,15 @@
 
   function later(layer) {
     waiting.add(layer);
-    if (waiting.size === 1) setTimeout(next, 0);
+    if (!busy) setTimeout(next, 0);
+    busy = true;
   }
   function next() {
     const [layer] = waiting;
     waiting.delete(layer);
     if (layer._map) layer._shift();
-    if (waiting.size) requestAnimationFrame(() => setTimeout(next, 0));
+    busy = waiting.size > 0;
+    if (busy) requestAnimationFrame(() => setTimeout(next, 0));
   }
 
   C15.Bulk = L.Renderer.extend({

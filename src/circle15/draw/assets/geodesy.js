@@ -39,13 +39,19 @@
     return NaN; // nearly antipodal
   };
 
+  /* Degrees of latitude north of a place. */
+  function upBy(lat, north) {
+    const up = north / metresPerDegree(lat)[1];
+    return north / metresPerDegree(lat + up / 2)[1];
+  }
+  C15.upBy = upBy;
+
   C15.circle = function (lon, lat, radius, points) {
     const out = [];
     for (let n = 0; n < points; n += 1) {
       const angle = (2 * Math.PI * n) / points;
       const east = radius * Math.sin(angle), north = radius * Math.cos(angle);
-      let up = north / metresPerDegree(lat)[1];
-      up = north / metresPerDegree(lat + up / 2)[1];
+      const up = upBy(lat, north);
       out.push([lon + east / metresPerDegree(lat + up / 2)[0], lat + up]);
     }
     return out;

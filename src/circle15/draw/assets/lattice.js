@@ -34,13 +34,17 @@
     const cells = { count: told.cells, lattice, steps: told.steps, classes: told.classes };
     if (told.held) {
       cells.people = C15.testerCity.people;
-      cells.klass = new Uint8Array(cols * rows);
-      const breaks = told.breaks.map((b) => b * (1 - 1e-6));
-      cells.people.densities((key, density) => { cells.klass[key] = 1 + breaks.filter((b) => density >= b).length; });
+      cells.klass = cells.people.classes(told.breaks.map((b) => b * (1 - 1e-6)));
     } else if (told.steps) {
-      const fine = C15.blocks["cell.step"], per = told.steps.length / told.classes.length;
-      cells.step = fine;
-      cells.klass = Uint8Array.from(fine, (v) => (v ? 1 + Math.floor((v - 1) / per) : 0));
+      const populated = C15.blocks["cell.populated"], fine = C15.blocks["cell.step"];
+      const klassOf = told.step_counts.flatMap((count, k) => new Array(count).fill(1 + k));
+      cells.step = new Uint8Array(cols * rows);
+      cells.klass = new Uint8Array(cols * rows);
+      for (let n = 0, at = 0; n < cols * rows; n += 1) {
+        if (!(populated[n >> 3] & (128 >> (n & 7)))) continue;
+        cells.step[n] = fine[at];
+        cells.klass[n] = klassOf[fine[at++]];
+      }
     } else {
       cells.klass = C15.blocks["cell.class"];
       const raw = C15.blocks["cell.residents"], n = told.cells;
@@ -118,7 +122,7 @@
     const km2 = (Math.abs((e[0] - w[0]) * (n[1] - s[1]) - (e[1] - w[1]) * (n[0] - s[0])) * mx * my) / 1e6;
     if (cells.people) return { residents: cells.people.peopleOf(col, row), density: cells.people.cellDensity(lon, lat), exact: true };
     if (cells.steps) {
-      const k = cells.step[row * lattice.cols + col] - 1, density = Math.sqrt(cells.steps[k] * (cells.steps[k + 1] || cells.steps[k]));
+      const k = cells.step[row * lattice.cols + col], density = Math.sqrt(cells.steps[k] * (cells.steps[k + 1] || cells.steps[k]));
       return { residents: density * km2, density, exact: false };
     }
     let at = cells.before[row];

@@ -8,6 +8,12 @@
     return site.circle;
   };
 
+  /* How far a circle reaches north, as a share of the world. */
+  function upOf(site) {
+    if (!site.up) site.up = site.v - C15.v(site.lat + C15.upBy(site.lat, C15.data.radius_m));
+    return site.up;
+  }
+
   C15.buildLayers = function (map, cells) {
     C15.ground = C15.addBulk(map, "ground", 300, (ctx, view) => drawGround(ctx, view, cells), { sharp: false });
     C15.middle = C15.addBulk(map, "middle", 350, drawMiddle);
@@ -52,9 +58,9 @@
 
   /* A circle with as many of its points as its size on the screen needs (0.1 px), grown by some pixels. */
   function traceCircle(ctx, view, site, grow) {
-    const flat = C15.circleOf(site), x0 = view.x(site.u), y0 = view.y(site.v);
-    const radius = Math.abs(view.y(flat[1]) - y0) || 1, factor = ((radius + grow) / radius) * view.scale;
+    const x0 = view.x(site.u), y0 = view.y(site.v), radius = upOf(site) * view.scale || 1;
     if (radius < 12) { ctx.moveTo(x0 + radius + grow, y0); ctx.arc(x0, y0, radius + grow, 0, 2 * Math.PI); return; } // the ellipse is round here to 0.01 px
+    const flat = C15.circleOf(site), factor = ((radius + grow) / radius) * view.scale;
     const needed = Math.PI * Math.sqrt(radius / 0.2);
     let step = 1;
     while (step < 8 && CIRCLE_POINTS / (2 * step) >= needed) step *= 2;

@@ -1,7 +1,7 @@
 /* The ground of the tester: residents and land by the exact share of cells in a circle. */
 (function () {
   "use strict";
-  const G = C15.geo, DEGREE_M = 110500, NOISE_M2 = 1e-9;
+  const G = C15.geo, DEGREE_M = 110500, NOISE_M2 = 1e-9, STRIDE = 64;
 
   /* ── lattice: corners of a grid by Chebyshev series in column and row ── */
 
@@ -20,18 +20,6 @@
       this.tv = new Float64Array(this.degree + 1);
       this.corners = new Map();
       this.frames = new Map();
-    }
-
-    /* Corners i of row j from one to another as lon, lat, lon, lat …: the series of the row is summed up once. */
-    corners_of(j, from, to) {
-      const d = this.degree, lon = new Float64Array(d + 1), lat = new Float64Array(d + 1), out = new Float64Array(2 * (to - from + 1));
-      chebyshev((2 * j) / this.rows - 1, d, this.tv);
-      for (let p = 0, n = 0; p <= d; p += 1) for (let q = 0; q <= d; q += 1, n += 1) { lon[p] += this.a[n] * this.tv[q]; lat[p] += this.b[n] * this.tv[q]; }
-      for (let i = from; i <= to; i += 1) {
-        chebyshev((2 * i) / this.cols - 1, d, this.tu);
-        for (let p = 0; p <= d; p += 1) { out[2 * (i - from)] += lon[p] * this.tu[p]; out[2 * (i - from) + 1] += lat[p] * this.tu[p]; }
-      }
-      return out;
     }
 
     at(i, j) {
@@ -61,6 +49,13 @@
     /* Outline of a cell in degrees, counter-clockwise (rows run north). */
     quad(col, row) {
       return [this.corner(col, row), this.corner(col + 1, row), this.corner(col + 1, row + 1), this.corner(col, row + 1)];
+    }
+
+    /* Area of a cell as a parallelogram. */
+    km2(col, row) {
+      const [x, y] = this.at(col, row), [x1, y1] = this.at(col + 1, row), [x2, y2] = this.at(col, row + 1), lat = (y + y2) / 2;
+      const [x_m, y_m] = G.localXy(x + 0.001, lat + 0.0005, x, lat - 0.0005); // of a thousandth of a degree
+      return ((x1 - x) * (y2 - y) - (y1 - y) * (x2 - x)) * x_m * y_m;
     }
 
     frame(col, row) {
@@ -176,20 +171,25 @@
       }
     }
 
-    /* visit(key, people per km²) for every populated cell: cells as parallelograms, near enough to draw them. */
-    densities(visit) {
-      const { lattice, key, start, people } = this, { cols } = lattice;
-      for (let row = 0; row < lattice.rows; row += 1) {
-        if (start[row] === start[row + 1]) continue;
-        const from = key[start[row]] - row * cols, to = key[start[row + 1] - 1] - row * cols + 1;
-        const low = lattice.corners_of(row, from, to), high = lattice.corners_of(row + 1, from, to);
-        const [x_m, y_m] = G.localXy(low[0] + 0.001, low[1] + 0.001, low[0], low[1]).map((v) => v * 1000);
+    /* 1 + the density class (0 empty) of every cell, row by row; areas interpolated between some columns, near enough to draw. */
+    classes(breaks) {
+      const { lattice, key, start, people } = this, { cols, rows } = lattice, out = new Uint8Array(cols * rows);
+      for (let row = 0; row < rows; row += 1) {
+        let from = -1, km2 = 0, slope = 0;
         for (let n = start[row]; n < start[row + 1]; n += 1) {
-          const c = 2 * (key[n] - row * cols - from);
-          const m2 = ((low[c + 2] - low[c]) * (high[c + 1] - low[c + 1]) - (low[c + 3] - low[c + 1]) * (high[c] - low[c])) * x_m * y_m;
-          visit(key[n], people[n] / (m2 / 1e6));
+          const col = key[n] - row * cols, beyond = col % STRIDE;
+          if (col - beyond !== from) {
+            from = col - beyond;
+            km2 = lattice.km2(from, row);
+            slope = (lattice.km2(from + STRIDE, row) - km2) / STRIDE;
+          }
+          const density = people[n] / (km2 + slope * beyond);
+          let k = 0;
+          while (k < breaks.length && density >= breaks[k]) k += 1;
+          out[key[n]] = 1 + k;
         }
       }
+      return out;
     }
 
     landM2(lon, lat, radius) {

@@ -9,13 +9,21 @@
     const found = {};
     for (const { name, type, size, at } of index) {
       if (type === "d5") { found[name] = wide(bytes, at, size); continue; }
-      const width = type === "f8" ? 8 : 4, raw = new Uint8Array(size * width);
-      for (let k = 0; k < width; k += 1) for (let n = 0; n < size; n += 1) raw[n * width + k] = bytes[at + k * size + n];
-      found[name] = type === "f8" ? new Float64Array(raw.buffer) : type === "f4" ? new Float32Array(raw.buffer) : new Int32Array(raw.buffer);
-      if (type === "d4") for (let n = 1, all = found[name]; n < size; n += 1) all[n] += all[n - 1];
+      if (type === "f8") { found[name] = new Float64Array(together(bytes, at, size).buffer); continue; }
+      const words = new Int32Array(size), [b, c, d] = [at + size, at + 2 * size, at + 3 * size];
+      for (let n = 0; n < size; n += 1) words[n] = bytes[at + n] | (bytes[b + n] << 8) | (bytes[c + n] << 16) | (bytes[d + n] << 24);
+      if (type === "d4") for (let n = 1; n < size; n += 1) words[n] += words[n - 1];
+      found[name] = type === "f4" ? new Float32Array(words.buffer) : words;
     }
     return found;
   };
+
+  /* Numbers of eight bytes, byte by byte. */
+  function together(bytes, at, size) {
+    const raw = new Uint8Array(size * 8);
+    for (let k = 0; k < 8; k += 1) for (let n = 0; n < size; n += 1) raw[n * 8 + k] = bytes[at + k * size + n];
+    return raw;
+  }
 
   /* Whole numbers from differences of five bytes. */
   function wide(bytes, at, size) {
