@@ -280,3 +280,29 @@ def _gaps(*, hostile: bool) -> gpd.GeoDataFrame:
             "candidate_lat": SOUTH + y + size / 2, "candidate_new_residents": 3000.0 / n, "geometry": shape,
         })  # fmt: skip
     return gpd.GeoDataFrame(rows, geometry="geometry", crs=CRS)
+
+
+def counties(*, across=12, hostile=False):
+    """A square land of counties, the first of them known by hand, and two gaps."""
+    n = across * across
+    at = np.arange(n)
+    west, south = 100.0 + 0.5 * (at % across), 30.0 + 0.5 * (at // across)
+    residents = 1000.0 + 10.0 * at
+    covered = residents * ((at % 10) / 10.0)
+    residents[5], covered[5] = 0.0, 0.0  # nobody lives there
+    names = [f"县{k}" for k in at]
+    if hostile:
+        names[: len(HOSTILE)] = HOSTILE
+    places = gpd.GeoDataFrame(
+        {
+            "id": [f"{640000 + k}" for k in at], "name": names, "level": "district", "parent": "", "residents": residents,
+            "density_per_km2": residents / 50.0,
+            "pharmacy_institutions": at, "pharmacy_covered": covered,
+            "pharmacy_share": np.divide(covered, residents, out=np.full(n, np.nan), where=residents > 0),
+            "inpatient_institutions": 1, "inpatient_covered": 0.0, "inpatient_share": np.where(residents > 0, 0.0, np.nan),
+        },
+        geometry=shapely.box(west, south, west + 0.5, south + 0.5), crs="EPSG:4326",
+    )  # fmt: skip
+    gaps = pd.DataFrame({"service": "pharmacy", "rank": [1, 2], "residents": [900.0, 800.0], "area_km2": [3.0, 2.0],
+                         "place_id": ["640007", "elsewhere"], "place_name": [names[7], "别处"]})  # fmt: skip
+    return places, gaps

@@ -13,6 +13,7 @@ import pytest
 
 from circle15.draw.index import draw_index
 from circle15.draw.map import draw_city, draw_district
+from circle15.draw.nation import draw_nation
 from circle15.draw.tester import build_tester
 from circle15.policy.plan import load_plan
 
@@ -117,6 +118,16 @@ def test_index_breaks_no_rule(seen, axe):
     page = seen(draw_index(drawn_city.make_assessment(), pages={DISTRICT: "a.html"}, city_page="c.html"))
     page.evaluate(axe)
     assert faults(page) == []
+    page.click("#language")
+    assert faults(page) == []
+
+
+def test_page_of_the_nation_breaks_no_rule(seen, axe):
+    page = seen(draw_nation(*drawn_city.counties(), ["pharmacy", "inpatient"], radius_m=800.0))
+    page.evaluate(axe)
+    assert faults(page) == []
+    page.click("#measure-density")
+    page.click("#rows tr:first-child button")
     page.click("#language")
     assert faults(page) == []
 

@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circle15.measure import grid as on_grid
+from circle15.measure import grid_places
 from circle15.measure.cells import depth_fractions, disc_fractions, pack_geometries
 from circle15.measure.circles import measure_circles
 from circle15.measure.coverage import measure_coverage
+from circle15.measure.grid_ground import ground_of
 from circle15.measure.totals import measure_totals
 from circle15.project.lattice import Lattice
 from circle15.schema import CRS, SERVICES, GridCells, Population
@@ -159,15 +161,15 @@ def test_blocks_add_up_to_the_whole(name):
     people, register, places = landscape(GRIDS[name], seed=4)
     lattice, values = GRIDS[name], people.grid.values  # noqa: PD011 - no table
     lon, lat = (np.array(register.geometry.map(lambda p, k=k: p.coords[0][k])) for k in (0, 1))
-    centres, outlines = on_grid.centres_on(lon, lat, lattice), on_grid.outlines_on(places, lattice)
+    centres, outlines = on_grid.centres_on(lon, lat, lattice), grid_places.outlines_on(places, lattice)
 
     def measured(blocks):
         held, shares, gone = np.zeros((len(lon), 2)), 0.0, 0.0
         for block in blocks:
             cover = block.cover(centres, radius_m=800.0)
             held[cover.disc] += np.column_stack([cover.residents, cover.ground_m2])
-            shares = shares + on_grid.people_in(block, outlines, [cover], [centres], radius_m=800.0)
-            gone = gone + on_grid.missing_m2(block, outlines)
+            shares = shares + grid_places.people_in(block, outlines, [cover], [centres], radius_m=800.0)
+            gone = gone + grid_places.missing_m2(block, outlines)
         return held, shares, gone
 
     whole = measured([on_grid.Block(values, lattice)])
@@ -183,7 +185,7 @@ def test_blocks_add_up_to_the_whole(name):
 def test_ground_without_data_is_told_place_by_place():
     people, _, places = landscape(PLANE, seed=5, gone=0.2)
     block = on_grid.block_of(people.grid)
-    gone = on_grid.missing_m2(block, on_grid.outlines_on(places, PLANE))
+    gone = grid_places.missing_m2(block, grid_places.outlines_on(places, PLANE))
     nodata = quads(PLANE, 50, 60)[np.isnan(people.grid.values.ravel())]  # noqa: PD011 - no table
     to_plane = gpd.GeoSeries(nodata, crs=CRS).to_crs("EPSG:4544")
     outline = places.to_crs("EPSG:4544").geometry
@@ -198,7 +200,7 @@ def test_places_that_overlap_count_their_people_each():
     lon, lat = DEGREES.degrees(np.array([0.0, 6.0, 3.0, 10.0]), np.array([0.0, 10.0, 0.0, 10.0]))
     boxes = [shapely.box(lon[0], lat[1], lon[1], lat[0]), shapely.box(lon[2], lat[3], lon[3], lat[2])]
     places = gpd.GeoDataFrame({"id": ["A", "B"], "level": "district"}, geometry=boxes, crs=CRS)
-    assert on_grid.residents_on(grid, places) == pytest.approx([240.0, 280.0])
+    assert ground_of(grid, places)[0] == pytest.approx([240.0, 280.0])
 
 
 def test_series_of_corners_is_what_proj_says():

@@ -1,6 +1,8 @@
 """A run over blocks: same numbers as the city's tables, same bytes however it was stopped, cut or spread."""
 
+import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -16,6 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 import rasterio
 import shapely
+from click.testing import CliRunner
+from rasterio.rio.main import main_group as rio
 
 from circle15.cli.app import main
 from circle15.errors import InputError, UsageError
@@ -32,9 +36,11 @@ from circle15.scale.block import is_whole, load_result, read_and_measure, result
 from circle15.scale.cluster import Cluster
 from circle15.scale.inputs import read_inputs
 from circle15.scale.merge import add_together
-from circle15.scale.results import gaps_table, institutions_columns, places_table
+from circle15.scale.results import gaps_table, institutions_in, institutions_parts, others_within, places_table
 from circle15.scale.run import run_blocks
 from circle15.scale.standing import needs_townships
+from circle15.schema import institution_codes
+from circle15.words import word_problem
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -105,7 +111,7 @@ def test_the_tables_of_a_city_say_the_same(nation, tmp_path, block):
             )
     assert table["residents"].to_numpy() == pytest.approx(totals["residents_grid"].to_numpy(), rel=1e-9)
     assert table["land_km2"].to_numpy() == pytest.approx(totals["land_km2"].to_numpy(), rel=1e-3)
-    columns = institutions_columns(inputs, sums, load_plan("zhongwei"))
+    columns = columns_of(institutions_parts(inputs, sums, load_plan("zhongwei"), rows=40))
     assert columns["residents_within"] == pytest.approx(circles["residents_within"].to_numpy(), rel=1e-9, abs=1e-9)
     assert columns["circle_land_km2"] == pytest.approx(circles["circle_land_km2"].to_numpy(), rel=1e-4, abs=1e-6)
     assert (columns["others_within"] == circles["others_within"].to_numpy()).all()
@@ -115,6 +121,11 @@ def test_the_tables_of_a_city_say_the_same(nation, tmp_path, block):
         mine = gaps[gaps["service"] == service]
         assert mine["residents"].to_numpy() == pytest.approx(patches["residents"].to_numpy(), rel=1e-6)
         assert mine["cells"].tolist() == patches["cells"].tolist()
+
+
+def columns_of(parts):
+    parts = list(parts)
+    return {name: np.concatenate([np.asarray(part[name]) for part in parts]) for name in parts[0]}
 
 
 def _population(nation):
@@ -278,10 +289,75 @@ def test_counts_of_others_are_those_of_the_list():
     assert count_others(lon, lat, table["service"].to_numpy(), radius_m=800.0).tolist() == expected.tolist()
 
 
-def test_the_page_sorts_and_loads_nothing(whole):
+def test_campuses_of_one_institution_count_once(nation, tmp_path):
+    """A column `institution` makes sites into institutions, in circles and in places; without it the run file says so."""
+    table = gpd.read_parquet(nation / "institutions.parquet")
+    rng = np.random.default_rng(2)
+    table["institution"] = np.where(rng.random(len(table)) < 0.6, [f"J{n % 9}" for n in range(len(table))], "")
+    table.loc[5, "institution"] = None
+    x, y = table.geometry.x.to_numpy().copy(), table.geometry.y.to_numpy().copy()
+    x[: len(x) // 2], y[: len(x) // 2] = x[0] + rng.normal(size=len(x) // 2) * 0.006, y[0]  # they stand close
+    table = table.set_geometry(shapely.points(x, y), crs="EPSG:4326")
+    table.to_parquet(tmp_path / "institutions.parquet")
+    files = (tmp_path / "institutions.parquet", nation / "places.parquet", nation / "population.vrt")
+    inputs = read_inputs(*files, radius_m=800.0)
+    pairs = neighbours_within(
+        table.assign(position_accuracy_m=1.0), table.assign(position_accuracy_m=1.0), radius_m=800
+    )
+    expected = pairs.groupby("site_id")["institution"].nunique().reindex(table["id"], fill_value=0)
+    sites = count_others(x, y, table["service"].to_numpy(), radius_m=800.0)
+    assert others_within(inputs).tolist() == expected.tolist()
+    assert (sites >= expected.to_numpy()).all()
+    assert (sites > expected.to_numpy()).any()
+    assert others_within(inputs_of(nation)).sum() > 0
+    codes = pd.Series(institution_codes(table))
+    at = locate(x, y, inputs.task.places)
+    told = codes.groupby([table["service"], at]).nunique()
+    counted = institutions_in(inputs)
+    for s, service in enumerate(inputs.task.services):
+        for place, count in told[service].items():
+            assert place < 0 or counted[place, s] == count
+
+
+def test_strips_are_told_with_the_command_that_makes_tiles_of_them(nation, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with rasterio.open(nation / "population.vrt") as raster:
+        values, profile = raster.read(1), raster.profile | {"driver": "GTiff", "tiled": False}
+    del profile["blockxsize"], profile["blockysize"]
+    with rasterio.open("人口 striped.tif", "w", **profile) as raster:
+        raster.write(values, 1)
+    files = (nation / "institutions.parquet", nation / "places.parquet")
+
+    def told(file, block):
+        return [p for p in read_inputs(*files, Path(file), radius_m=800.0, block=block).warnings if "striped" in p.id]
+
+    (problem,) = told("人口 striped.tif", 64)
+    assert problem.params["times"] == 4
+    assert "--driver COG" in word_problem(problem, "zh")
+    assert "--driver COG" in word_problem(problem, "en")
+    assert not told("人口 striped.tif", 240)
+    program, *arguments = shlex.split(problem.params["command"])
+    assert program == "rio"
+    done = CliRunner().invoke(rio, arguments)
+    assert done.exit_code == 0, done.output
+    with rasterio.open("人口 striped_cog.tif") as raster:
+        assert raster.profile["tiled"]
+        assert (raster.read(1) == values).all()
+
+
+def test_the_files_of_a_vrt_tell_of_strips(nation):
+    """A file of the simulated nation is one tile of 120 columns."""
+    assert any(p.id == "raster_striped" for p in inputs_of(nation, block=64).warnings)
+    assert not any(p.id == "raster_striped" for p in inputs_of(nation, block=120).warnings)
+
+
+def test_the_run_file_says_what_was_counted(whole):
+    record = json.loads((whole / "nation_run.json").read_text(encoding="utf-8"))
+    assert record["options"]["others_counted"] == "sites"
+
+
+def test_the_page_loads_nothing(whole):
     page = (whole / "nation.html").read_text(encoding="utf-8")
-    assert "模拟县" in page
-    assert "sortable" in page
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
 
 
@@ -302,7 +378,7 @@ def test_the_class_of_ground_asks_the_township(nation, tmp_path):
     plan = load_plan("zhongwei")
     assert needs_townships(inputs.task, plan)
     sums = add_together(inputs.task, run_blocks(inputs.task, tmp_path / "a"))
-    without = institutions_columns(inputs, sums, plan)
+    without = columns_of(institutions_parts(inputs, sums, plan))
     dense = without["density_circle_per_km2"] >= 3000
     assert dense.any()
     assert set(without["density_class"][dense]) == {"dense"}
@@ -310,7 +386,7 @@ def test_the_class_of_ground_asks_the_township(nation, tmp_path):
     inputs = read_inputs(nation / "institutions.parquet", tmp_path / "places.parquet", nation / "population.vrt",
                          radius_m=800.0, block=100, services=("pharmacy",))  # fmt: skip
     assert not needs_townships(inputs.task, plan)
-    classes = institutions_columns(inputs, sums, plan)["density_class"]
+    classes = columns_of(institutions_parts(inputs, sums, plan))["density_class"]
     township = locate(inputs.task.lon, inputs.task.lat, towns)
     for k, town in enumerate(towns["settings"]):
         sparse = "unknown" if k == 0 else "town_sparse" if town else ""

@@ -50,6 +50,7 @@ def measure_nation(
         Path(institutions), Path(places), Path(population), radius_m=rules.circle.radius_m, services=services,
         min_residents=min_residents, datum=register_datum, block=block,
     )  # fmt: skip
+    give_back()
     warnings = list(inputs.warnings)
     if needs_townships(inputs.task, rules):
         warnings.append(Problem("scale.no_townships", file=Path(places).name, severity="warning"))
@@ -63,6 +64,7 @@ def measure_nation(
         give_back()
         bar.show("merge", total, total)
         sums = add_together(inputs.task, blocks)
+        give_back()
         written = write_results(inputs, sums, folder, plan=rules, lang=lang)
         if rasters is not None:
             written += write_rasters(inputs.task, rules, Path(rasters), progress=bar.show)

@@ -228,10 +228,18 @@ def boxes_about(lon: FloatArray, lat: FloatArray, radius_m: float) -> NDArray[np
     return boxes
 
 
-def count_others(lon: FloatArray, lat: FloatArray, service: NDArray[Any], *, radius_m: float) -> IndexArray:
+def count_others(
+    lon: FloatArray,
+    lat: FloatArray,
+    service: NDArray[Any],
+    *,
+    radius_m: float,
+    institution: NDArray[np.integer[Any]] | None = None,
+) -> IndexArray:
     """Count the others of the same service within `radius_m` of every point (bound included) 圈内同类机构数.
 
     `neighbours_within` names them; this only counts, a million in a second. Points without a position count nobody.
+    With `institution` (n,), the number of each site's institution 分院区, institutions are counted and not sites.
     """
     out = np.zeros(len(lon), dtype=np.int64)
     placed = np.isfinite(lon) & np.isfinite(lat)
@@ -241,9 +249,22 @@ def count_others(lon: FloatArray, lat: FloatArray, service: NDArray[Any], *, rad
         if np.abs(x).max() > _NEAR_DATE_LINE:  # kernels do not look across it
             i, _, _ = pairs_within(x, y, x, y, radius_m)
             out[which] = np.bincount(i, minlength=len(which)) - 1
-            continue
-        count, close = count_near(x, y, radius_m=radius_m)
-        a, b = close.T
-        within = distances_m(x[a], y[a], x[b], y[b]) <= radius_m + DISTANCE_TOLERANCE_M
-        out[which] = count + np.bincount(a[within], minlength=len(which))
+        else:
+            count, close = count_near(x, y, radius_m=radius_m)
+            a, b = close.T
+            within = distances_m(x[a], y[a], x[b], y[b]) <= radius_m + DISTANCE_TOLERANCE_M
+            out[which] = count + np.bincount(a[within], minlength=len(which))
+        if institution is not None:
+            out[which] -= _campuses_more(x, y, institution[which], radius_m)
     return out
+
+
+def _campuses_more(
+    lon: FloatArray, lat: FloatArray, institution: NDArray[np.integer[Any]], radius_m: float
+) -> IndexArray:
+    """By how much sites within reach of each site outnumber their institutions, its own ones counted as itself."""
+    _, number, times = np.unique(institution, return_inverse=True, return_counts=True)
+    several = np.flatnonzero(times[number] > 1)
+    i, j, _ = pairs_within(lon, lat, lon[several], lat[several], radius_m)
+    pairs, held = np.unique(i * len(times) + number[several][j], return_counts=True)
+    return np.bincount(pairs // len(times), held - 1, minlength=len(lon)).astype(np.int64)

@@ -14,8 +14,9 @@ import pandas as pd
 import shapely
 
 from circle15.measure.cells import depth_fractions, pack_geometries, row_areas_m2, row_shares
-from circle15.measure.grid import DEPTHS, centres_on, outlines_on, people_in
+from circle15.measure.grid import DEPTHS, centres_on
 from circle15.measure.grid_ground import blocks_of, lattice_of
+from circle15.measure.grid_places import outlines_on, people_in
 from circle15.measure.pieces import Pieces, meet_places
 
 if TYPE_CHECKING:

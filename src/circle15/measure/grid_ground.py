@@ -11,17 +11,9 @@ import numpy as np
 import shapely
 
 from circle15.measure.cells import frame_xy
-from circle15.measure.grid import (
-    Block,
-    block_of,
-    centres_on,
-    circles_on,
-    lay_levels,
-    missing_m2,
-    outlines_on,
-    people_in,
-)
+from circle15.measure.grid import Block, block_of, centres_on, circles_on
 from circle15.measure.grid_kernels import stamp
+from circle15.measure.grid_places import lay_levels, missing_m2, outlines_on, people_in
 from circle15.project.lattice import Lattice
 from circle15.project.metric import areas_m2
 from circle15.schema import GridCells
@@ -31,7 +23,7 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
 
-    from circle15.measure.grid import Outlines
+    from circle15.measure.grid_places import Outlines
     from circle15.measure.kernels import Floats, Ints
 
 FEW = 32
@@ -244,7 +236,7 @@ def ground_of(grid: GridCells, places: gpd.GeoDataFrame) -> tuple[Floats, Floats
         residents += people[:, 0].sum(axis=1)
         missing += missing_m2(block, outlines, levels=levels)
     area = areas_m2(outlines.geometry)
-    return residents, known_ground(area, missing + beyond_m2(grid, outlines))
+    return residents, known_ground(area, missing + beyond_m2(lattice_of(grid), grid.values.shape, outlines))
 
 
 def known_ground(area_m2: Floats, missing: Floats) -> Floats:
@@ -254,9 +246,9 @@ def known_ground(area_m2: Floats, missing: Floats) -> Floats:
     return land
 
 
-def beyond_m2(grid: GridCells, outlines: Outlines) -> Floats:
-    """Ground (places,) that lies beyond the grid."""
-    rows, columns = grid.values.shape
+def beyond_m2(lattice: Lattice, shape: tuple[int, ...], outlines: Outlines) -> Floats:
+    """Ground (places,) that lies beyond a grid of so many rows and columns."""
+    rows, columns = shape
     left, top, right, low = outlines.bounds.T
     out = np.zeros(len(outlines))
     beyond = np.flatnonzero((left < 0) | (top < 0) | (right > columns) | (low > rows))
@@ -264,6 +256,6 @@ def beyond_m2(grid: GridCells, outlines: Outlines) -> Floats:
         x, y = np.linspace(0, columns, 257), np.linspace(0, rows, 257)
         column = np.concatenate([x, np.full(257, columns), x[::-1], np.zeros(257)])
         row = np.concatenate([np.zeros(257), y, np.full(257, rows), y[::-1]])
-        edge = shapely.Polygon(np.column_stack(lattice_of(grid).degrees(column, row)))
+        edge = shapely.Polygon(np.column_stack(lattice.degrees(column, row)))
         out[beyond] = areas_m2(shapely.difference(outlines.geometry[beyond], edge))
     return out

@@ -33,13 +33,33 @@ _ENDS = 1 << 16
 
 @dataclass(frozen=True)
 class Points:
-    """Institutions as columns: ids and services as they stand, longitudes and latitudes in WGS 84 degrees (n,)."""
+    """Institutions as columns (n,), services by number, so that a million take little memory.
+
+    Parameters
+    ----------
+    ids
+        As they stand.
+    service, names
+        Position of each one's service in `names`.
+    lon, lat
+        WGS 84 degrees.
+    institution
+        Number of the institution that each site is part of (`schema.institution_codes` 分院区); None where the file has
+        no column `institution`, and each site is one.
+    """
 
     ids: pa.ChunkedArray
-    services: NDArray[np.object_]
+    service: NDArray[np.int8]
+    names: tuple[str, ...]
     lon: NDArray[np.float64]
     lat: NDArray[np.float64]
     source: Source
+    institution: NDArray[np.int32] | None = None
+
+    @property
+    def services(self) -> NDArray[np.object_]:
+        """Service (n,) of each."""
+        return np.array(self.names, dtype=object)[self.service]
 
 
 def read_points(path: Path, *, datum: Datum = "wgs84") -> Points:
@@ -47,11 +67,11 @@ def read_points(path: Path, *, datum: Datum = "wgs84") -> Points:
 
     Degrees are taken in `datum`; a file in another system than degrees of WGS 84 or CGCS2000 is refused.
     """
-    columns, geometry, faults = _table(path, ("id", "service"))
+    columns, geometry, faults = _table(path, ("id", "service"), ("institution",))
     lon, lat = _lonlat(geometry)
     service = columns.column("service").combine_chunks().dictionary_encode()
-    known = service.dictionary.to_pylist()
-    for value in sorted({str(v) for v in known} - set(SERVICES)):
+    names = tuple(str(v) for v in service.dictionary.to_pylist())
+    for value in sorted(set(names) - set(SERVICES)):
         faults.error("scale.service", column="service", value=value, known=", ".join(SERVICES))
     bad = np.flatnonzero(~((np.abs(lon) <= 180) & (np.abs(lat) <= 90)))  # noqa: PLR2004 - degrees
     for at in bad[:_EXAMPLES]:
@@ -62,10 +82,11 @@ def read_points(path: Path, *, datum: Datum = "wgs84") -> Points:
         faults.error("scale.id_twice", column="id", count=twice)
     faults.raise_errors()
     x, y = to_wgs84(lon, lat, datum)
-    words = np.array([str(v) for v in known], dtype=object)[service.indices.to_numpy(zero_copy_only=False)]
-    del columns, geometry
+    code = service.indices.to_numpy(zero_copy_only=False).astype(np.int8)
+    whose = _institutions(ids, columns.column("institution")) if "institution" in columns.column_names else None
+    del columns, geometry, service
     _give_back()
-    return Points(ids, words, np.asarray(x), np.asarray(y), _source("institutions", path, datum))
+    return Points(ids, code, names, np.asarray(x), np.asarray(y), _source("institutions", path, datum), whose)
 
 
 def read_outlines(path: Path) -> tuple[gpd.GeoDataFrame, Source]:
@@ -87,7 +108,16 @@ def read_outlines(path: Path) -> tuple[gpd.GeoDataFrame, Source]:
     return kept, _source("places", path, "wgs84")
 
 
-def _table(path: Path, wanted: tuple[str, ...]) -> tuple[pa.Table, pa.ChunkedArray, Faults]:
+def _institutions(ids: pa.ChunkedArray, given: pa.ChunkedArray) -> NDArray[np.int32]:
+    """Number (n,) of each one's institution; a site without a code is one by itself."""
+    code = given.cast(pa.string())
+    said = pc.greater(pc.fill_null(pc.binary_length(code), 0), 0)
+    return np.asarray(pc.if_else(said, code, ids).combine_chunks().dictionary_encode().indices, dtype=np.int32)
+
+
+def _table(
+    path: Path, wanted: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> tuple[pa.Table, pa.ChunkedArray, Faults]:
     faults = Faults(path.name)
     try:
         held = pq.ParquetFile(path)
@@ -98,7 +128,8 @@ def _table(path: Path, wanted: tuple[str, ...]) -> tuple[pa.Table, pa.ChunkedArr
             found = ", ".join(held.schema_arrow.names)
             raise fail(path, "scale.columns", params={"missing": ", ".join(missing) or "geo", "found": found})
         _check_system(path, said["columns"][name])
-        table = held.read(columns=[*wanted, name])
+        there = [c for c in optional if c in held.schema_arrow.names]
+        table = held.read(columns=[*wanted, *there, name])
     except (pa.ArrowException, OSError, ValueError) as fault:
         if isinstance(fault, InputError):
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -75,9 +76,30 @@ def plan_raster(
             window = _window(path, raster, system, within, margin_m)
             if nodata is None and raster.nodata is None and MaskFlags.all_valid in raster.mask_flag_enums[0]:
                 faults.warn("raster_no_nodata")
+            _warn_striped(path, raster, window, block, faults)
             return RasterPlan(path, system.to_string(), window, nodata, block)
     except RasterioError as fault:
         raise fail(path, "file_unreadable", params={"reason": str(fault)}) from fault
+
+
+def _warn_striped(path: Path, raster: Any, window: Window, block: int, faults: Faults) -> None:  # noqa: ANN401 - rasterio is untyped
+    """Warn where blocks side by side lie in the same strips of a file, which are decoded anew for each of them."""
+    times = -(-window.width // block)
+    if times > 1 and _strip(raster) > block:
+        command = ["rio", "convert", path.name, f"{path.stem}_cog.tif", "--driver", "COG", "--co", "compress=deflate"]
+        faults.warn("raster_striped", times=times, command=shlex.join(command))
+
+
+def _strip(raster: Any) -> int:  # noqa: ANN401 - rasterio is untyped
+    """Columns of a file's strips, 0 where it has tiles; of several files (VRT) the first one tells."""
+    parts = raster.files[1:] if raster.driver == "VRT" else []
+    if parts:
+        try:
+            with rasterio.open(parts[0]) as part:
+                return _strip(part) if part.driver != "VRT" else 0
+        except RasterioError:  # whoever reads the block will say so
+            return 0
+    return int(raster.width) if raster.block_shapes[0][1] >= raster.width else 0
 
 
 def _system(path: Path, crs: str) -> pyproj.CRS:
@@ -164,7 +186,7 @@ def read_block(plan: RasterPlan, window: tuple[int, int, int, int]) -> tuple[npt
     return values, declared
 
 
-_CACHE_MIB = 64  # of decoded tiles; each is read once, and GDAL would keep a twentieth of the memory
+_CACHE_MIB = 16  # of decoded tiles; each is read once, and GDAL would keep a twentieth of the memory
 _OPEN_TILES = 8  # files that a VRT keeps open; GDAL would keep 450, at 150 KB each
 _OPEN = threading.local()
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from circle15.measure.gap_kernels import patches
-from circle15.measure.grid import DEPTHS, Block, Cover, Laid, hold_centres, lay_levels, missing_m2, people_in
+from circle15.measure.grid import DEPTHS, Block, Cover
 from circle15.measure.grid_kernels import clean
+from circle15.measure.grid_places import Laid, hold_centres, lay_levels, missing_m2, people_in
 from circle15.read.raster import read_block
 from circle15.schema import PLACE_LEVELS
 from circle15.write.files import write_whole
@@ -54,14 +55,13 @@ def measure_block(task: Task, number: int, values: NDArray[np.float64], nodata: 
     if without == values.size:
         return found
     covers = [block.cover(centres, radius_m=task.radius_m, depths=DEPTHS if n < len(task.services) else 0)
-              for n, (_, centres) in enumerate(task.centres)]  # fmt: skip
-    found["disc"] = np.concatenate([which[c.disc] for (which, _), c in zip(task.centres, covers, strict=True)])
+              for n, centres in enumerate(task.centres)]  # fmt: skip
+    found["disc"] = np.concatenate([c.disc for c in covers])
     found["residents"] = np.concatenate([c.residents for c in covers])
     found["ground_m2"] = np.concatenate([c.ground_m2 for c in covers])
     if populated == 0:
         return found
-    centres = [c for _, c in task.centres[:-1]]
-    people = people_in(block, task.outlines, covers[:-1], centres, radius_m=task.radius_m, levels=levels)
+    people = people_in(block, task.outlines, covers[:-1], task.centres[:-1], radius_m=task.radius_m, levels=levels)
     found["people"] = people[place]
     return found | _gaps(task, block, covers[:-1], levels)
 

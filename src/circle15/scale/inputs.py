@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    import pyarrow as pa
     from numpy.typing import NDArray
+
+    from circle15.read.geoparquet import Points
 
 _PARQUET = (".parquet",)
 _RASTERS = (*RASTER, ".vrt")
@@ -33,15 +34,14 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class Inputs:
-    """A task, with what the results name besides: institution codes, their services, warnings."""
+    """A task, with what the results name besides: the institutions as they stand, warnings."""
 
     task: Task
-    ids: pa.ChunkedArray
-    services: NDArray[np.object_]
+    points: Points
     warnings: tuple[Problem, ...]
 
     @cached_property
-    def standing(self) -> NDArray[np.int32]:
+    def standing(self) -> dict[int, NDArray[np.int32]]:
         """Place of each level in which each institution stands, as from `standing_places`."""
         return standing_places(self.task)
 
@@ -88,28 +88,26 @@ def read_inputs(
     empty = [p.name for p, rows in ((institutions, points.lon), (places, table)) if len(rows) == 0]
     if empty:
         raise InputError([Problem("table_empty", file=name) for name in empty])
-    held = set(points.services)
+    held = {points.names[k] for k in np.unique(points.service)}
     chosen = tuple(dict.fromkeys(services)) or tuple(s for s in SERVICES if s in held)
     problems = [Problem("use.service_without_institutions", value=s) for s in chosen if s not in held]
     if problems:
         raise UsageError(problems)
-    code = np.full(len(points.lon), -1, dtype=np.int8)
-    for s, service in enumerate(chosen):
-        code[points.services == service] = s
+    code = np.array([chosen.index(name) if name in chosen else -1 for name in points.names], dtype=np.int8)
     task = Task(
         raster=plan,
         transform=(t.a, t.b, t.c, t.d, t.e, t.f),
         places=table,
         lon=points.lon,
         lat=points.lat,
-        service=code,
+        service=code[points.service],
         services=chosen,
         radius_m=radius_m,
         min_residents=min_residents,
         sources=(points.source, of_places, _of_raster(file, parts)),
     )
     warnings = (*faults.warnings, *_off_raster(task, places.name))
-    return Inputs(task, points.ids, points.services, warnings)
+    return Inputs(task, points, warnings)
 
 
 def _off_raster(task: Task, file: str) -> Iterator[Problem]:

@@ -74,7 +74,7 @@ def _of_block(task: Task, plan: Plan, number: int) -> dict[str, Small]:
         return {}
     unknown = np.isnan(block.values)
     found: dict[str, Small] = {}
-    for service, (_, centres) in zip(task.services, task.centres[:-1], strict=True):
+    for service, centres in zip(task.services, task.centres[:-1], strict=True):
         cover = block.cover(centres, radius_m=task.radius_m, ground=False)
         found[f"share_{service}"] = _share(cover)
         found[f"depth_{service}"] = cover.base.copy()

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 
 from circle15 import __version__
 from circle15.draw.nation import draw_nation
 from circle15.measure.circles import count_others
+from circle15.measure.grid_ground import beyond_m2, known_ground
 from circle15.project.metric import areas_m2
 from circle15.scale.standing import density_class
 from circle15.write.files import write_text
@@ -21,6 +21,7 @@ from circle15.write.geoparquet import write_outlines, write_points
 from circle15.write.run_record import write_run_record
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from circle15.policy.plan import Plan
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from circle15.words import Lang
 
 _M2_PER_KM2 = 1e6
+_ROWS = 100_000
 _PACKAGES = ("numpy", "numba", "geopandas", "shapely", "pyproj", "rasterio", "pyarrow", "scipy")
 
 
@@ -43,13 +45,13 @@ def places_table(inputs: Inputs, sums: Sums) -> gpd.GeoDataFrame:
     table = task.places[["id", "name", "level", "parent"]].copy()
     area_m2 = areas_m2(task.outlines.geometry)
     residents = sums.people[:, 0].sum(axis=1) if task.services else np.zeros(len(table))
-    land_m2 = np.maximum(area_m2 - sums.missing_m2 - _beyond_m2(inputs), 0.0)
-    # rounding of cells against outlines must leave no sliver of ground
-    land_m2[land_m2 < 1e-6 * area_m2] = 0.0
+    window = task.raster.window
+    beyond = beyond_m2(task.lattice, (int(window.height), int(window.width)), task.outlines)
+    land_m2 = known_ground(area_m2, sums.missing_m2 + beyond)
     table["residents"] = residents
     table["area_km2"], table["land_km2"] = area_m2 / _M2_PER_KM2, land_m2 / _M2_PER_KM2
     table["density_per_km2"] = _per(residents, land_m2 / _M2_PER_KM2)
-    institutions = _institutions_in(inputs)
+    institutions = institutions_in(inputs)
     for s, service in enumerate(task.services):
         people = sums.people[:, s]
         table[f"{service}_institutions"] = institutions[:, s]
@@ -64,47 +66,51 @@ def _per(amount: Any, base: Any) -> Any:  # noqa: ANN401 - columns of numbers
     return np.divide(amount, base, out=np.full(len(base), np.nan), where=base > 0)
 
 
-def _beyond_m2(inputs: Inputs) -> Any:  # noqa: ANN401 - a column of numbers
-    """Ground (places,) that lies beyond the raster."""
-    task = inputs.task
-    window = task.raster.window
-    left, top, right, low = task.outlines.bounds.T
-    out = np.zeros(len(task.places))
-    beyond = np.flatnonzero((left < 0) | (top < 0) | (right > window.width) | (low > window.height))
-    if len(beyond):
-        columns, rows = np.linspace(0, window.width, 257), np.linspace(0, window.height, 257)
-        column = np.concatenate([columns, np.full(257, window.width), columns[::-1], np.zeros(257)])
-        row = np.concatenate([np.zeros(257), rows, np.full(257, window.height), rows[::-1]])
-        edge = shapely.Polygon(np.column_stack(task.lattice.degrees(column, row)))
-        out[beyond] = areas_m2(shapely.difference(task.outlines.geometry[beyond], edge))
-    return out
-
-
-def _institutions_in(inputs: Inputs) -> Any:  # noqa: ANN401 - counts (places, services)
-    """Institutions of each service that stand in each place."""
-    task = inputs.task
+def institutions_in(inputs: Inputs) -> Any:  # noqa: ANN401 - counts (places, services)
+    """Institutions of each service that stand in each place; campuses of one count once."""
+    task, whose = inputs.task, inputs.points.institution
     out = np.zeros((len(task.places), len(task.services)), dtype=np.int64)
-    for column in inputs.standing.T:
-        held = (column >= 0) & (task.service >= 0)
+    for column in inputs.standing.values():
+        held = np.flatnonzero((column >= 0) & (task.service >= 0))
+        if whose is not None:
+            count = int(whose.max(initial=0)) + 1
+            key = (column[held].astype(np.int64) * len(task.services) + task.service[held]) * count + whose[held]
+            held = held[np.unique(key, return_index=True)[1]]
         np.add.at(out, (column[held], task.service[held]), 1)
     return out
 
 
-def institutions_columns(inputs: Inputs, sums: Sums, plan: Plan) -> dict[str, Any]:
-    """One row an institution: others of its service, residents and ground of its circle, density and its class."""
-    task = inputs.task
+def others_within(inputs: Inputs) -> Any:  # noqa: ANN401 - counts (n,)
+    """Other institutions of its service in each one's circle."""
+    task, points = inputs.task, inputs.points
+    return count_others(
+        task.lon, task.lat, points.service, radius_m=task.radius_m, institution=points.institution
+    )  # fmt: skip
+
+
+def institutions_parts(inputs: Inputs, sums: Sums, plan: Plan, *, rows: int = _ROWS) -> Iterator[dict[str, Any]]:
+    """One row an institution: others of its service, residents and ground of its circle, density and its class.
+
+    Columns of so many rows at a time: words for a million would take as much memory as the whole run.
+    """
+    task, points = inputs.task, inputs.points
+    others = others_within(inputs)
     circle_km2 = np.pi * task.radius_m**2 / _M2_PER_KM2
-    land_km2 = np.minimum(sums.ground_m2 / _M2_PER_KM2, circle_km2)
-    density = _per(sums.residents, land_km2)
-    return {
-        "id": inputs.ids,
-        "service": inputs.services,
-        "others_within": count_others(task.lon, task.lat, inputs.services, radius_m=task.radius_m),
-        "residents_within": sums.residents,
-        "circle_land_km2": land_km2,
-        "density_circle_per_km2": density,
-        "density_class": density_class(task, plan, inputs.standing, density),
-    }
+    for first in range(0, len(task.lon), rows):
+        some = slice(first, first + rows)
+        land_km2 = np.minimum(sums.ground_m2[some] / _M2_PER_KM2, circle_km2)
+        density = _per(sums.residents[some], land_km2)
+        yield {
+            "id": points.ids.slice(first, rows),
+            "service": np.array(points.names, dtype=object)[points.service[some]],
+            "others_within": others[some],
+            "residents_within": sums.residents[some],
+            "circle_land_km2": land_km2,
+            "density_circle_per_km2": density,
+            "density_class": density_class(task, plan, inputs.standing, some, density),
+            "lon": task.lon[some],
+            "lat": task.lat[some],
+        }
 
 
 def gaps_table(inputs: Inputs, sums: Sums) -> pd.DataFrame:
@@ -131,12 +137,10 @@ def write_results(inputs: Inputs, sums: Sums, out: Path, *, plan: Plan, lang: La
     """Write everything, each file whole; same input, same bytes."""
     task = inputs.task
     places, gaps = places_table(inputs, sums), gaps_table(inputs, sums)
-    columns = institutions_columns(inputs, sums, plan)
-    degrees = {c: gaps.pop(c).to_numpy() for c in ("lon", "lat")}
     return [
         write_outlines(out / "places.parquet", places),
-        write_points(out / "institutions.parquet", columns, task.lon, task.lat),
-        write_points(out / "gaps.parquet", {str(c): gaps[c].to_numpy() for c in gaps}, degrees["lon"], degrees["lat"]),
+        write_points(out / "institutions.parquet", institutions_parts(inputs, sums, plan)),
+        write_points(out / "gaps.parquet", [{str(c): gaps[c].to_numpy() for c in gaps}]),
         write_text(out / "nation.html", draw_nation(places, gaps, task.services, radius_m=task.radius_m, lang=lang)),
         write_run_record(out / "nation_run.json", _record(inputs, plan)),
     ]
@@ -154,6 +158,7 @@ def _record(inputs: Inputs, plan: Plan) -> dict[str, object]:
         "options": {
             "services": list(task.services), "radius_m": task.radius_m, "min_residents": task.min_residents,
             "block": task.raster.block,
+            "others_counted": "sites" if inputs.points.institution is None else "institutions",
         },
         "python": platform.python_version(),
         "packages": {name: version(name) for name in _PACKAGES},

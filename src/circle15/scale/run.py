@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from circle15.scale.block import is_whole, keep_result, read_and_measure, result_path
 from circle15.scale.cluster import Cluster, run_on
+from circle15.scale.memory import give_back
 from circle15.write.files import output_faults
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int], None]
 
 UNFINISHED = ".unfinished"
+_TIDIED = 16  # blocks after which free memory goes back; it would scatter and grow by a sixth
 _THREADS = 2  # kernels leave the interpreter free; each thread more takes the memory of a block
 
 
@@ -68,12 +70,15 @@ def run_blocks(task: Task, out: Path, *, cluster: Cluster | None = None, progres
 def _here(task: Task, numbers: Sequence[int]) -> Generator[tuple[int, Result], None, None]:
     """Measure blocks in this process; while one thread reads, another measures."""
     _ = task.outlines, task.centres, task.windows  # made once, before the threads ask
+    give_back()
     waiting = iter(numbers)
     with ThreadPoolExecutor(_THREADS) as pool:
         running = deque((n, pool.submit(read_and_measure, task, n)) for n in islice(waiting, 2 * _THREADS))
         while running:
             number, future = running.popleft()
             yield number, future.result()
+            if number % _TIDIED == 0:
+                give_back()
             running.extend((n, pool.submit(read_and_measure, task, n)) for n in islice(waiting, 1))
 
 

@@ -20,17 +20,22 @@ _PART = 100_000
 _TOWNSHIP = PLACE_LEVELS.index("township")
 
 
-def standing_places(task: Task) -> NDArray[np.int32]:
-    """Place (n, len(PLACE_LEVELS)) in which each institution stands, -1 where in none; on a border the first by id."""
-    out = np.full((len(task.lon), len(PLACE_LEVELS)), -1, dtype=np.int32)
+def standing_places(task: Task) -> dict[int, NDArray[np.int32]]:
+    """Place (n,) of each level (position in PLACE_LEVELS) where each institution stands; of several the first by id.
+
+    -1 where it stands in none; levels without places are left out.
+    """
+    found = {}
     from_south = np.argsort(task.lat)  # neighbours together, or every place would be asked about every part
     for level in np.unique(task.outlines.level):
+        out = np.full(len(task.lon), -1, dtype=np.int32)
         which = np.flatnonzero(task.outlines.level == level)
         places = task.places.iloc[which]
         for first in range(0, len(from_south), _PART):
             some = from_south[first : first + _PART]
-            out[some, level] = np.append(which, -1)[locate(task.lon[some], task.lat[some], places)]
-    return out
+            out[some] = np.append(which, -1)[locate(task.lon[some], task.lat[some], places)]
+        found[int(level)] = out
+    return found
 
 
 def needs_townships(task: Task, plan: Plan) -> bool:
@@ -39,13 +44,13 @@ def needs_townships(task: Task, plan: Plan) -> bool:
 
 
 def density_class(
-    task: Task, plan: Plan, standing: NDArray[np.int32], density_per_km2: NDArray[np.float64]
+    task: Task, plan: Plan, standing: dict[int, NDArray[np.int32]], rows: slice, density_per_km2: NDArray[np.float64]
 ) -> NDArray[np.object_]:
-    """Class (n,) of each institution's ground as `judge.limits.classify` tells it from density and township.
+    """Class (k,) of some institutions' ground as `judge.limits.classify` tells it from density and township.
 
     Outside the known townships the class is UNKNOWN unless it is the same in all.
     """
-    township = standing[:, _TOWNSHIP]
+    township = standing[_TOWNSHIP][rows] if _TOWNSHIP in standing else np.full(len(density_per_km2), -1)
     marks = np.append(task.places["settings"].to_numpy().astype(object), "")
 
     def told(density: NDArray[np.float64], settings: NDArray[np.object_]) -> NDArray[np.object_]:

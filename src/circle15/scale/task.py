@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from circle15 import __version__
-from circle15.measure.grid import Centres, Outlines, centres_on, outlines_on
+from circle15.measure.grid import Centres, centres_on
+from circle15.measure.grid_places import Outlines, outlines_on
 from circle15.project.lattice import Lattice
 
 if TYPE_CHECKING:
@@ -71,16 +72,13 @@ class Task:
         return outlines_on(self.places, self.lattice)
 
     @cached_property
-    def centres(self) -> tuple[tuple[NDArray[np.int64], Centres], ...]:
-        """Institutions of each service on the raster, with their numbers; the last are those of other services."""
-        found = []
-        for s in (*range(len(self.services)), -1):
-            which = np.flatnonzero(self.service == s)
-            found.append((which, centres_on(self.lon[which], self.lat[which], self.lattice)))
-        return tuple(found)
+    def centres(self) -> tuple[Centres, ...]:
+        """Institutions of each service on the raster; the last are those of other services."""
+        everyone = centres_on(self.lon, self.lat, self.lattice)
+        return tuple(everyone.of(self.service == s) for s in (*range(len(self.services)), -1))
 
     def lay_down(self) -> None:
-        """Forget what only the blocks ask for: of a million institutions 50 MB."""
+        """Forget what only the blocks ask for: of a million institutions 26 MB."""
         self.__dict__.pop("centres", None)
 
     @cached_property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,8 @@ from circle15.write.files import write_whole
 _POINT_BYTES = 21
 
 
-def write_points(path: Path, columns: Mapping[str, Any], lon: NDArray[np.float64], lat: NDArray[np.float64]) -> Path:
-    """Write columns (n,) and points in WGS 84 degrees, without making a geometry of each."""
+def write_points(path: Path, parts: Iterable[Mapping[str, Any]]) -> Path:
+    """Write columns (n,) part by part, one part at least; of each `lon`, `lat` (WGS 84 degrees) become its points."""
     said = {
         "version": "1.0.0",
         "primary_column": "geometry",
@@ -28,9 +28,21 @@ def write_points(path: Path, columns: Mapping[str, Any], lon: NDArray[np.float64
             "geometry": {"encoding": "WKB", "geometry_types": ["Point"], "crs": CRS.from_epsg(4326).to_json_dict()}
         },
     }
-    table = pa.table({**columns, "geometry": _wkb(lon, lat)})
-    table = table.replace_schema_metadata({"geo": json.dumps(said)})
-    return write_whole(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
+    tables = (_with_points(part).replace_schema_metadata({"geo": json.dumps(said)}) for part in parts)
+
+    def write(temporary: Path) -> None:
+        first = next(tables)
+        with pq.ParquetWriter(temporary, first.schema, compression="zstd") as file:
+            file.write_table(first)
+            for table in tables:
+                file.write_table(table)
+
+    return write_whole(path, write)
+
+
+def _with_points(part: Mapping[str, Any]) -> pa.Table:
+    columns = {name: values for name, values in part.items() if name not in {"lon", "lat"}}
+    return pa.table({**columns, "geometry": _wkb(part["lon"], part["lat"])})
 
 
 def _wkb(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> pa.Array:
