@@ -97,7 +97,7 @@ def test_the_same_run_gives_the_same_bytes(capsys, toy_city, tmp_path):
 
 def test_the_page_of_a_city_tests_sites_unless_it_cannot_hold_the_residents(capsys, toy_city, tmp_path, monkeypatch):
     for cells, inside in ((10**6, True), (3, False)):
-        monkeypatch.setattr("circle15.draw.ground.EXACT_CELLS", cells)
+        monkeypatch.setattr("circle15.draw.tester_people.MOST_CELLS", cells)
         assert run(capsys, "map", toy_city, "--out", tmp_path)[0] == 0
         blocks = blocks_of((tmp_path / "手绘市_city.html").read_text(encoding="utf-8"))
         assert any("tester" in name for name in blocks) is inside

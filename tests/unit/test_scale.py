@@ -19,6 +19,7 @@ import pytest
 import rasterio
 import shapely
 from click.testing import CliRunner
+from page_payload import values_of
 from rasterio.rio.main import main_group as rio
 from told import told
 
@@ -183,9 +184,7 @@ def test_killed_and_resumed(nation, whole, tmp_path):
 
 def test_a_lost_worker_is_survived_and_bytes_are_equal(nation, whole, tmp_path):
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0, silence_logs=50
-    ) as local:
+    with distributed.LocalCluster(n_workers=2, **on_cluster.LOCAL) as local:
         inputs = inputs_of(nation, block=64)
         victims = [w.pid for w in local.workers.values()][:1]
 
@@ -197,6 +196,15 @@ def test_a_lost_worker_is_survived_and_bytes_are_equal(nation, whole, tmp_path):
         assert not victims
     assert run(nation, tmp_path, "--block", "64") == 0
     same_bytes(tmp_path, whole)
+
+
+def test_two_runs_on_one_machine_do_not_get_in_each_others_way():
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(n_workers=0, **on_cluster.LOCAL) as one,
+        distributed.LocalCluster(n_workers=0, **on_cluster.LOCAL) as two,  # a port taken would warn, and so fail
+    ):
+        assert one.scheduler_address != two.scheduler_address
 
 
 def test_no_cluster_is_said_in_words(nation, tmp_path, monkeypatch, capsys):
@@ -361,6 +369,7 @@ def test_the_run_file_says_what_was_counted(whole):
 def test_the_page_loads_nothing(whole):
     page = (whole / "nation.html").read_text(encoding="utf-8")
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
+    assert values_of(page)["simulated"] is True  # the raster says so of itself
 
 
 def test_a_result_holds_only_what_its_block_touches(nation, tmp_path):

@@ -80,6 +80,11 @@ class Maker:
         number = Number(min=0)
         return self.option("--min-residents", key="min_residents", type=number, default=100.0, show_default=True)
 
+    def marks(self) -> list[click.Option]:
+        """What the pages say of their own standing."""
+        number = self.option("--map-number", key="map_number", metavar="TEXT", default="")
+        return [number, self.option("--public", key="public", is_flag=True)]
+
     def out(self, *names: str) -> click.Option:
         """The folder that files of these names are written to."""
         return self.option("--out", key="out", type=Fills(*names), metavar="DIR", default="maps", show_default=True)
@@ -175,8 +180,7 @@ def _map(make: Maker) -> LocalCommand:
         *make.evidence(),
         make.services(),
         make.least(),
-        option("--map-number", key="map_number", metavar="TEXT", default=""),
-        option("--public", key="public", is_flag=True),
+        *make.marks(),
         option("--basemap", key="basemap", type=click.Choice(["tianditu", "amap", "osm"])),
         option("--basemap-key", key="basemap_key", metavar="KEY", default=""),
         make.out("{city}_*.html"),
@@ -314,6 +318,7 @@ def _nation(make: Maker) -> LocalCommand:
         make.option(
             "--rasters", key="rasters", type=Fills("share_*.tif", "depth_*.tif", "density_class.tif"), metavar="DIR"
         ),
+        *make.marks(),
         make.out("places.parquet", "institutions.parquet", "gaps.parquet", "nation.html", "nation_run.json"),
     )
 
