@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 
-class Reads(click.ParamType):
+class Reads(click.types.StringParamType):
     """A file that is read; what is no file (the id of a plan, `table:…`, `live`) is nobody's to replace."""
 
     name = "file"
 
 
-class Writes(click.ParamType):
+class Writes(click.types.StringParamType):
     """A file that is written, by its suffix; any where none is named."""
 
     name = "file"
@@ -20,7 +20,7 @@ class Writes(click.ParamType):
         self.suffixes = suffixes
 
 
-class Fills(click.ParamType):
+class Fills(click.types.StringParamType):
     """A folder that files are written into; `names` are their patterns, with {city} and {service} in them."""
 
     name = "folder"
