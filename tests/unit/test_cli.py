@@ -16,6 +16,8 @@ from page_payload import blocks_of
 
 from circle15.cli import main
 from circle15.cli.words import StepBar
+from circle15.errors import Problem, UsageError
+from circle15.words import word_error
 
 COMMANDS = [
     "assess", "map", "site", "gaps", "add", "retire", "round", "walk", "check-data", "check-plan", "nation",
@@ -299,3 +301,10 @@ def test_a_city_is_judged_with_indicators_events_overlay_and_day(capsys, toy_cit
 def test_an_interrupt_that_was_swallowed_ends_the_work():
     with pytest.raises(KeyboardInterrupt), StepBar("zh"), contextlib.suppress(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)  # as a compiler's callback would swallow it
+
+
+def test_an_error_reads_as_the_sentences_that_the_command_line_says(monkeypatch):
+    monkeypatch.setenv("CIRCLE15_LANG", "en")
+    error = UsageError([Problem("use.min_residents", value="-1"), Problem("use.quota", value="x")])
+    assert str(error) == word_error(error, "en")
+    assert "must be a finite number" in str(error)

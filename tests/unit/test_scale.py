@@ -21,6 +21,7 @@ import shapely
 from click.testing import CliRunner
 from page_payload import values_of
 from rasterio.rio.main import main_group as rio
+from told import told
 
 from circle15.cli.app import main
 from circle15.errors import InputError, UsageError
@@ -220,7 +221,7 @@ def test_another_version_is_said_in_words():
         def run(self, _function):
             return {"tcp://w": on_cluster.own_versions() | {"numpy": "1.0"}}
 
-    with pytest.raises(UsageError, match="cluster_version"):
+    with pytest.raises(UsageError, check=told("scale.cluster_version")):
         on_cluster._check_versions(Other(), "tcp://x")
 
 
@@ -239,8 +240,9 @@ def test_negative_residents_are_told_once_all_blocks_are_read(nation, tmp_path):
     ) as raster:  # fmt: skip
         raster.write(values, 1)
     inputs = read_inputs(nation / "institutions.parquet", nation / "places.parquet", file, radius_m=800.0, block=100)
-    with pytest.raises(InputError, match=r"negative.*2"):
+    with pytest.raises(InputError, check=told("scale.negative")) as fault:
         add_together(inputs.task, run_blocks(inputs.task, tmp_path))
+    assert fault.value.problems[0].params["count"] == 2
 
 
 def test_what_geoparquet_may_not_hold(tmp_path):
@@ -254,12 +256,12 @@ def test_what_geoparquet_may_not_hold(tmp_path):
         read_points(tmp_path / "points.parquet")
     assert {p.id for p in fault.value.problems} == {"scale.service", "scale.coordinate", "scale.id_twice"}
     table.to_crs("EPSG:3857").iloc[:1].to_parquet(tmp_path / "plane.parquet")
-    with pytest.raises(InputError, match=r"scale\.system"):
+    with pytest.raises(InputError, check=told("scale.system")):
         read_points(tmp_path / "plane.parquet")
-    with pytest.raises(InputError, match=r"scale.columns"):
+    with pytest.raises(InputError, check=told("scale.columns")):
         read_outlines(tmp_path / "points.parquet")
     (tmp_path / "no.parquet").write_bytes(b"PAR1 nothing")
-    with pytest.raises(InputError, match="file_unreadable"):
+    with pytest.raises(InputError, check=told("file_unreadable")):
         read_points(tmp_path / "no.parquet")
 
 

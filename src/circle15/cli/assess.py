@@ -9,10 +9,9 @@ from typing import Any
 
 import click
 
-from circle15.cli.load import beside, check_outputs, day_of, load, marks_of, url_of
+from circle15.cli.load import beside, day_of, load, marks_of, url_of
 from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
-from circle15.database import is_database
 from circle15.draw.basemap import Basemap, BasemapName
 from circle15.draw.index import draw_index
 from circle15.draw.map import draw_city, draw_district
@@ -42,7 +41,6 @@ def assess_city(
     """Measure and judge a city; tables and a summary."""
     if to is not None:
         check_target(to)
-        check_outputs(inputs, [(None if is_database(to) else to, ())], inputs["indicators"], inputs["events"])
     plan, city, told = _loaded(lang, inputs)
     with StepBar(lang) as bar:
         result = assess(
