@@ -67,6 +67,12 @@ def bare_read(size: str) -> Callable[[], None]:
     return work
 
 
+def middle_plane(places: Any) -> str:  # noqa: ANN401 - a GeoDataFrame, imported when asked for
+    """A plane about the middle of the data, so that a buffer is a circle on the ground as far as a plane can do it."""
+    west, south, east, north = places.total_bounds
+    return f"+proj=tmerc +lat_0={(south + north) / 2} +lon_0={(west + east) / 2} +datum=WGS84"
+
+
 def _tables(size: str) -> tuple[Any, Any, Any]:
     """Pharmacies, districts and populated cells as GeoDataFrames in a plane."""
     import geopandas as gpd  # noqa: PLC0415 - imports are not timed
@@ -77,9 +83,7 @@ def _tables(size: str) -> tuple[Any, Any, Any]:
     at = folder(size)
     register = gpd.read_parquet(at / "institutions.parquet")
     places = gpd.read_parquet(at / "places.parquet")
-    west, south, east, north = places.total_bounds
-    # about the middle of the data, so that a buffer is a circle on the ground as far as a plane can do it
-    plane = f"+proj=tmerc +lat_0={(south + north) / 2} +lon_0={(west + east) / 2} +datum=WGS84"
+    plane = middle_plane(places)
     places = places.to_crs(plane)
     with rasterio.open(at / "population.vrt") as raster:
         values, t = raster.read(1), raster.transform

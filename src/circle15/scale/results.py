@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from circle15.draw.map import Marks
     from circle15.policy.plan import Plan
     from circle15.scale.inputs import Inputs
     from circle15.scale.merge import Sums
@@ -133,15 +134,18 @@ def gaps_table(inputs: Inputs, sums: Sums) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def write_results(inputs: Inputs, sums: Sums, out: Path, *, plan: Plan, lang: Lang) -> list[Path]:
+def write_results(inputs: Inputs, sums: Sums, out: Path, *, plan: Plan, marks: Marks, lang: Lang) -> list[Path]:
     """Write everything, each file whole; same input, same bytes."""
-    task = inputs.task
+    services = inputs.task.services
     places, gaps = places_table(inputs, sums), gaps_table(inputs, sums)
     return [
         write_outlines(out / "places.parquet", places),
         write_points(out / "institutions.parquet", institutions_parts(inputs, sums, plan)),
         write_points(out / "gaps.parquet", [{str(c): gaps[c].to_numpy() for c in gaps}]),
-        write_text(out / "nation.html", draw_nation(places, gaps, task.services, radius_m=task.radius_m, lang=lang)),
+        write_text(
+            out / "nation.html",
+            draw_nation(places, gaps, services, plan=plan, simulated=inputs.simulated, marks=marks, lang=lang),
+        ),
         write_run_record(out / "nation_run.json", _record(inputs, plan)),
     ]
 
