@@ -69,7 +69,6 @@ def from_files_to_results(size: str) -> Callable[[], dict[str, float]]:
         inputs = _inputs(size)
         give_back()
         blocks = run_blocks(inputs.task, place)
-        inputs.task.lay_down()
         give_back()
         sums = add_together(inputs.task, blocks)
         give_back()
