@@ -22,19 +22,19 @@ from circle15.read.raster import read_block
 from circle15.scale.block import laid_for_gaps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
     from circle15.scale.task import Task
 
+WIDEST = 1 << 25
+"""Cells about a patch beyond which it gets no outline: a picture of them would take more memory than the run."""
 _TOUCHING = np.ones((3, 3), dtype=np.uint8)  # by an edge or a corner
 _STEP = 8.0  # columns or rows: a bent grid's edges are followed this closely
 
 
-def gap_outline(task: Task, service: int, seats: NDArray[np.int64]) -> BaseGeometry:
-    """Outline of one patch in degrees.
+def gap_outline(task: Task, service: int, seats: NDArray[np.int64]) -> BaseGeometry | None:
+    """Outline of one patch in degrees; None where the blocks that it touches hold more than WIDEST cells.
 
     Parameters
     ----------
@@ -45,22 +45,38 @@ def gap_outline(task: Task, service: int, seats: NDArray[np.int64]) -> BaseGeome
     """
     side, window = task.raster.block, task.raster.window
     block = (seats[:, 0] - window.row_off) // side * task.across + (seats[:, 1] - window.col_off) // side
-    pieces = [piece for n in np.unique(block) for piece in _pieces(task, service, int(n), seats[block == n])]
-    whole = shapely.normalize(shapely.union_all(pieces))
-    if not task.lattice.straight:
-        whole = shapely.segmentize(whole, _STEP)
-    return shapely.transform(whole, lambda xy: np.column_stack(task.lattice.degrees(xy[:, 0], xy[:, 1])))
+    numbers = np.unique(block)
+    top, left, rows, columns = np.array([task.windows[n] for n in numbers]).T
+    corner = int(top.min()), int(left.min())
+    shape = int((top + rows).max()) - corner[0], int((left + columns).max()) - corner[1]
+    if shape[0] * shape[1] > WIDEST:
+        return None
+    held = np.zeros(shape, dtype=np.uint8)
+    for n, r, c, high, wide in zip(numbers, top - corner[0], left - corner[1], rows, columns, strict=True):
+        held[r : r + high, c : c + wide] = _cells(task, service, int(n), seats[block == n])
+    return shapely.transform(
+        _outline(held, corner, straight=task.lattice.straight),
+        lambda xy: np.column_stack(task.lattice.degrees(xy[:, 0], xy[:, 1])),
+    )
 
 
-def _pieces(task: Task, service: int, number: int, seats: NDArray[np.int64]) -> Iterator[BaseGeometry]:
-    """What one block holds of a patch, in columns and rows."""
+def _outline(held: NDArray[np.uint8], corner: tuple[int, int], *, straight: bool) -> BaseGeometry:
+    """Outline of cells in columns and rows; parts that meet in corners alone stay apart."""
+    row, column = corner
+    parts = [
+        shapely.Polygon(shape["coordinates"][0], shape["coordinates"][1:])
+        for shape, _ in shapes(held, mask=held.view(bool), transform=Affine.translation(column, row))
+    ]
+    whole = parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
+    return shapely.normalize(whole if straight else shapely.segmentize(whole, _STEP))
+
+
+def _cells(task: Task, service: int, number: int, seats: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Cells (rows, columns) of a block that belong to a patch."""
     row, column, _, _ = task.windows[number]
     bare = _bare_cells(task, service, number)
     label = np.asarray(ndimage.label(bare, _TOUCHING)[0])
-    mine = np.isin(label, label[seats[:, 0] - row, seats[:, 1] - column]) & bare
-    for shape, _ in shapes(mine.astype(np.uint8), mask=mine, transform=Affine.translation(column, row)):
-        exterior, *holes = shape["coordinates"]
-        yield shapely.Polygon(exterior, holes)
+    return np.isin(label, label[seats[:, 0] - row, seats[:, 1] - column]) & bare
 
 
 def _bare_cells(task: Task, service: int, number: int) -> NDArray[np.bool_]:

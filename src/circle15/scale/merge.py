@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Sides = tuple[Ints, Ints, Ints, Ints]
 
 _TOP, _BOTTOM, _LEFT, _RIGHT = range(4)
-OUTLINED = 20
+OUTLINED = 10
 """So many gaps of each service are outlined, those with most residents."""
 
 

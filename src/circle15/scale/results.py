@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from shapely.geometry.base import BaseGeometry
+
     from circle15.policy.plan import Plan
     from circle15.scale.inputs import Inputs
     from circle15.scale.merge import Sums
@@ -144,15 +146,15 @@ def gaps_parts(inputs: Inputs, sums: Sums, gaps: pd.DataFrame) -> Iterator[dict[
     for row in np.flatnonzero(outlined):
         service = int(sums.gaps["service"].iloc[row])
         outline = gap_outline(inputs.task, service, sums.seats[service, int(at[row])])
-        yield _columns(gaps.iloc[[row]], np.array([outline], dtype=object))
+        yield _columns(gaps.iloc[[row]], outline)
     yield _columns(gaps[~outlined], None)
 
 
-def _columns(gaps: pd.DataFrame, outline: Any) -> dict[str, Any]:  # noqa: ANN401 - outlines or None
+def _columns(gaps: pd.DataFrame, outline: BaseGeometry | None) -> dict[str, Any]:
     where = {"lon": gaps["lon"].to_numpy(), "lat": gaps["lat"].to_numpy()}
     seat = {f"fullest_{axis}": values for axis, values in where.items()}
     told = {str(c): gaps[c].to_numpy() for c in gaps if c not in where}
-    return told | seat | (where if outline is None else {"outline": outline})
+    return told | seat | (where if outline is None else {"outline": np.array([outline])})
 
 
 def write_results(inputs: Inputs, sums: Sums, out: Path, *, plan: Plan, lang: Lang) -> list[Path]:
