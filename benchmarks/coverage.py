@@ -54,6 +54,7 @@ def ours(size: str) -> Callable[[], dict[str, float]]:
 
 def from_files_to_results(size: str) -> Callable[[], dict[str, float]]:
     """What the command `nation` does for one service, from reading the files to the last result."""
+    from circle15.draw.map import Marks  # noqa: PLC0415 - imports are not timed
     from circle15.policy.plan import load_plan  # noqa: PLC0415 - imports are not timed
     from circle15.scale.memory import give_back, share_one_heap  # noqa: PLC0415 - imports are not timed
     from circle15.scale.merge import add_together  # noqa: PLC0415 - imports are not timed
@@ -72,7 +73,7 @@ def from_files_to_results(size: str) -> Callable[[], dict[str, float]]:
         give_back()
         sums = add_together(inputs.task, blocks)
         give_back()
-        written = write_results(inputs, sums, place, plan=plan, lang="zh")
+        written = write_results(inputs, sums, place, plan=plan, marks=Marks(), lang="zh")
         forget(blocks)
         return {"MB": sum(file.stat().st_size for file in written) / 1e6}
 
@@ -83,11 +84,9 @@ def spread(size: str, workers: int) -> Callable[[], dict[str, float]]:
     """The blocks of all five services (mostly reckoning, little reading) on so many worker processes, already warm."""
     from distributed import LocalCluster  # noqa: PLC0415 - imports are not timed
 
-    from circle15.scale.cluster import Cluster, run_on  # noqa: PLC0415 - imports are not timed
+    from circle15.scale.cluster import LOCAL, Cluster, run_on  # noqa: PLC0415 - imports are not timed
 
-    local = LocalCluster(
-        n_workers=workers, threads_per_worker=1, dashboard_address=None, memory_limit=0, silence_logs=50
-    )
+    local = LocalCluster(n_workers=workers, **LOCAL)
     cluster = Cluster(local.scheduler_address)
     warm = _inputs("s", services=(), block=64).task
     dict(run_on(cluster, warm, range(len(warm.windows))))
@@ -118,6 +117,12 @@ def bare_read(size: str) -> Callable[[], None]:
     return work
 
 
+def middle_plane(places: Any) -> str:  # noqa: ANN401 - a GeoDataFrame, imported when asked for
+    """A plane about the middle of the data, so that a buffer is a circle on the ground as far as a plane can do it."""
+    west, south, east, north = places.total_bounds
+    return f"+proj=tmerc +lat_0={(south + north) / 2} +lon_0={(west + east) / 2} +datum=WGS84"
+
+
 def _tables(size: str) -> tuple[Any, Any, Any]:
     """Pharmacies, districts and populated cells as GeoDataFrames in a plane."""
     import geopandas as gpd  # noqa: PLC0415 - imports are not timed
@@ -128,9 +133,7 @@ def _tables(size: str) -> tuple[Any, Any, Any]:
     at = folder(size)
     register = gpd.read_parquet(at / "institutions.parquet")
     places = gpd.read_parquet(at / "places.parquet")
-    west, south, east, north = places.total_bounds
-    # about the middle of the data, so that a buffer is a circle on the ground as far as a plane can do it
-    plane = f"+proj=tmerc +lat_0={(south + north) / 2} +lon_0={(west + east) / 2} +datum=WGS84"
+    plane = middle_plane(places)
     places = places.to_crs(plane)
     with rasterio.open(at / "population.vrt") as raster:
         values, t = raster.read(1), raster.transform

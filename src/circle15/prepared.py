@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,16 +20,15 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import Point
 
+from circle15.goals import goals_by_place
 from circle15.judge.asked import attributes_of, check_question, proposed_row
 from circle15.judge.circles import exceeding_ids, limit_by_residents
 from circle15.judge.columns import records
-from circle15.judge.effects import walked_column
 from circle15.judge.inputs import Inputs
 from circle15.judge.limits import circle_caps
 from circle15.judge.on_foot import residents_column
 from circle15.judge.verdict import judge_site
 from circle15.measure.circles import circle_ground, lonlat, measure_circles, sites_of
-from circle15.measure.coverage import measure_coverage
 from circle15.measure.crowd import Crowd, standing_on
 from circle15.measure.density import measure_density
 from circle15.measure.ground import Ground
@@ -35,17 +36,12 @@ from circle15.measure.others import Sites
 from circle15.measure.position import accuracies_m, circle_bounds, other_ground, points_within_error
 from circle15.measure.totals import measure_totals, register_of
 from circle15.measure.walking_circles import Both, HomesOnFoot, OnFoot, walking_to
-from circle15.measure.walking_coverage import measure_walking_coverage
 from circle15.policy.plan import Plan, check_places, mark_places
-from circle15.policy.rules import ON_FOOT, Target
 from circle15.project.datum import to_wgs84
-from circle15.schema import CRS, POSITION_ACCURACY_M, SERVICES, SPEEDS_M_PER_S, City, Datum, Population, Verdict
+from circle15.schema import CRS, POSITION_ACCURACY_M, SERVICES, City, Datum, Population, Verdict
 
 if TYPE_CHECKING:
     from circle15.measure.crowd import Near
-
-COVERAGE = "coverage_share"
-"""Measure of a goal that is measured here: share of the residents within the circle of a service 服务人口覆盖率."""
 
 Floats = NDArray[np.float64]
 Objects = NDArray[np.object_]
@@ -85,44 +81,10 @@ class Prepared:
 
     @cached_property
     def totals(self) -> pd.DataFrame:
-        """One row a place: residents, ground, institutions; coverage where a goal of the plan asks for it."""
+        """One row a place: residents, ground, institutions; and what the goals of the plan measure."""
         city = self.city
         table = measure_totals(city.places, city.population, city.institutions, services=SERVICES)
-        asked = {s for r in self.plan.rules if isinstance(r, Target) and r.measure == COVERAGE for s in r.services}
-        if asked:
-            radius_m = self.plan.circle.radius_m
-            wanted = [s for s in SERVICES if s in asked]
-            covered = measure_coverage(
-                city.population, city.institutions, city.places, radius_m=radius_m, services=wanted
-            )
-            for service in wanted:
-                shares = covered[covered["service"] == service].set_index("place_id")["share"]
-                table[f"{COVERAGE}_{service}"] = table["place_id"].map(shares).astype(float)
-        return table.assign(**self._goals_on_foot()) if self.foot is not None else table
-
-    def _goals_on_foot(self) -> dict[str, NDArray[np.float64]]:
-        """Columns (one value a place) of what goals measure on the streets, by rule and service.
-
-        Of goals by straight distance only coverage has a second opinion: a response on foot was never asked for.
-        """
-        city, streets = self.city, self.city.streets
-        columns: dict[str, NDArray[np.float64]] = {}
-        goals = [r for r in self.plan.rules if isinstance(r, Target) and r.measure in ON_FOOT]
-        for rule in goals:
-            if streets is None or (rule.distance == "straight" and rule.measure != COVERAGE):
-                continue
-            usual = city.pace.metres_per_s if rule.mode == "walk" else SPEEDS_M_PER_S[rule.mode]
-            foot = OnFoot(streets, pace=replace(city.pace, metres_per_s=rule.speed_m_per_s or usual))
-            found = measure_walking_coverage(
-                city.population, city.institutions, city.places, foot, radius_m=self.plan.circle.radius_m,
-                services=rule.services,
-            )  # fmt: skip
-            for service, rows in found.groupby("service"):
-                name = walked_column(rule, str(service))
-                columns[name] = rows[ON_FOOT[rule.measure]].to_numpy(dtype=np.float64)
-                if rule.measure != COVERAGE:
-                    columns[f"{name}.straight"] = rows["response_straight"].to_numpy(dtype=np.float64)
-        return columns
+        return table.assign(**goals_by_place(self.plan, city))
 
     @cached_property
     def inputs(self) -> Inputs:
@@ -318,7 +280,18 @@ class Prepared:
         return circle_ground(self.city.population, lon, lat, radius_m=radius_m)[0]
 
     def _columns(self, sites: Sites, points: Objects) -> dict[str, NDArray[Any]]:
-        """Measures of sites (n,) as columns, from the indexes."""
+        """Measures of sites (n,) as columns, from the indexes; many are measured in parts, by threads."""
+        assert self._ground is not None  # noqa: S101 - the caller has asked
+        parts = self._ground.parts(sites.lon, sites.lat)
+        if len(parts) == 1:
+            return self._part(sites, points)
+        _ = self.crowd.others  # made once, before the threads ask for it
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            found = list(pool.map(lambda at: self._part(sites.some(at), points[at]), parts))
+        back = np.argsort(np.concatenate(parts))
+        return {name: np.concatenate([columns[name] for columns in found])[back] for name in found[0]}
+
+    def _part(self, sites: Sites, points: Objects) -> dict[str, NDArray[Any]]:
         assert self._ground is not None  # noqa: S101 - the caller has asked
         lon, lat, radius_m = sites.lon, sites.lat, self.plan.circle.radius_m
         others, nearest_m = self.crowd.others.counts(sites, radius_m)

@@ -87,10 +87,11 @@ def institution_codes(sites: pd.DataFrame) -> list[str]:
     Plans plan campuses where they stand (分院区按属地纳入定点规划: 沈阳、绥化) and limit institutions (家): beds add up
     site by site, institutions count once a circle or place, and none is the competitor of its own campuses.
     """
-    ids = [str(i) for i in sites["id"]]
+    ids = [str(i) for i in sites["id"].tolist()]
     if "institution" not in sites.columns:
         return ids
-    return [code if isinstance(code, str) and code else i for code, i in zip(sites["institution"], ids, strict=True)]
+    codes = sites["institution"].tolist()
+    return [code if isinstance(code, str) and code else i for code, i in zip(codes, ids, strict=True)]
 
 
 @dataclass(frozen=True)

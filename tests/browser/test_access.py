@@ -123,7 +123,9 @@ def test_index_breaks_no_rule(seen, axe):
 
 
 def test_page_of_the_nation_breaks_no_rule(seen, axe):
-    page = seen(draw_nation(*drawn_city.counties(), ["pharmacy", "inpatient"], radius_m=800.0))
+    page = seen(
+        draw_nation(*drawn_city.counties(), ["pharmacy", "inpatient"], plan=load_plan("zhongwei"), simulated=False)
+    )
     page.evaluate(axe)
     assert faults(page) == []
     page.click("#measure-density")

@@ -316,7 +316,7 @@ def test_coverage_of_a_set_is_that_of_the_library(watched, sample, what_if):
     page.evaluate(SET, [some, gone])
     told = page.evaluate(
         """() => C15.testerCity.places.map((p) => {
-          const c = C15.testerCity.change("pharmacy", p);
+          const c = C15.testerCity.change("pharmacy", [p]);
           return [p.place_id, c.gained - c.lost];
         })"""
     )

@@ -16,6 +16,8 @@ from page_payload import blocks_of
 
 from circle15.cli import main
 from circle15.cli.words import StepBar
+from circle15.errors import Problem, UsageError
+from circle15.words import word_error
 
 COMMANDS = [
     "assess", "map", "site", "gaps", "add", "retire", "round", "walk", "check-data", "check-plan", "nation",
@@ -95,7 +97,7 @@ def test_the_same_run_gives_the_same_bytes(capsys, toy_city, tmp_path):
 
 def test_the_page_of_a_city_tests_sites_unless_it_cannot_hold_the_residents(capsys, toy_city, tmp_path, monkeypatch):
     for cells, inside in ((10**6, True), (3, False)):
-        monkeypatch.setattr("circle15.draw.ground.EXACT_CELLS", cells)
+        monkeypatch.setattr("circle15.draw.tester_people.MOST_CELLS", cells)
         assert run(capsys, "map", toy_city, "--out", tmp_path)[0] == 0
         blocks = blocks_of((tmp_path / "手绘市_city.html").read_text(encoding="utf-8"))
         assert any("tester" in name for name in blocks) is inside
@@ -299,3 +301,10 @@ def test_a_city_is_judged_with_indicators_events_overlay_and_day(capsys, toy_cit
 def test_an_interrupt_that_was_swallowed_ends_the_work():
     with pytest.raises(KeyboardInterrupt), StepBar("zh"), contextlib.suppress(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)  # as a compiler's callback would swallow it
+
+
+def test_an_error_reads_as_the_sentences_that_the_command_line_says(monkeypatch):
+    monkeypatch.setenv("CIRCLE15_LANG", "en")
+    error = UsageError([Problem("use.min_residents", value="-1"), Problem("use.quota", value="x")])
+    assert str(error) == word_error(error, "en")
+    assert "must be a finite number" in str(error)

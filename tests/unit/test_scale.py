@@ -18,7 +18,9 @@ import pytest
 import rasterio
 import shapely
 from click.testing import CliRunner
+from page_payload import values_of
 from rasterio.rio.main import main_group as rio
+from told import told
 
 from circle15.cli.app import main
 from circle15.errors import InputError, UsageError
@@ -195,9 +197,7 @@ def test_killed_and_resumed(nation, whole, tmp_path):
 
 def test_a_lost_worker_is_survived_and_bytes_are_equal(nation, whole, tmp_path):
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0, silence_logs=50
-    ) as local:
+    with distributed.LocalCluster(n_workers=2, **on_cluster.LOCAL) as local:
         inputs = inputs_of(nation, block=64)
         victims = [w.pid for w in local.workers.values()][:1]
 
@@ -209,6 +209,15 @@ def test_a_lost_worker_is_survived_and_bytes_are_equal(nation, whole, tmp_path):
         assert not victims
     assert run(nation, tmp_path, "--block", "64") == 0
     same_bytes(tmp_path, whole)
+
+
+def test_two_runs_on_one_machine_do_not_get_in_each_others_way():
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(n_workers=0, **on_cluster.LOCAL) as one,
+        distributed.LocalCluster(n_workers=0, **on_cluster.LOCAL) as two,  # a port taken would warn, and so fail
+    ):
+        assert one.scheduler_address != two.scheduler_address
 
 
 def test_no_cluster_is_said_in_words(nation, tmp_path, monkeypatch, capsys):
@@ -225,7 +234,7 @@ def test_another_version_is_said_in_words():
         def run(self, _function):
             return {"tcp://w": on_cluster.own_versions() | {"numpy": "1.0"}}
 
-    with pytest.raises(UsageError, match="cluster_version"):
+    with pytest.raises(UsageError, check=told("scale.cluster_version")):
         on_cluster._check_versions(Other(), "tcp://x")
 
 
@@ -244,8 +253,9 @@ def test_negative_residents_are_told_once_all_blocks_are_read(nation, tmp_path):
     ) as raster:  # fmt: skip
         raster.write(values, 1)
     inputs = read_inputs(nation / "institutions.parquet", nation / "places.parquet", file, radius_m=800.0, block=100)
-    with pytest.raises(InputError, match=r"negative.*2"):
+    with pytest.raises(InputError, check=told("scale.negative")) as fault:
         add_together(inputs.task, run_blocks(inputs.task, tmp_path))
+    assert fault.value.problems[0].params["count"] == 2
 
 
 def test_what_geoparquet_may_not_hold(tmp_path):
@@ -259,12 +269,12 @@ def test_what_geoparquet_may_not_hold(tmp_path):
         read_points(tmp_path / "points.parquet")
     assert {p.id for p in fault.value.problems} == {"scale.service", "scale.coordinate", "scale.id_twice"}
     table.to_crs("EPSG:3857").iloc[:1].to_parquet(tmp_path / "plane.parquet")
-    with pytest.raises(InputError, match=r"scale\.system"):
+    with pytest.raises(InputError, check=told("scale.system")):
         read_points(tmp_path / "plane.parquet")
-    with pytest.raises(InputError, match=r"scale.columns"):
+    with pytest.raises(InputError, check=told("scale.columns")):
         read_outlines(tmp_path / "points.parquet")
     (tmp_path / "no.parquet").write_bytes(b"PAR1 nothing")
-    with pytest.raises(InputError, match="file_unreadable"):
+    with pytest.raises(InputError, check=told("file_unreadable")):
         read_points(tmp_path / "no.parquet")
 
 
@@ -378,6 +388,7 @@ def test_the_run_file_says_what_was_counted(whole):
 def test_the_page_loads_nothing(whole):
     page = (whole / "nation.html").read_text(encoding="utf-8")
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
+    assert values_of(page)["simulated"] is True  # the raster says so of itself
 
 
 def test_a_result_holds_only_what_its_block_touches(nation, tmp_path):

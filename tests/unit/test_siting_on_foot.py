@@ -7,6 +7,7 @@ import openpyxl
 import pytest
 from riverbank import AT_DOOR, FAR, INLAND, RIVERSIDE, ready_of, riverbanks
 from shapely.geometry import Point
+from told import told
 
 from circle15.cli.app import main
 from circle15.errors import UsageError
@@ -82,7 +83,7 @@ def test_walked_pairs_are_never_nearer_than_straight_ones_and_stay_on_their_bank
 
 
 def test_without_streets_there_is_nothing_to_walk_on(toy_city):
-    with pytest.raises(UsageError, match=r"use\.streets_missing"):
+    with pytest.raises(UsageError, check=told("use.streets_missing")):
         lay_out(ready_of(toy_city), service="pharmacy", candidates=candidates(), on_foot=True)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from circle15.cli.load import marks_of
 from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
 from circle15.errors import Problem, UsageError
@@ -38,10 +39,13 @@ def measure_nation(
     scheduler: str,
     out: str,
     rasters: str | None,
+    map_number: str,
+    public: bool,
 ) -> None:
     """Measure all blocks, add them up, write the tables and the page."""
     if workers > 1 and scheduler:
         raise UsageError(Problem("scale.workers_and_scheduler"))
+    marks = marks_of(public=public, map_number=map_number)
     start = time.monotonic()
     folder = Path(out)
     rules = load_plan(plan)
@@ -64,7 +68,7 @@ def measure_nation(
         bar.show("merge", total, total)
         sums = add_together(inputs.task, blocks)
         give_back()
-        written = write_results(inputs, sums, folder, plan=rules, lang=lang)
+        written = write_results(inputs, sums, folder, plan=rules, marks=marks, lang=lang)
         if rasters is not None:
             written += write_rasters(inputs.task, rules, Path(rasters), progress=bar.show)
         forget(blocks)

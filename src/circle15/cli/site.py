@@ -12,7 +12,7 @@ import click
 import geopandas as gpd
 import numpy as np
 
-from circle15.cli.load import beside, check_outputs, day_of, load, url_of
+from circle15.cli.load import beside, day_of, load, url_of
 from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
 from circle15.errors import Problem, UsageError
@@ -27,7 +27,7 @@ from circle15.words import Lang, word_problem
 from circle15.write.files import write_text
 from circle15.write.report import marks_of, verdict_record, write_verdict
 from circle15.write.screened import SUFFIXES, screened_lines, write_screened
-from circle15.write.sheet import check_suffix, write_sheet
+from circle15.write.sheet import write_sheet
 from circle15.write.summary import verdict_lines
 from circle15.write.verdicts import sheet_path, verdict_line, verdicts_record, write_verdicts
 
@@ -58,9 +58,6 @@ def judge_sites(
     asked["database"] = url_of(asked, given)
     into = Into(as_json, out, sheet)
     loading = partial(load, lang, given)
-    if sheet is not None:
-        check_suffix(Path(sheet))
-    check_outputs(given, [(out, ()), (sheet, ())], sites, asked["indicators"], asked["events"])
     if sites is not None:
         if asked["lon"] is not None or asked["lat"] is not None:
             raise UsageError(Problem("use.site_twice", value=sites))
@@ -71,6 +68,8 @@ def judge_sites(
     missing = [f"--{k}" for k in ("lon", "lat", "datum") if asked[k] is None]
     if missing:
         raise UsageError(Problem("use.site_missing", params={"missing": ", ".join([*missing, "--sites"])}))
+    if out is not None and Path(out).suffix.lower() != ".json":
+        raise UsageError(Problem("use.output_kind", value=out, params={"known": ".json"}))
     judge_one(lang, asked, into, loading)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from circle15.cli.load import beside, day_of, load, url_of
+from circle15.cli.load import CITY_INPUTS, beside, day_of, load, url_of
 from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
 from circle15.draw.change import draw_change
@@ -47,10 +47,6 @@ if TYPE_CHECKING:
 
 WATCH_S = 5.0
 ORDERS = ("rank", "coverage", "first", "lottery")
-CITY_INPUTS = (
-    "city_file", "institutions", "places", "population", "register_datum", "plan", "scale_to", "overlay",
-    "streets", "denominators",
-)  # fmt: skip
 
 
 def add_sites(*, lang: Lang, service: str, number: int | None, share: float | None, out: str, **given: Any) -> None:  # noqa: ANN401
@@ -141,8 +137,7 @@ def hold_round(*, lang: Lang, service: str, sites: str, by: str, seed: int | Non
 
 def _ready(lang: Lang, given: dict[str, Any]) -> tuple[dict[str, Any], Prepared]:
     """Options apart from the city's inputs, and the city made ready on the day asked for."""
-    inputs: dict[str, Any] = {k: given.pop(k) for k in CITY_INPUTS if k in given}
-    inputs["database"] = given["database"]
+    inputs: dict[str, Any] = {k: given.pop(k) for k in (*CITY_INPUTS, "overlay")}
     given["database"] = url_of(given, inputs)
     plan, city = load(lang, inputs)
     city, told = beside(plan, city, given, lang)

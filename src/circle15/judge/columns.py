@@ -51,6 +51,8 @@ def numbers(table: Table, column: str) -> NDArray[np.float64]:
 
 def words(table: Table, column: str) -> NDArray[np.object_]:
     """Words of a column (n,); "" where they are missing."""
+    if isinstance(table, pd.DataFrame) and column in table and isinstance(table[column].dtype, pd.StringDtype):
+        return table[column].fillna("").to_numpy(dtype=object)
     told = values(table, column, "")
     return np.array(["" if v is None or v != v else str(v) for v in told], dtype=object)  # noqa: PLR0124 - NaN
 

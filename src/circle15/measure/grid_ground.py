@@ -93,6 +93,15 @@ def _together(column: Floats, row: Floats) -> list[Ints]:
     return np.split(placed[order], np.flatnonzero(np.diff(square[order])) + 1)
 
 
+def squares_of(grid: GridCells, lon: Floats, lat: Floats) -> Ints:
+    """Number (n,) of the square of cells in which circles about points in degrees are measured together; -1 at NaN."""
+    column, row = lattice_of(grid).grid_xy(lon, lat)
+    placed = np.isfinite(column) & np.isfinite(row)
+    out = np.full(len(lon), -1, dtype=np.int64)
+    out[placed] = _square(np.floor(row[placed]).astype(np.int64), np.floor(column[placed]).astype(np.int64))
+    return out
+
+
 def _square(row: Ints, column: Ints) -> Ints:
     return np.asarray((row // _BOX) * (1 << 32) + column // _BOX)
 

@@ -15,7 +15,7 @@ import shapely
 from circle15.measure.cells import CellArrays, disc_fractions, pack_cells
 from circle15.measure.circles import boxes_about, circle_ground, land_within_km2, point_degrees
 from circle15.measure.density import LEVELS, place_densities
-from circle15.measure.grid_ground import cell_densities
+from circle15.measure.grid_ground import cell_densities, squares_of
 from circle15.project.metric import PointTree, areas_m2
 from circle15.schema import Population
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     IndexArray = NDArray[np.int64]
 
 _M2_PER_KM2 = 1e6
+_PART_SITES, _PART_SQUARES = 12_500, 8
+_STRIP_DEG = 0.01
 
 
 class Ground:
@@ -80,6 +82,21 @@ class Ground:
     def _township_densities(self) -> FloatArray:
         townships = self._levels["township"].table
         return place_densities(townships, np.arange(len(townships)), self.population)
+
+    def parts(self, lon: FloatArray, lat: FloatArray) -> list[IndexArray]:
+        """Points (positions) that lie together, part by part, for threads to measure; all in one where they are few.
+
+        A grid on disk is then read square by square once; what all parts ask for is made beforehand.
+        """
+        grid = self.population.grid
+        if grid is None or len(lon) <= _PART_SITES:
+            return [np.arange(len(lon))]
+        _ = self._township_densities
+        square = np.unique(squares_of(grid, lon, lat), return_inverse=True)[1]
+        # strip by strip within a square: what one circle has read is still at hand for the next
+        order = np.lexsort((lon, np.floor(lat / _STRIP_DEG), square))
+        one, other = square[order] // _PART_SQUARES, np.arange(len(lon)) // _PART_SITES
+        return np.split(order, np.flatnonzero((np.diff(one) > 0) | (np.diff(other) > 0)) + 1)
 
     def circles(self, lon: FloatArray, lat: FloatArray, *, radius_m: float) -> dict[str, FloatArray]:
         """Residents and land of each circle, as `measure_circles` gives them, without the neighbours.

@@ -14,7 +14,7 @@ import pandas as pd
 from circle15.project.metric import DISTANCE_TOLERANCE_M, PointTree, distances_m, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -33,6 +33,11 @@ class Sites(NamedTuple):
     service: NDArray[np.object_]
     id: NDArray[np.object_]
     code: Sequence[str]
+
+    def some(self, at: IndexArray) -> Sites:
+        """Some of them by position."""
+        codes = [self.code[k] for k in at.tolist()]
+        return Sites(self.lon[at], self.lat[at], self.service[at], self.id[at], codes)
 
 
 class Kind(NamedTuple):
@@ -92,23 +97,36 @@ class Part(NamedTuple):
         nearest_m = np.where(np.isfinite(metres), metres, np.nan)
         if self.kind.campuses or several.any():
             return self.institutions(*self.within(radius_m)[:2]), nearest_m
-        # sites are institutions here: to count them is faster than to name them
-        count, known = tree.count(self.lon, self.lat, radius_m), np.flatnonzero(skip >= 0)
-        own_m = distances_m(self.lon[known], self.lat[known], tree.lon[skip[known]], tree.lat[skip[known]])
-        count[known] -= own_m <= radius_m + DISTANCE_TOLERANCE_M
+        # sites are institutions here: to count those of whom one is near is faster than to name them
+        at = np.flatnonzero(metres <= radius_m + DISTANCE_TOLERANCE_M)
+        count = np.zeros(len(self.asked), dtype=np.int64)
+        count[at] = tree.count(self.lon[at], self.lat[at], radius_m)
+        at = at[skip[at] >= 0]
+        own_m = distances_m(self.lon[at], self.lat[at], tree.lon[skip[at]], tree.lat[skip[at]])
+        count[at] -= own_m <= radius_m + DISTANCE_TOLERANCE_M
         return count, nearest_m
 
 
 class Others:
-    """A register (n sites) held ready to be asked who else stands near; trees are made when first asked for."""
+    """A register (n sites) held ready to be asked who else stands near."""
 
     def __init__(self, register: Sites) -> None:
         numbers, codes = pd.factorize(np.array(register.code, dtype=object))
         self._numbers = {str(code): n for n, code in enumerate(codes)}
         self.whose = np.asarray(numbers, dtype=np.int64)
-        self._register = register
-        self._rows = pd.Series(register.service).groupby(register.service, sort=False).indices
-        self._kinds: dict[Hashable, Kind] = {}
+        self._kinds = {
+            service: self._kind(register, np.flatnonzero(register.service == service))
+            for service in dict.fromkeys(register.service)
+        }
+
+    def _kind(self, register: Sites, rows: IndexArray) -> Kind:
+        whose, beyond = self.whose[rows], len(self._numbers)
+        homes = np.full(beyond + 1, _NONE, dtype=np.int64)
+        homes[whose] = np.arange(len(rows))
+        shared = np.bincount(whose, minlength=beyond + 1) > 1
+        homes[shared] = _SEVERAL
+        tree, ids = PointTree(register.lon[rows], register.lat[rows]), pd.Index(register.id[rows])
+        return Kind(rows, tree, ids, whose, homes, campuses=bool(shared.any()))
 
     def number_of(self, codes: Sequence[str]) -> IndexArray:
         """Number of each institution as in `whose`; one beyond them all where the register does not hold it."""
@@ -135,22 +153,8 @@ class Others:
     def by_service(self, sites: Sites) -> Iterator[Part]:
         """The sites of each service that the register holds."""
         whose = self.number_of(sites.code)
-        for service in self._rows:
+        for service, kind in self._kinds.items():
             at = np.flatnonzero(sites.service == service)
             if len(at):
-                kind = self._kind(service)
                 own = np.asarray(kind.ids.get_indexer(pd.Index(sites.id[at])), dtype=np.int64)
                 yield Part(at, sites.lon[at], sites.lat[at], kind, own, whose[at])
-
-    def _kind(self, service: Hashable) -> Kind:
-        if service not in self._kinds:
-            rows = np.asarray(self._rows[service], dtype=np.int64)
-            whose, beyond = self.whose[rows], len(self._numbers)
-            homes = np.full(beyond + 1, _NONE, dtype=np.int64)
-            homes[whose] = np.arange(len(rows))
-            shared = np.bincount(whose, minlength=beyond + 1) > 1
-            homes[shared] = _SEVERAL
-            tree = PointTree(self._register.lon[rows], self._register.lat[rows])
-            ids = pd.Index(self._register.id[rows])
-            self._kinds[service] = Kind(rows, tree, ids, whose, homes, campuses=bool(shared.any()))
-        return self._kinds[service]

@@ -47,7 +47,6 @@ from circle15.read.places import PlaceFile, read_place_files
 from circle15.read.population import read_population
 from circle15.read.positions import Examination, examine
 from circle15.read.scaling import scale_population, scaling_warnings
-from circle15.read.values import seen
 from circle15.read.zones import Bounds
 from circle15.schema import (
     Assumption,
@@ -272,7 +271,7 @@ def gather(config: CityFiles, *, skip_faulty_rows: bool = False) -> tuple[CityRe
     city = City(
         institutions=examination.applied_to(held.institutions.table), population=population, places=held.places.table,
         sources=tuple(s for reading in told if reading is not None for s in reading.sources),
-        name=seen(config.city.name) or config.file, simulated=config.city.simulated,
+        name=config.shown_name, simulated=config.city.simulated,
         streets=held.streets.table if held.streets is not None else None,
         pace=config.streets.pace if config.streets is not None else Pace(),
         denominators=None if held.denominators is None else denominator_rows(held.denominators),

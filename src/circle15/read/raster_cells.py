@@ -83,18 +83,17 @@ class RasterValues:
                 out[t - top : b - top, w - left : e - left] = tile[t - row : b - row, w - column : e - column]
         return out
 
-    def _read(self, row: int, column: int, rows: int, columns: int) -> npt.NDArray[np.float64]:
+    def _read(self, row: int, column: int, rows: int, columns: int, *, single: bool = False) -> npt.NDArray[Any]:
         window = self.plan.window
-        values, nodata = read_block(self.plan, (window.row_off + row, window.col_off + column, rows, columns))
+        at = (window.row_off + row, window.col_off + column, rows, columns)
+        values, nodata = read_block(self.plan, at, single=single)
         if not np.isnan(nodata):
-            values[values == nodata] = np.nan
+            values[values == np.float64(nodata)] = np.nan  # compared as doubles, whatever the file holds
         return values
 
     def _read_tile(self, row: int, column: int) -> npt.NDArray[Any]:
-        values = self._read(row, column, min(_TILE, self.shape[0] - row), min(_TILE, self.shape[1] - column))
-        single = values.astype(np.float32)
-        # most rasters hold single precision: kept so, nothing is lost
-        return single if np.array_equal(single, values, equal_nan=True) else values
+        rows, columns = min(_TILE, self.shape[0] - row), min(_TILE, self.shape[1] - column)
+        return self._read(row, column, rows, columns, single=True)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from shapely.geometry.base import BaseGeometry
 
+    from circle15.draw.map import Marks
     from circle15.policy.plan import Plan
     from circle15.scale.inputs import Inputs
     from circle15.scale.merge import Sums
@@ -157,16 +158,17 @@ def _columns(gaps: pd.DataFrame, outline: BaseGeometry | None) -> dict[str, Any]
     return told | seat | (where if outline is None else {"outline": np.array([outline])})
 
 
-def write_results(inputs: Inputs, sums: Sums, out: Path, *, plan: Plan, lang: Lang) -> list[Path]:
+def write_results(inputs: Inputs, sums: Sums, out: Path, *, plan: Plan, marks: Marks, lang: Lang) -> list[Path]:
     """Write everything, each file whole; same input, same bytes."""
-    task = inputs.task
+    services = inputs.task.services
     places, gaps = places_table(inputs, sums), gaps_table(inputs, sums)
     steps: list[Callable[[], Path]] = [
         lambda: write_points(out / "gaps.parquet", gaps_parts(inputs, sums, gaps), kinds=("Point", *_AREAS)),
         lambda: write_outlines(out / "places.parquet", places),
         lambda: write_points(out / "institutions.parquet", institutions_parts(inputs, sums, plan)),
         lambda: write_text(
-            out / "nation.html", draw_nation(places, gaps, task.services, radius_m=task.radius_m, lang=lang)
+            out / "nation.html",
+            draw_nation(places, gaps, services, plan=plan, simulated=inputs.simulated, marks=marks, lang=lang),
         ),
         lambda: write_run_record(out / "nation_run.json", _record(inputs, plan)),
     ]
@@ -174,7 +176,7 @@ def write_results(inputs: Inputs, sums: Sums, out: Path, *, plan: Plan, lang: La
     for step in steps:
         give_back()  # what one step leaves lying about is as much as the next one needs
         written.append(step())
-        task.lay_down()
+        inputs.task.lay_down()
     return written
 
 

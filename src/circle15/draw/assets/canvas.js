@@ -38,6 +38,7 @@
     },
     _initContainer: function () {
       this._container = L.DomUtil.create("canvas", "c15-bulk");
+      this._container.style.willChange = "transform"; // else the first step of a pan copies every canvas anew
       this._ctx = this._container.getContext("2d");
     },
     _destroyContainer: function () {

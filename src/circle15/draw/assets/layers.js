@@ -46,7 +46,7 @@
 
   function drawMiddle(ctx, view) {
     const { show, service } = C15.state;
-    const sites = C15.standing(service).filter((s) => near(view, s));
+    const sites = C15.standing(service).filter(near(view));
     if (show.depth) drawDepth(ctx, view, service, sites);
     if (show.coverage) drawCoverage(ctx, view, service, sites, !show.depth);
     if (show.streets) drawStreets(ctx, view, service);
@@ -161,12 +161,12 @@
     ctx.restore();
   }
 
-  function near(view, site) {
-    const x = view.x(site.u), y = view.y(site.v);
-    const reach = (C15.data.radius_m / 20000000) * view.scale;
-    return x > -reach && y > -reach && x < view.width + reach && y < view.height + reach;
+  /* Which institutions have a circle that may reach the view. */
+  function near(view) {
+    const { scale, dx, dy } = view, reach = C15.data.radius_m / 20000000;
+    const west = -dx / scale - reach, east = (view.width - dx) / scale + reach, north = -dy / scale - reach, south = (view.height - dy) / scale + reach;
+    return ({ u, v }) => u > west && u < east && v > north && v < south;
   }
-  C15.near = near;
 
   function drawVeil(ctx, view) {
     ctx.beginPath();
@@ -270,7 +270,7 @@
   function drawSites(ctx, view) {
     const { service } = C15.state, r = C15.markSize(view.zoom);
     const rank = (s) => (s.service === service ? 2 : 0) + (s.inside ? 1 : 0);
-    const sites = C15.data.site.filter((s) => C15.visible(s) && near(view, s)).sort((a, b) => rank(a) - rank(b));
+    const sites = C15.data.site.filter(near(view)).filter(C15.visible).sort((a, b) => rank(a) - rank(b));
     for (const site of sites) {
       const x = view.x(site.u), y = view.y(site.v), mark = C15.MARKS[site.service];
       const size = site.service === service ? r : r * 0.8;

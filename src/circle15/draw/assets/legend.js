@@ -90,7 +90,7 @@
     const { data, state } = C15, sum = data.summary[state.service];
     const gaps = C15.whatIf && C15.whatIf.has(state.service) ? C15.gapsOf(state.service).filter((g) => g.own && !g.closed).length : sum.gaps;
     const counts = {
-      coverage: C15.percent(sum.share), over: num(sum.over_cap), gaps: num(gaps), without: num(sum.without.length),
+      coverage: C15.percent(C15.tested(state.service) ? C15.shareAfter.get(state.service) : sum.share), over: num(sum.over_cap), gaps: num(gaps), without: num(sum.without.length),
       townships: num(data.townships.length), streets: "share_walking" in sum ? C15.percent(sum.share_walking) : undefined,
     };
     const kinds = ["coverage", "depth", "over", "gaps", "without", "townships", "names"];
@@ -104,6 +104,7 @@
       box.style.opacity = String(C15.DEPTH_ALPHA[k] / 255);
       return el("span", {}, [box, el("span", { text: word("depth." + k) })]);
     })));
+    if (C15.tested(state.service)) rows.push(el("p", { cls: "quiet", text: word(C15.whatIf.has(state.service) ? "what_if.legend" : "what_if.legend_share") }));
     return group(word("legend.layers", { service: word("short." + state.service) }), rows);
   }
 

@@ -101,10 +101,12 @@
         el("span", { cls: "name", text: word("tile.share", { radius: num(data.radius_m) }) }),
         el("b", { text: C15.percent(sum.share) }),
         el("small", { text: word("tile.covered", { covered: num(sum.covered), residents: num(sum.residents) }) }),
+        C15.tested(service) ? el("p", { cls: "walking" }, [el("b", { text: C15.percent(C15.shareAfter.get(service)) }), el("small", { text: word("what_if.after") })]) : null,
         "share_walking" in sum ? el("p", { cls: "walking" }, [el("b", { text: C15.percent(sum.share_walking) }), el("small", { text: word("tile.walking", { radius: num(data.radius_m), covered: num(sum.covered_walking) }) })]) : null,
         goal,
         depthBar(sum.depth),
       ]),
+      ...C15.assessedNote(),
       el("div", { cls: "tiles" }, [
         tile(word("tile.uncovered"), num(sum.uncovered), sum.share === null ? null : word("tile.people", { share: C15.percent(1 - sum.share) })),
         tile(word("tile.institutions"), num(sum.institutions), sum.cap === null ? word("tile.no_cap") : word("tile.cap", { cap: num(sum.cap) }), breach ? "bad" : ""),
@@ -116,6 +118,9 @@
       ...findingList(service),
     );
   }
+
+  /* Said beside figures that a what-if would change, where there is one. */
+  C15.assessedNote = () => (C15.shareAfter && C15.shareAfter.size ? [el("p", { cls: "quiet assessed", text: word("what_if.assessed") })] : []);
 
   function depthBar(depth) {
     const total = depth.reduce((a, b) => a + (b || 0), 0);

@@ -99,6 +99,9 @@
   /* Gaps of a service as they are to be drawn: as told, or as a what-if leaves them. */
   C15.gapsOf = (service) => (C15.whatIf && C15.whatIf.get(service)) || C15.data.gaps.filter((g) => g.service === service);
 
+  /* Whether a what-if touches a service: C15.shareAfter then holds its share of residents covered. */
+  C15.tested = (service) => Boolean(C15.shareAfter && C15.shareAfter.has(service));
+
   /* Institutions of a service whose circles are to be drawn: as they stand, or as a what-if leaves them. */
   C15.standing = function (service) {
     const own = (s) => s.service === service, set = C15.testerCity;

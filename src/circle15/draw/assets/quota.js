@@ -34,6 +34,7 @@
     box.replaceChildren(...[
       heading,
       el("p", { cls: "quiet", text: word("quota.note") }),
+      ...C15.assessedNote(),
       el("button", { type: "button", cls: "print", text: word("quota.show"), on: { click: () => C15.setBase("quota") } }),
       table(rows.filter((p) => p.level !== "township"), word("quota.upper")),
       table(small, word("quota.townships", { count: small.length })),

@@ -103,6 +103,7 @@
       el("div", { cls: "picks", role: "group", "aria-label": word("table.choice") }, ["sites", "gaps", "places"].map(pick)),
       el("div", { cls: "filters" }, [text, el("label", { cls: "row" }, [inView, el("span", { text: word("table.in_view") })])]),
       ...(table.kind === "sites" ? [el("p", { cls: "quiet", text: word("table.filter_note") })] : []),
+      ...C15.assessedNote(),
       body,
     );
   };

@@ -27,8 +27,9 @@
     if (T.accuracy === null) T.accuracy = city.values.accuracy_m;
     const offered = city.values.service_order.filter((s) => city.plan.rules.some((r) => r.services.includes(s)));
     if (!offered.includes(T.service)) T.service = offered.includes(state.service) ? state.service : offered.includes("pharmacy") ? "pharmacy" : offered[0];
-    T.scope = city.places.find((p) => p.place_id === data.district.id) || city.places.find((p) => p.level === "city") || null;
-    T.scopeName = T.scope ? T.scope.name : "";
+    T.scopes = city.places.filter((p) => p.place_id === data.district.id);
+    if (!T.scopes.length) T.scopes = city.within; // of a region: its cities, or its districts
+    T.scopeName = data.district.name || T.scopes.map((p) => p.name).join(" ");
     T.clickBox = el("input", { type: "checkbox", checked: T.takes, on: { change: () => { T.takes = T.clickBox.checked; } } });
     T.retireBox = el("input", { type: "checkbox", checked: T.retiring, on: { change: () => { T.retiring = T.retireBox.checked; } } });
     const form = el("div"), verdict = el("div", { cls: "t-result" }), set = el("div", { cls: "t-whatif" });
@@ -101,8 +102,10 @@
     T.touched = () => [...new Set([...city.added, ...[...city.retired].map((id) => T.byId.get(id)).filter(Boolean)].map((o) => o.service))];
     T.setChanged = function () {
       T.after = new Map(city.people.lattice ? T.touched().map((s) => [s, C15.gapsAfter(city, s, data.gaps.filter((g) => g.service === s), T.leastGap)]) : []);
+      T.effects = new Map(T.touched().map((s) => [s, C15.effectOf(T, s)]));
       if (C15.shape) {
         C15.whatIf = new Map([...T.after].map(([s, found]) => [s, C15.gapsShownAfter(city, s, data.gaps, found)]));
+        C15.shareAfter = new Map([...T.effects].map(([s, { share }]) => [s, share]));
         C15.redraw();
         C15.fillLegend();
       }
@@ -131,7 +134,11 @@
       verdict.scrollIntoView({ block: "nearest" });
       draw();
     };
-    T.coverage = (service) => city.values.coverage.find((c) => c.service === service && T.scope && c.place_id === T.scope.place_id) || null;
+    T.coverage = function (service) {
+      const rows = T.scopes.map((p) => city.values.coverage.find((c) => c.service === service && c.place_id === p.place_id));
+      const sum = (key) => rows.reduce((a, row) => a + row[key], 0);
+      return rows.length && rows.every(Boolean) ? { residents: sum("residents"), covered: sum("covered") } : null;
+    };
     T.gapAt = (service, lon, lat) => data.gaps.find((g) => g.service === service && (g.outline || (g.outline = new C15.Outline(g.lonlat.map((r) => Float64Array.from(r.flat()))))).holds(lon, lat) >= 0);
     const rows = (verdicts) => [
       ...city.added.map((o, n) => ({ action: "add", service: o.service, id: o.id, name: o.name || "", lon: o.lon, lat: o.lat, position_accuracy_m: o.accuracy_m, tags: o.tags, level: o.level, beds: Number.isNaN(o.beds) ? null : o.beds,

@@ -195,8 +195,9 @@
 
     /* ── coverage of the set against what stands today ── */
 
-    /* Residents of a place newly covered, and no longer, by a service; visit(frame, people) tells each cell's change. */
-    change(service, place, visit) {
+    /* Residents of places that do not overlap (null: everywhere) newly covered, and no longer, by a service; visit(frame, people)
+       tells the change of each cell. */
+    change(service, places, visit) {
       const radius = this.plan.radius_m, old = (o) => o.service === service;
       const moved = [...this.added.filter(old), ...this.institutions.filter((o) => old(o) && this.retired.has(o.id))];
       const cells = new Map();
@@ -205,12 +206,14 @@
       const after = C15.squares.gridOf([...this.institutions.filter((o) => old(o) && !this.retired.has(o.id)), ...this.added.filter(old)]);
       const found = { gained: 0, lost: 0 };
       for (const [people, frame, key] of cells.values()) {
-        const part = this.partIn(place, frame, key);
-        if (!part) continue;
-        const share = coveredShare(after, part, radius) - coveredShare(before, part, radius), count = part.area > 0 ? people * (part.area / frame.area) : people;
-        if (share === 0) continue;
-        if (share > 0) found.gained += share * count; else found.lost -= share * count;
-        if (visit) visit(frame, share * count);
+        for (const place of places || [null]) {
+          const part = this.partIn(place, frame, key);
+          if (!part) continue;
+          const share = coveredShare(after, part, radius) - coveredShare(before, part, radius), count = part.area > 0 ? people * (part.area / frame.area) : people;
+          if (share === 0) continue;
+          if (share > 0) found.gained += share * count; else found.lost -= share * count;
+          if (visit) visit(frame, share * count);
+        }
       }
       return found;
     }
@@ -221,7 +224,7 @@
       if (measure !== "coverage_share" || Number.isNaN(told) || !(this.added.length || this.retired.size)) return told;
       const key = "goal " + place.place_id + " " + service;
       if (!this.counts.has(key)) {
-        const { gained, lost } = this.change(service, place.members ? null : place);
+        const { gained, lost } = this.change(service, place.members ? this.places.filter((p) => place.members.includes(p.place_id)) : [place]);
         const base = this.values.coverage.find((c) => c.place_id === place.place_id && c.service === service) || place;
         this.counts.set(key, told + (gained - lost) / base.residents);
       }

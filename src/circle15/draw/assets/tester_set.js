@@ -37,32 +37,38 @@
     ].filter(Boolean);
   };
 
+  /* What the set does to the coverage of a service on the page: coverage as told (base), share after, residents gained on
+     balance (net), residents newly left out (lost), and those gained by gap where gaps are not drawn anew. */
+  C15.effectOf = function (T, service) {
+    const base = T.coverage(service), byGap = new Map();
+    let lost = 0;
+    const change = T.city.change(service, T.scopes, (frame, people) => {
+      if (people < 0) { lost -= people; return; }
+      const gap = T.after.has(service) ? null : T.gapAt(service, frame.lon, frame.lat);
+      if (gap) byGap.set(gap, (byGap.get(gap) || 0) + people);
+    });
+    const net = change.gained - change.lost;
+    return { base, net, lost, byGap, share: base && base.residents > 0 ? (base.covered + net) / base.residents : null };
+  };
+
   /* Coverage before and after, and what becomes of the gaps, for each service that the set touches. */
   function impact(T) {
-    const { word, num, city } = T, rows = [], gaps = [];
-    for (const service of T.touched()) {
-      const base = T.coverage(service), gained = new Map();
-      let fresh = 0;
-      const change = city.change(service, T.scope, (frame, people) => {
-        if (people < 0) { fresh -= people; return; }
-        const gap = T.after.has(service) ? null : T.gapAt(service, frame.lon, frame.lat);
-        if (gap) gained.set(gap, (gained.get(gap) || 0) + people);
-      });
-      const net = change.gained - change.lost;
-      const share = (covered) => (base && base.residents > 0 ? num((100 * covered) / base.residents, 2) + "%" : word("none"));
+    const { word, num, city } = T, rows = [], gaps = [], told = (share) => (share === null ? word("none") : num(100 * share, 2) + "%");
+    for (const [service, { base, net, lost, byGap, share }] of T.effects) {
       rows.push(el("tr", {}, [
         el("th", { scope: "row" }, [C15.glyph(service, 12), el("span", { text: word("service." + service) })]),
-        el("td", { cls: "t-number", text: base ? share(base.covered) + " → " + share(base.covered + net) : word("none") }),
+        el("td", { cls: "t-number", text: share === null ? word("none") : told(base.covered / base.residents) + " → " + told(share) }),
         el("td", { cls: "t-number" + (net < -0.5 ? " t-worse" : ""), text: word("set.change", { sign: net >= 0 ? "+" : "−", people: num(Math.abs(net), 0) }) }),
       ]));
-      const found = T.after.get(service) || { fresh: [], told: [...gained].map(([gap, people]) => ({ gap, patches: [{ label: gap.rank, residents: gap.residents - people }] })) };
+      const found = T.after.get(service) || { fresh: [], told: [...byGap].map(([gap, people]) => ({ gap, patches: [{ label: gap.rank, residents: gap.residents - people }] })) };
       gaps.push(...gapLines(T, found).map((text) => el("li", { text })));
-      if (fresh >= 0.5) gaps.push(el("li", { cls: "t-worse", text: word("service." + service) + word("join") + word("set.gap_new", { people: num(fresh) }) }));
+      if (lost >= 0.5) gaps.push(el("li", { cls: "t-worse", text: word("service." + service) + word("join") + word("set.gap_new", { people: num(lost) }) }));
     }
     return el("div", { cls: "t-impact", "aria-live": "polite" }, [
       el("h4", { text: word("set.impact", { place: T.scopeName }) }),
       el("table", {}, [el("caption", { cls: "t-hidden", text: word("set.cover", { radius: num(city.plan.radius_m) }) }), el("tbody", {}, rows)]),
       el("ul", { cls: "t-gaps" }, gaps.length ? gaps : [el("li", { cls: "quiet", text: word("set.gap_none") })]),
+      city.people.lattice ? null : el("p", { cls: "t-quiet", text: word("set.gap_assessed") }),
     ]);
   }
 
