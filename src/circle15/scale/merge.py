@@ -81,7 +81,8 @@ def add_together(task: Task, folder: Path) -> Sums:
         for each in patches:
             each.add(number, found)
     _check(task, told)
-    tables, seats = [pd.DataFrame()], {}
+    seats: dict[tuple[int, int], Ints] = {}
+    tables = [pd.DataFrame()]
     for s, each in enumerate(patches):
         table, parts = each.table()
         tables.append(table)

@@ -144,7 +144,7 @@ def gaps_parts(inputs: Inputs, sums: Sums, gaps: pd.DataFrame) -> Iterator[dict[
     """The gaps as they are written: the first of each service one by one with their outlines, the rest as points."""
     at = sums.gaps.groupby("service").cumcount().to_numpy()
     outlined = at < OUTLINED
-    for row in np.flatnonzero(outlined):
+    for row in np.flatnonzero(outlined).tolist():
         service = int(sums.gaps["service"].iloc[row])
         outline = gap_outline(inputs.task, service, sums.seats[service, int(at[row])])
         yield _columns(gaps.iloc[[row]], outline)
