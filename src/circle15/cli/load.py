@@ -97,5 +97,3 @@ def _overruled(plan: Plan, city: City, indicators: pd.DataFrame | None) -> Itera
     for place, heading, kept, left in series.overruled if series is not None else ():
         slots = {"heading": heading, "kept": f"{kept:,.10g}", "left": f"{left:,.10g}"}
         yield Problem("ledger.denominator_overruled", value=place, params=slots, severity="warning")
-
-
