@@ -62,7 +62,7 @@ def seen(browser, tmp_path):
         page, path = context.new_page(), tmp_path / "page.html"
         path.write_text(html, encoding="utf-8")
         page.goto(path.as_uri())
-        page.wait_for_function("document.documentElement.dataset.ready === 'yes'")
+        page.wait_for_function("() => document.documentElement.dataset.ready === 'yes'")
         return page
 
     yield open_page

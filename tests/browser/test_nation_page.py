@@ -68,7 +68,7 @@ def test_a_county_chosen_in_the_map_is_chosen_in_the_table_and_kept_by_the_addre
     page.hover(".counties path[data-at='9']")
     assert "县9" in page.inner_text("#readout")
     page.reload()
-    page.wait_for_function("document.documentElement.dataset.ready === 'yes'")
+    page.wait_for_function("() => document.documentElement.dataset.ready === 'yes'")
     assert "县7" in page.inner_text("#readout")
     page.click(".worst button")
     assert page.inner_text("#readout").startswith("县7")

@@ -62,7 +62,6 @@ def measure_nation(
     with StepBar(lang) as bar:
         blocks = run_blocks(inputs.task, folder, cluster=cluster, progress=bar.show)
         total = len(inputs.task.windows)
-        inputs.task.lay_down()
         give_back()
         bar.show("merge", total, total)
         sums = add_together(inputs.task, blocks)
