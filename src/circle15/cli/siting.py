@@ -114,8 +114,15 @@ def retire_sites(*, lang: Lang, service: str, steps: int, additions: int, out: s
 
 
 def hold_round(
-    *, lang: Lang, service: str | None, sites: str, by: str, seed: int | None, out: str, **given: Any
-) -> None:  # noqa: ANN401
+    *,
+    lang: Lang,
+    service: str | None,
+    sites: str,
+    by: str,
+    seed: int | None,
+    out: str,
+    **given: Any,  # noqa: ANN401
+) -> None:
     """Judge a batch of applications that touch each other."""
     options, ready = _ready(lang, given)
     order, by, seed = _replayed(options["replay"], by, seed)
