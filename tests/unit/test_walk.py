@@ -109,7 +109,20 @@ def test_without_streets_the_command_says_what_to_do(toy_city, capsys):
 
 def test_a_site_is_judged_with_the_streets_of_the_option(toy_city, tmp_path, capsys):
     path = lanes(tmp_path / "other.osm.pbf")
-    told = ["site", toy_city, "--lon", "105.021", "--lat", "37.516", "--datum", "wgs84", "--lang", "en"]
+    told = [
+        "site",
+        toy_city,
+        "--service",
+        "pharmacy",
+        "--lon",
+        "105.021",
+        "--lat",
+        "37.516",
+        "--datum",
+        "wgs84",
+        "--lang",
+        "en",
+    ]
     assert run(*told) == 0
     assert "on foot" not in capsys.readouterr().out
     assert run(*told, "--streets", path) == 0

@@ -59,13 +59,11 @@ def judge_sites(
     into = Into(as_json, out, sheet)
     loading = partial(load, lang, given)
     if sites is not None:
-        if asked["lon"] is not None or asked["lat"] is not None:
-            raise UsageError(Problem("use.site_twice", value=sites))
         if _screens(out) and (sheet is not None or as_json):
             raise UsageError(Problem("use.screen_alone", value=str(out)))
         judge_table(lang, sites, asked, into, loading)
         return
-    missing = [f"--{k}" for k in ("lon", "lat", "datum") if asked[k] is None]
+    missing = [f"--{k}" for k in ("lon", "lat", "datum", "service") if asked[k] is None]
     if missing:
         raise UsageError(Problem("use.site_missing", params={"missing": ", ".join([*missing, "--sites"])}))
     if out is not None and Path(out).suffix.lower() != ".json":
@@ -95,7 +93,9 @@ def judge_one(lang: Lang, asked: dict[str, Any], into: Into, loading: Load) -> N
 
 def judge_table(lang: Lang, file: str, asked: dict[str, Any], into: Into, loading: Load) -> None:
     """Judge a table of sites one by one; a sheet each where asked."""
-    sites, source, warnings = read_sites(file, datum=asked["datum"], service=asked["service"])
+    sites, source, warnings = read_sites(
+        file, datum=asked["datum"], service=asked["service"], accuracy_m=asked["accuracy_m"]
+    )
     plan, city = loading()
     city, told = beside(plan, city, asked, lang)
     for problem in warnings:

@@ -112,7 +112,16 @@ def retire_sites(*, lang: Lang, service: str, steps: int, additions: int, out: s
     tell_written(written, lang)
 
 
-def hold_round(*, lang: Lang, service: str, sites: str, by: str, seed: int | None, out: str, **given: Any) -> None:  # noqa: ANN401
+def hold_round(
+    *,
+    lang: Lang,
+    service: str | None,
+    sites: str,
+    by: str,
+    seed: int | None,
+    out: str,
+    **given: Any,  # noqa: ANN401
+) -> None:
     """Judge a batch of applications that touch each other."""
     options, ready = _ready(lang, given)
     order, by, seed = _replayed(options["replay"], by, seed)
@@ -164,7 +173,7 @@ def _candidates(ready: Prepared, service: str, options: Mapping[str, Any], lang:
 
 
 def _applications(
-    file: str, service: str, datum: Datum | None, lang: Lang
+    file: str, service: str | None, datum: Datum | None, lang: Lang
 ) -> tuple[gpd.GeoDataFrame, dict[str, object]]:
     """Sites of a table as candidates: ids S and the file's row, WGS 84, what applicants state in columns."""
     sites, source, warnings = read_sites(file, datum=datum, service=service)

@@ -15,10 +15,9 @@ from typing import Any
 from circle15.errors import Problem, UsageError
 from circle15.schema import Finding, Neighbour, Outcome, Verdict
 from circle15.words import Lang, catalogue, word
-from circle15.write.summary import note_words, way_words
+from circle15.write.summary import CHECKLIST, note_words, way_words
 
 DOCX, XLSX = ".docx", ".xlsx"
-CHECKLIST = "checklist"
 _AREAS = ("township", "subdistrict", "community", "zone", "group", "district", "city")
 _DENSITIES = ("place", "circle", "cell")
 _LONGEST = 600
