@@ -221,11 +221,16 @@
       return this.key[n] === key ? this.people[n] : 0;
     }
 
+    /* Unknown (NaN) beyond the lattice and without data; 0 in an empty cell that has data. */
     cellDensity(lon, lat) {
       const at = this.lattice.cell(lon, lat);
-      if (!at) return 0;
+      if (!at) return NaN;
       const people = this.peopleOf(...at);
-      return people > 0 ? people / (this.lattice.frame(...at).area / 1e6) : 0;
+      return people > 0 ? people / (this.lattice.frame(...at).area / 1e6) : this.hasData(...at) ? 0 : NaN;
+    }
+
+    hasData(col, row) {
+      return Boolean(this.land) && this.runs[row].some(([from, count]) => col >= from && col < from + count);
     }
 
     /* Populated cells near a point as outlines, for grounds within the position error. */
@@ -287,7 +292,7 @@
       if (this.kind === "point") return NaN;
       const held = this.whole.find((w) => w.outline.holds(lon, lat) >= 0);
       if (held) return held.people / held.km2;
-      return this.kind === "grid" ? 0 : this.onLand(lon, lat) ? 0 : NaN;
+      return this.ground && this.onLand(lon, lat) ? 0 : NaN;
     }
 
     onLand(lon, lat) {
