@@ -19,6 +19,7 @@ from circle15.draw.tester import build_tester
 from circle15.draw.tester_people import held_exactly
 from circle15.errors import Problem, UsageError
 from circle15.policy.plan import Plan
+from circle15.prepared import Prepared
 from circle15.schema import City
 from circle15.study import assess, find_service_gaps, provenance
 from circle15.walk import streets_on_foot, with_coverage_on_foot
@@ -112,12 +113,15 @@ def map_city(
 
 
 def list_gaps(*, lang: Lang, service: str, min_residents: float, out: str, **inputs: Any) -> None:  # noqa: ANN401
-    """List the gaps of one service."""
+    """List the gaps of one service as `assess` finds them on that day."""
+    as_of = day_of({"as_of": inputs.pop("as_of")})
     plan, city = load(lang, inputs)
+    city = Prepared(plan, city, as_of=as_of).city
     with StepBar(lang) as bar:
         bar.show("gaps", 0, 1)
         gaps = find_service_gaps(plan, city, service=service, min_residents=min_residents)
-    record = provenance(plan, city, options={"service": service, "gap_min_residents": min_residents})
+    told = {"service": service, "gap_min_residents": min_residents} | ({"as_of": as_of.isoformat()} if as_of else {})
+    record = provenance(plan, city, options=told)
     radius_m = plan.circle.radius_m
     written = write_gaps(
         gaps, record, Path(out), city=city.name, simulated=city.simulated, service=service, radius_m=radius_m, lang=lang
