@@ -289,7 +289,7 @@ def test_gaps_are_those_of_the_day(capsys, toy_city, tmp_path):
     assert then == pytest.approx(375 * 200 + 525 * 20)
     assert now < then
     record = json.loads((tmp_path / "a" / "手绘市_gaps_pharmacy_run.json").read_text(encoding="utf-8"))
-    assert record["options"]["as_of"] == "2019-01-01"
+    assert record["as_of"]["day"] == "2019-01-01"
 
 
 def test_gaps_take_what_the_bureau_has_filled_in(capsys, toy_city, tmp_path):
@@ -361,7 +361,7 @@ def test_a_city_is_judged_with_indicators_events_overlay_and_day(capsys, toy_cit
     assert code == 0, err
     record = json.loads((tmp_path / "out" / "手绘市_assess_run.json").read_text(encoding="utf-8"))
     assert {i["role"] for i in record["inputs"]} >= {"indicators", "events"}
-    assert record["options"]["as_of"] == "2026-06-30"
+    assert record["as_of"] == {"day": "2026-06-30", "from": "option"}
     assert record["plan"]["overlay"]["file"].endswith("bureau.toml")
     book = openpyxl.load_workbook(tmp_path / "out" / "手绘市_assess.xlsx")
     rows = [[str(c) for c in row] for row in book["核对结果"].iter_rows(values_only=True)]

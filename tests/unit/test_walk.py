@@ -78,7 +78,7 @@ def test_the_register_of_a_day_an_overlay_and_json(town, tmp_path, capsys):
     assert (3.0 in limits[0], 3.0 in limits[1], 2.0 in limits[1]) == (True, False, True)
     held = [{r["id"] for r in told["institutions"]} for told in (now, then)]
     assert held[0] - held[1] == {"P64050200002"}
-    assert then["run"]["options"]["as_of"] == "2025-12-31"
+    assert then["run"]["as_of"]["day"] == "2025-12-31"
     assert then["run"]["plan"]["overlay"]["file"] == "bureau.toml"
 
 

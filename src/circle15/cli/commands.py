@@ -93,12 +93,13 @@ class Maker:
         """The folder that files of these names are written to."""
         return self.option("--out", key="out", type=Fills(*names), metavar="DIR", default="maps", show_default=True)
 
+    def as_of(self) -> click.Option:
+        """On which day."""
+        return self.option("--as-of", "as_of", key="as_of", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD")
+
     def day(self) -> list[click.Option]:
         """On which day, and with what a bureau has filled in."""
-        return [
-            self.option("--as-of", "as_of", key="as_of", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD"),
-            self.reads("--overlay", key="overlay", metavar="FILE.toml"),
-        ]
+        return [self.as_of(), self.reads("--overlay", key="overlay", metavar="FILE.toml")]
 
     def as_json(self) -> click.Option:
         """The answer as JSON on stdout."""
@@ -334,7 +335,8 @@ def _check_data(make: Maker) -> LocalCommand:
     html = Writes(".html", ".htm")
     page = make.option("--map", "suspects_map", key="check_map", type=html, metavar="FILE.html")
     corrected = make.option("--corrected", key="check_corrected", type=Writes(".xlsx"), metavar="FILE.xlsx")
-    return make.command("check-data", "check:check_data", *make.city(), make.streets(), out, page, corrected)
+    told = [make.streets(), make.as_of(), out, page, corrected]
+    return make.command("check-data", "check:check_data", *make.city(), *told)
 
 
 def _check_plan(make: Maker) -> LocalCommand:

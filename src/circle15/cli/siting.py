@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from circle15.cli.load import CITY_INPUTS, beside, day_of, load, url_of
+from circle15.cli.load import CITY_INPUTS, beside, load, url_of
 from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
 from circle15.draw.change import draw_change
@@ -152,7 +151,7 @@ def _ready(lang: Lang, given: dict[str, Any]) -> tuple[dict[str, Any], Prepared]
     city, told = beside(plan, city, given, lang)
     if given.get("on_foot") and city.streets is None:
         raise UsageError(Problem("use.streets_missing"))
-    return given, Prepared(plan, city, as_of=day_of(given), **told)
+    return given, Prepared(plan, city, **told)
 
 
 def _candidates(ready: Prepared, service: str, options: Mapping[str, Any], lang: Lang) -> gpd.GeoDataFrame:
@@ -237,8 +236,7 @@ def _replayed(file: str | None, by: str, seed: int | None) -> tuple[list[str] | 
 
 def _told(options: Mapping[str, Any]) -> dict[str, object]:
     """Options that belong into the run record: those that were given."""
-    given = {k: v for k, v in options.items() if v not in (None, (), "", False)}
-    return {k: v.isoformat() if isinstance(v, dt.datetime) else v for k, v in given.items()}
+    return {k: v for k, v in options.items() if v not in (None, (), "", False)}
 
 
 def _pace(ready: Prepared, options: Mapping[str, Any]) -> dict[str, object]:
