@@ -282,11 +282,6 @@ class Streets:
         for array in vars(self).values():
             array.setflags(write=False)
 
-    @property
-    def length_km(self) -> float:
-        """Kilometres of all edges."""
-        return float(self.length_m.sum()) / 1000
-
 
 WALKING_M_PER_S = 1.2
 """Usual walking speed at 70 to 79 years (Bohannon & Williams Andrews 2011: 1.13 m/s women, 1.26 m/s men); 15 minutes
