@@ -12,9 +12,9 @@ Each id stands in `locale/*/problems.toml` with a `fault` (what is wrong) and a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 Severity = Literal["error", "warning"]
 
@@ -37,11 +37,19 @@ class Problem:
 
 
 class Circle15Error(Exception):
-    """Base of all errors that are worded for the user; `problems` is never empty."""
+    """Base of all errors that are worded for the user; `problems` is never empty.
+
+    As text it is the sentences that a user sees; `in_words` is set by words.py, which stands above this module.
+    """
+
+    in_words: ClassVar[Callable[[Circle15Error], str]]
 
     def __init__(self, problems: Problem | Sequence[Problem]) -> None:
         self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
-        super().__init__("; ".join(f"{p.id} {dict(p.params)} {p.file or ''}:{p.row or ''}" for p in self.problems))
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return type(self).in_words(self)
 
 
 class InputError(Circle15Error):

@@ -96,6 +96,9 @@ def word_error(error: Circle15Error, lang: Lang | None = None) -> str:
     return "\n".join(word_problem(p, lang) for p in error.problems)
 
 
+Circle15Error.in_words = word_error
+
+
 def safe(value: str, *, limit: int = SHOWN_VALUE) -> str:
     """A foreign value made safe to print: no password of an address, control and bidi escaped, long ones shortened."""
     value = _SECRET.sub(r"\1@", value)

@@ -24,7 +24,7 @@ class Watched:
         path.write_text(html, encoding="utf-8")
         self.page.goto(path.as_uri())
         if ready:
-            self.page.wait_for_function("document.documentElement.dataset.ready === 'yes'", timeout=20_000)
+            self.page.wait_for_function("() => document.documentElement.dataset.ready === 'yes'", timeout=20_000)
         return self.page
 
     def foreign_requests(self) -> list[str]:

@@ -62,7 +62,7 @@ def seen(browser, tmp_path):
         page, path = context.new_page(), tmp_path / "page.html"
         path.write_text(html, encoding="utf-8")
         page.goto(path.as_uri())
-        page.wait_for_function("document.documentElement.dataset.ready === 'yes'")
+        page.wait_for_function("() => document.documentElement.dataset.ready === 'yes'")
         return page
 
     yield open_page
@@ -123,7 +123,9 @@ def test_index_breaks_no_rule(seen, axe):
 
 
 def test_page_of_the_nation_breaks_no_rule(seen, axe):
-    page = seen(draw_nation(*drawn_city.counties(), ["pharmacy", "inpatient"], radius_m=800.0))
+    page = seen(
+        draw_nation(*drawn_city.counties(), ["pharmacy", "inpatient"], plan=load_plan("zhongwei"), simulated=False)
+    )
     page.evaluate(axe)
     assert faults(page) == []
     page.click("#measure-density")

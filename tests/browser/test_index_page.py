@@ -59,7 +59,7 @@ def test_language_service_and_reload_by_address(watched):
     assert "Residents outside" in page.inner_text("thead")
     assert page.evaluate("document.activeElement.id") == "language"
     page.reload()
-    page.wait_for_function("document.documentElement.dataset.ready === 'yes'")
+    page.wait_for_function("() => document.documentElement.dataset.ready === 'yes'")
     assert page.get_attribute("#tab-inpatient", "aria-selected") == "true"
     assert "Residents outside" in page.inner_text("thead")
     page.focus("#tab-inpatient")

@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 from drawn_city import counties
 
+from circle15.draw.map import Marks
 from circle15.draw.nation import draw_nation
+from circle15.policy.plan import load_plan
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
 def page(watched):
-    return watched.open(draw_nation(*counties(), ["inpatient", "pharmacy"], radius_m=800.0, simulated=True))
+    return watched.open(draw_nation(*counties(), ["inpatient", "pharmacy"], plan=load_plan("zhongwei"), simulated=True))
 
 
 def names_listed(page):
@@ -66,7 +68,7 @@ def test_a_county_chosen_in_the_map_is_chosen_in_the_table_and_kept_by_the_addre
     page.hover(".counties path[data-at='9']")
     assert "县9" in page.inner_text("#readout")
     page.reload()
-    page.wait_for_function("document.documentElement.dataset.ready === 'yes'")
+    page.wait_for_function("() => document.documentElement.dataset.ready === 'yes'")
     assert "县7" in page.inner_text("#readout")
     page.click(".worst button")
     assert page.inner_text("#readout").startswith("县7")
@@ -89,7 +91,9 @@ def test_measures_services_and_languages(page):
 
 
 def test_hostile_names_are_text(watched):
-    page = watched.open(draw_nation(*counties(hostile=True), ["pharmacy", "inpatient"], radius_m=800.0))
+    page = watched.open(
+        draw_nation(*counties(hostile=True), ["pharmacy", "inpatient"], plan=load_plan("zhongwei"), simulated=False)
+    )
     page.click("#sort-name")
     page.click("#rows tr:first-child button")
     page.click(".zoom button:last-child")
@@ -97,6 +101,14 @@ def test_hostile_names_are_text(watched):
     assert page.evaluate("() => window.hit") is None
     assert watched.complaints == []
     assert "模拟数据" not in page.inner_text("header")
+
+
+def test_a_public_page_bears_its_number_and_no_mark_of_internal_use(watched):
+    marks = Marks(internal=False, map_number="宁S(2026)001号")
+    html = draw_nation(*counties(), ["pharmacy", "inpatient"], plan=load_plan("zhongwei"), simulated=False, marks=marks)
+    page = watched.open(html)
+    assert "内部使用" not in page.inner_text("body")
+    assert "宁S(2026)001号" in page.inner_text("footer")
 
 
 def test_it_prints(page, tmp_path):

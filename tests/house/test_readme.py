@@ -110,7 +110,9 @@ def test_every_page_of_the_demo_opens_without_a_word_or_a_request(demo, browser)
         page.on("request", lambda r, told=told: told.append(r.url) if not r.url.startswith("file:") else None)
         page.goto(path.as_uri())
         if 'id="payload"' in path.read_text(encoding="utf-8"):
-            page.wait_for_function("document.documentElement.dataset.ready === 'yes' || document.body.dataset.ready")
+            page.wait_for_function(
+                "() => document.documentElement.dataset.ready === 'yes' || document.body.dataset.ready"
+            )
         assert (path.name, told) == (path.name, [])
         page.close()
 

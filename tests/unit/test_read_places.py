@@ -8,6 +8,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 from shapely.geometry import Point, Polygon, box
+from told import told
 
 from circle15.errors import InputError
 from circle15.project.datum import from_wgs84
@@ -69,7 +70,7 @@ def test_a_file_a_level_and_gcj02(tmp_path: Path) -> None:
 
 def test_plain_wgs84_needs_its_datum_told(tmp_path: Path) -> None:
     path = write(tmp_path / "a.gpkg", CITY)
-    with pytest.raises(InputError, match="datum_unstated"):
+    with pytest.raises(InputError, check=told("datum_unstated")):
         read_places(path)
     assert len(read_places(path, crs="EPSG:4326").table) == 6
     projected = gpd.read_file(path).to_crs(4547)

@@ -10,6 +10,7 @@ import pytest
 import rasterio
 from rasterio import Affine
 from shapely.geometry import Point, Polygon, box
+from told import told
 
 from circle15.errors import InputError, UsageError
 from circle15.project.metric import areas_m2
@@ -247,7 +248,7 @@ def test_scaling_by_hand_without_straddling() -> None:
 def test_scaling_that_cannot_be_done_is_wrong_use() -> None:
     population = Population(squares(2), None, "grid", 100.0)
     places = places_of(("A", np.nan, box(105, 37, 106, 38)))
-    with pytest.raises(UsageError, match="scale_no_official"):
+    with pytest.raises(UsageError, check=told("scale_no_official")):
         scale_population(population, places, level="township")
-    with pytest.raises(UsageError, match="scale_blocks"):
+    with pytest.raises(UsageError, check=told("scale_blocks")):
         scale_population(PopulationBlocks([population], cell_m=100.0), places, level="township")

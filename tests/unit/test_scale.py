@@ -14,12 +14,13 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 import rasterio
 import shapely
 from click.testing import CliRunner
+from page_payload import values_of
 from rasterio.rio.main import main_group as rio
+from told import told
 
 from circle15.cli.app import main
 from circle15.errors import InputError, UsageError
@@ -35,8 +36,15 @@ from circle15.scale import cluster as on_cluster
 from circle15.scale.block import is_whole, load_result, read_and_measure, result_path
 from circle15.scale.cluster import Cluster
 from circle15.scale.inputs import read_inputs
-from circle15.scale.merge import add_together
-from circle15.scale.results import gaps_table, institutions_in, institutions_parts, others_within, places_table
+from circle15.scale.merge import OUTLINED, add_together
+from circle15.scale.results import (
+    gaps_parts,
+    gaps_table,
+    institutions_in,
+    institutions_parts,
+    others_within,
+    places_table,
+)
 from circle15.scale.run import run_blocks
 from circle15.scale.standing import needs_townships
 from circle15.schema import institution_codes
@@ -121,6 +129,13 @@ def test_the_tables_of_a_city_say_the_same(nation, tmp_path, block):
         mine = gaps[gaps["service"] == service]
         assert mine["residents"].to_numpy() == pytest.approx(patches["residents"].to_numpy(), rel=1e-6)
         assert mine["cells"].tolist() == patches["cells"].tolist()
+        *outlined, rest = gaps_parts(inputs, sums, gaps)
+        assert len(outlined) == min(OUTLINED, len(patches))
+        assert "outline" not in rest
+        drawn = shapely.normalize(np.concatenate([part["outline"] for part in outlined]))
+        slow = shapely.set_precision(patches.geometry.to_numpy()[: len(drawn)], 1e-9)
+        apart = shapely.area(shapely.symmetric_difference(shapely.set_precision(drawn, 1e-9), slow))
+        assert (apart < 1e-6 * shapely.area(slow)).all()
 
 
 def columns_of(parts):
@@ -182,9 +197,7 @@ def test_killed_and_resumed(nation, whole, tmp_path):
 
 def test_a_lost_worker_is_survived_and_bytes_are_equal(nation, whole, tmp_path):
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0, silence_logs=50
-    ) as local:
+    with distributed.LocalCluster(n_workers=2, **on_cluster.LOCAL) as local:
         inputs = inputs_of(nation, block=64)
         victims = [w.pid for w in local.workers.values()][:1]
 
@@ -196,6 +209,15 @@ def test_a_lost_worker_is_survived_and_bytes_are_equal(nation, whole, tmp_path):
         assert not victims
     assert run(nation, tmp_path, "--block", "64") == 0
     same_bytes(tmp_path, whole)
+
+
+def test_two_runs_on_one_machine_do_not_get_in_each_others_way():
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(n_workers=0, **on_cluster.LOCAL) as one,
+        distributed.LocalCluster(n_workers=0, **on_cluster.LOCAL) as two,  # a port taken would warn, and so fail
+    ):
+        assert one.scheduler_address != two.scheduler_address
 
 
 def test_no_cluster_is_said_in_words(nation, tmp_path, monkeypatch, capsys):
@@ -212,7 +234,7 @@ def test_another_version_is_said_in_words():
         def run(self, _function):
             return {"tcp://w": on_cluster.own_versions() | {"numpy": "1.0"}}
 
-    with pytest.raises(UsageError, match="cluster_version"):
+    with pytest.raises(UsageError, check=told("scale.cluster_version")):
         on_cluster._check_versions(Other(), "tcp://x")
 
 
@@ -231,8 +253,9 @@ def test_negative_residents_are_told_once_all_blocks_are_read(nation, tmp_path):
     ) as raster:  # fmt: skip
         raster.write(values, 1)
     inputs = read_inputs(nation / "institutions.parquet", nation / "places.parquet", file, radius_m=800.0, block=100)
-    with pytest.raises(InputError, match=r"negative.*2"):
+    with pytest.raises(InputError, check=told("scale.negative")) as fault:
         add_together(inputs.task, run_blocks(inputs.task, tmp_path))
+    assert fault.value.problems[0].params["count"] == 2
 
 
 def test_what_geoparquet_may_not_hold(tmp_path):
@@ -246,12 +269,12 @@ def test_what_geoparquet_may_not_hold(tmp_path):
         read_points(tmp_path / "points.parquet")
     assert {p.id for p in fault.value.problems} == {"scale.service", "scale.coordinate", "scale.id_twice"}
     table.to_crs("EPSG:3857").iloc[:1].to_parquet(tmp_path / "plane.parquet")
-    with pytest.raises(InputError, match=r"scale\.system"):
+    with pytest.raises(InputError, check=told("scale.system")):
         read_points(tmp_path / "plane.parquet")
-    with pytest.raises(InputError, match=r"scale.columns"):
+    with pytest.raises(InputError, check=told("scale.columns")):
         read_outlines(tmp_path / "points.parquet")
     (tmp_path / "no.parquet").write_bytes(b"PAR1 nothing")
-    with pytest.raises(InputError, match="file_unreadable"):
+    with pytest.raises(InputError, check=told("file_unreadable")):
         read_points(tmp_path / "no.parquet")
 
 
@@ -269,7 +292,13 @@ def test_results_are_geoparquet(whole):
     assert table.crs.to_epsg() == 4326
     assert set(table["density_class"]) <= {"", *(c.id for c in load_plan("zhongwei").density_classes), "unknown"}
     assert (gpd.read_parquet(whole / "places.parquet").geometry.is_valid).all()
-    assert pq.read_table(whole / "gaps.parquet").num_rows > 0
+    gaps = gpd.read_parquet(whole / "gaps.parquet")
+    assert gaps.geometry.is_valid.all()
+    outlined = gaps.groupby("service").head(OUTLINED)
+    assert set(outlined.geom_type) <= {"Polygon", "MultiPolygon"}
+    # the fullest cell lies in the outline
+    assert shapely.intersects_xy(outlined.geometry.to_numpy(), outlined["fullest_lon"], outlined["fullest_lat"]).all()
+    assert set(gaps.drop(outlined.index).geom_type) <= {"Point"}
 
 
 def test_counts_of_others_are_those_of_the_list():
@@ -359,6 +388,7 @@ def test_the_run_file_says_what_was_counted(whole):
 def test_the_page_loads_nothing(whole):
     page = (whole / "nation.html").read_text(encoding="utf-8")
     assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org", "")
+    assert values_of(page)["simulated"] is True  # the raster says so of itself
 
 
 def test_a_result_holds_only_what_its_block_touches(nation, tmp_path):

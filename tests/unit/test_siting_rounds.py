@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from riverbank import FAR, INLAND, RIVERSIDE, ready_of, riverbanks
 from shapely.geometry import Point
+from told import told
 
 from circle15.cli.app import main
 from circle15.errors import UsageError
@@ -94,7 +95,7 @@ class TestGains:
         assert served.gain("M1", own["id"]) < served.gain("M1")  # who was reached by it alone is lost
 
     def test_without_streets_nobody_walks(self, toy_city):
-        with pytest.raises(UsageError, match=r"use\.streets_missing"):
+        with pytest.raises(UsageError, check=told("use.streets_missing")):
             run_round(ready_of(toy_city), batch(("A1", "一", *WEST)), on_foot=True)
 
 

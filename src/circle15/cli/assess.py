@@ -9,13 +9,12 @@ from typing import Any
 
 import click
 
-from circle15.cli.load import beside, check_outputs, day_of, load, url_of
+from circle15.cli.load import beside, load, marks_of, url_of
 from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
-from circle15.database import is_database
 from circle15.draw.basemap import Basemap, BasemapName
 from circle15.draw.index import draw_index
-from circle15.draw.map import Marks, draw_city, draw_district
+from circle15.draw.map import draw_city, draw_district
 from circle15.draw.tester import build_tester
 from circle15.draw.tester_people import held_exactly
 from circle15.errors import Problem, UsageError
@@ -42,7 +41,6 @@ def assess_city(
     """Measure and judge a city; tables and a summary."""
     if to is not None:
         check_target(to)
-        check_outputs(inputs, [(None if is_database(to) else to, ())], inputs["indicators"], inputs["events"])
     plan, city, told = _loaded(lang, inputs)
     with StepBar(lang) as bar:
         result = assess(
@@ -70,10 +68,7 @@ def map_city(
     **inputs: Any,  # noqa: ANN401
 ) -> None:
     """Draw a page for each district, one of all of them, and the index that compares them; evidence as in `assess`."""
-    if public and not map_number.strip():
-        raise UsageError(Problem("use.public_without_number"))
-    below = Basemap(basemap, basemap_key) if basemap else None
-    marks = Marks(internal=not public, map_number=map_number.strip(), basemap=below)
+    marks = marks_of(public=public, map_number=map_number, basemap=Basemap(basemap, basemap_key) if basemap else None)
     plan, city, told = _loaded(lang, inputs)
     districts = city.places[city.places["level"] == "district"]
     chosen = (
@@ -91,7 +86,7 @@ def map_city(
         result = with_coverage_on_foot(result)
         streets = streets_on_foot(result.city, services=result.services, radius_m=result.radius_m)
         draw = partial(draw_district, result, lang=lang, marks=marks, streets=streets)
-        tester = partial(build_tester, result, plan, as_of=told["as_of"], ledger=told.get("events") is not None)
+        tester = partial(build_tester, result, plan, ledger=told.get("events") is not None)
         folder, stem = Path(out), safe_file_name(city.name, fallback="city")
         pages = page_names(stem, districts)
         whole = district is None
@@ -132,12 +127,11 @@ def list_gaps(*, lang: Lang, service: str, min_residents: float, out: str, **inp
 
 
 def _loaded(lang: Lang, inputs: dict[str, Any]) -> tuple[Plan, City, dict[str, Any]]:
-    """Plan and city, and what is told beside them: indicators, events, the day."""
-    asked = {key: inputs.pop(key, None) for key in ("as_of", "indicators", "events")}
+    """Plan and city, and what is told beside them: indicators, events."""
+    asked = {key: inputs.pop(key, None) for key in ("indicators", "events")}
     asked["database"] = url_of(asked, inputs)
     plan, city = load(lang, inputs)
-    city, told = beside(plan, city, asked, lang)
-    return plan, city, told | {"as_of": day_of(asked)}
+    return plan, *beside(plan, city, asked, lang)
 
 
 def _first_service(services: Sequence[str]) -> Sequence[str]:

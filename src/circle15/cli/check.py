@@ -8,7 +8,7 @@ from typing import Any
 import click
 import pandas as pd
 
-from circle15.cli.load import check_outputs, files_of
+from circle15.cli.load import files_of
 from circle15.cli.tell import tell_written
 from circle15.draw.suspects import draw_suspects
 from circle15.errors import InputError, Problem, UsageError
@@ -37,8 +37,6 @@ def check_data(
     **inputs: Any,  # noqa: ANN401
 ) -> int:
     """Say everything that is wrong with the inputs; report, map and corrected copy where asked."""
-    books = (".xlsx",)
-    check_outputs(inputs, [(out, books), (suspects_map, (".html", ".htm")), (corrected, ())])
     files = files_of(inputs)
     found = check_files(files)
     problems = found.problems
@@ -87,6 +85,7 @@ def content_of(found: DataCheck) -> CheckContent:
         counts=found.counts,
         corrections=found.corrections,
         institutions=None if found.city is None else found.city.institutions,
+        counted=None if found.city is None else found.city.on().institutions,
         evidence=found.evidence,
         suspects=found.suspects,
         people=pd.DataFrame() if people is None else people.totals,

@@ -10,6 +10,8 @@ from typing import Any
 import click
 
 from circle15 import __version__
+from circle15.cli.files import Fills, Reads, Writes
+from circle15.cli.together import check_together
 from circle15.cli.words import LocalCommand, LocalGroup, Number
 from circle15.schema import DATUMS, PLACE_LEVELS, SERVICES
 from circle15.words import LANGS, Lang, word
@@ -18,7 +20,7 @@ Run = Callable[..., int | None]
 
 
 def lazy(work: str) -> Run:
-    """A function of a sister module ("site:propose"), imported on its first call."""
+    """A function of a sister module ("site:judge_sites"), imported on its first call."""
     module, _, name = work.partition(":")
 
     def run(**given: Any) -> int | None:  # noqa: ANN401 - click hands the options over by name
@@ -42,29 +44,35 @@ class Maker:
         """An option with the help under cli.option.<key>."""
         return click.Option(list(names), help=self.text(f"option.{key}"), **more)
 
+    def reads(self, *names: str, key: str, **more: Any) -> click.Option:  # noqa: ANN401 - handed on to click
+        """An option that names a file to read."""
+        return self.option(*names, key=key, type=Reads(), **more)
+
     def city(self) -> list[click.Parameter]:
         """Where the city is: its file, or single inputs."""
         return [
-            click.Argument(["city_file"], required=False, metavar=self.text("metavar.city")),
-            self.option("--institutions", key="institutions", metavar="FILE"),
-            self.option("--places", key="places", metavar="FILE", multiple=True),
-            self.option("--population", key="population", metavar="FILE"),
+            click.Argument(["city_file"], type=Reads(), required=False, metavar=self.text("metavar.city")),
+            self.reads("--institutions", key="institutions", metavar="FILE"),
+            self.reads("--places", key="places", metavar="FILE", multiple=True),
+            self.reads("--population", key="population", metavar="FILE"),
             self.option("--database", key="database", metavar="URL"),
             self.option("--register-datum", key="register_datum", type=click.Choice(DATUMS)),
-            self.option("--plan", key="plan", metavar="ID|FILE"),
+            self.reads("--plan", key="plan", metavar="ID|FILE"),
             self.option("--scale-to", key="scale_to", type=click.Choice(PLACE_LEVELS)),
-            self.option("--denominators", key="denominators", metavar="FILE.xlsx|FILE.csv"),
+            self.reads("--denominators", key="denominators", metavar="FILE.xlsx|FILE.csv"),
         ]
 
     def streets(self) -> click.Option:
         """The walk network."""
-        return self.option("--streets", key="streets", metavar="FILE|live")
+        return self.reads("--streets", key="streets", metavar="FILE|live")
 
     def service(self) -> click.Option:
-        """One service."""
-        return self.option(
-            "--service", key="service", type=click.Choice(SERVICES), default="pharmacy", show_default=True
-        )
+        """One service, never guessed."""
+        return self.option("--service", key="service", type=click.Choice(SERVICES), required=True)
+
+    def service_of_sites(self) -> click.Option:
+        """The service of a proposed site, or of a table of them that has no such column."""
+        return self.option("--service", key="service_of_sites", type=click.Choice(SERVICES))
 
     def services(self) -> click.Option:
         """Any number of services."""
@@ -75,16 +83,22 @@ class Maker:
         number = Number(min=0)
         return self.option("--min-residents", key="min_residents", type=number, default=100.0, show_default=True)
 
-    def out(self) -> click.Option:
-        """The folder that is written to."""
-        return self.option("--out", key="out", metavar="DIR", default="maps", show_default=True)
+    def marks(self) -> list[click.Option]:
+        """What the pages say of their own standing."""
+        number = self.option("--map-number", key="map_number", metavar="TEXT", default="")
+        return [number, self.option("--public", key="public", is_flag=True)]
+
+    def out(self, *names: str) -> click.Option:
+        """The folder that files of these names are written to."""
+        return self.option("--out", key="out", type=Fills(*names), metavar="DIR", default="maps", show_default=True)
+
+    def as_of(self) -> click.Option:
+        """On which day."""
+        return self.option("--as-of", "as_of", key="as_of", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD")
 
     def day(self) -> list[click.Option]:
         """On which day, and with what a bureau has filled in."""
-        return [
-            self.option("--as-of", "as_of", key="as_of", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD"),
-            self.option("--overlay", key="overlay", metavar="FILE.toml"),
-        ]
+        return [self.as_of(), self.reads("--overlay", key="overlay", metavar="FILE.toml")]
 
     def as_json(self) -> click.Option:
         """The answer as JSON on stdout."""
@@ -94,8 +108,8 @@ class Maker:
         """What a plan is judged with beside the city: its overlay, indicators, events, the day."""
         return [
             *self.day(),
-            self.option("--indicators", key="indicators", metavar="FILE.xlsx|FILE.csv"),
-            self.option("--events", key="events", metavar="FILE.xlsx|FILE.csv"),
+            self.reads("--indicators", key="indicators", metavar="FILE.xlsx|FILE.csv"),
+            self.reads("--events", key="events", metavar="FILE.xlsx|FILE.csv"),
         ]
 
     def command(self, name: str, work: str, *params: click.Parameter) -> LocalCommand:
@@ -103,7 +117,11 @@ class Maker:
         run = lazy(work)
 
         def call(**given: Any) -> int | None:  # noqa: ANN401 - click hands the options over by name
-            return run(**(given | {"lang": self.lang}))
+            context = click.get_current_context()
+            check_together(context)
+            guard = import_module("circle15.cli.guard")
+            with guard.guarding(context.command.params, given):
+                return run(**(given | {"lang": self.lang}))
 
         return LocalCommand(
             name,
@@ -151,8 +169,9 @@ def _show_version(context: click.Context, _option: click.Parameter, value: objec
 
 
 def _assess(make: Maker) -> LocalCommand:
-    to = make.option("--to", key="results_to", metavar="URL|FILE.gpkg")
-    params = [*make.city(), *make.evidence(), make.services(), make.least(), make.out(), to]
+    to = make.option("--to", key="results_to", type=Writes(), metavar="URL|FILE.gpkg")
+    out = make.out("{city}_assess*", "{city}_institutions.*")
+    params = [*make.city(), *make.evidence(), make.services(), make.least(), out, to]
     return make.command("assess", "assess:assess_city", *params)
 
 
@@ -167,22 +186,22 @@ def _map(make: Maker) -> LocalCommand:
         *make.evidence(),
         make.services(),
         make.least(),
-        option("--map-number", key="map_number", metavar="TEXT", default=""),
-        option("--public", key="public", is_flag=True),
+        *make.marks(),
         option("--basemap", key="basemap", type=click.Choice(["tianditu", "amap", "osm"])),
         option("--basemap-key", key="basemap_key", metavar="KEY", default=""),
-        make.out(),
+        make.out("{city}_*.html"),
     )
 
 
 def _gaps(make: Maker) -> LocalCommand:
-    return make.command("gaps", "assess:list_gaps", *make.city(), make.service(), make.least(), make.out())
+    shown = [make.as_of(), make.service(), make.least(), make.out("{city}_gaps_{service}*")]
+    return make.command("gaps", "assess:list_gaps", *make.city(), *shown)
 
 
 def _walk(make: Maker) -> LocalCommand:
     time = Number(min=0, min_open=True)
     minutes = make.option("--minutes", key="minutes", type=time, default=15.0, show_default=True)
-    shown = [make.services(), minutes, make.least(), make.as_json(), make.out()]
+    shown = [make.services(), minutes, make.least(), make.as_json(), make.out("{city}_walk*")]
     return make.command("walk", "walk:walk", *make.city(), make.streets(), *make.day(), *shown)
 
 
@@ -198,18 +217,18 @@ def _site(make: Maker) -> LocalCommand:
         option("--lat", key="lat", type=float),
         option("--datum", key="site_datum", type=click.Choice(DATUMS)),
         *make.evidence(),
-        option("--sites", key="sites", metavar="FILE.xlsx|FILE.csv"),
+        make.reads("--sites", key="sites", metavar="FILE.xlsx|FILE.csv"),
         option("--name", key="name", default=""),
         option("--attribute", "attributes", key="attribute", metavar="KEY=VALUE", multiple=True),
         option("--accuracy-m", "accuracy_m", key="accuracy", type=Number(min=0), default=10.0, show_default=True),
         make.as_json(),
-        option("--sheet", key="sheet", metavar="FILE.docx|FILE.xlsx"),
-        make.service(),
-        option("--out", key="site_out", metavar="FILE.json"),
+        option("--sheet", key="sheet", type=Writes(".docx", ".xlsx"), metavar="FILE.docx|FILE.xlsx"),
+        make.service_of_sites(),
+        option("--out", key="site_out", type=Writes(".json", ".xlsx", ".parquet", ".csv"), metavar="FILE"),
     )
 
 
-def _planning(make: Maker) -> list[click.Parameter]:
+def _planning(make: Maker, kind: str) -> list[click.Parameter]:
     """What `add` and `retire` share: service, candidates, rules set aside, how long to look."""
     option = make.option
     return [
@@ -220,12 +239,12 @@ def _planning(make: Maker) -> list[click.Parameter]:
         option("--candidates", key="candidates", type=click.Choice(["gaps", "lattice", "cells", "none"]),
                default="gaps", show_default=True),
         option("--spacing-m", key="spacing_m", type=Number(min=1), default=500.0, show_default=True),
-        option("--sites", key="candidate_sites", metavar="FILE.xlsx|FILE.csv"),
+        make.reads("--sites", key="candidate_sites", metavar="FILE.xlsx|FILE.csv"),
         option("--datum", key="site_datum", type=click.Choice(DATUMS)),
         option("--aside", key="aside", metavar="RULE", multiple=True),
         option("--plans", key="plans", type=click.IntRange(min=0), default=0, show_default=True),
         option("--seconds", key="seconds", type=Number(min=1), default=45.0, show_default=True),
-        make.out(),
+        make.out(f"{{city}}_{kind}_{{service}}*"),
     ]  # fmt: skip
 
 
@@ -242,7 +261,7 @@ def _add(make: Maker) -> LocalCommand:
         option("--forbid", key="forbid", metavar="ID", multiple=True),
         option("--quota", key="quota", metavar="NAME=N", multiple=True),
         option("--coverage-only", key="coverage_only", is_flag=True),
-        *_planning(make),
+        *_planning(make, "add"),
     )
 
 
@@ -261,7 +280,7 @@ def _retire(make: Maker) -> LocalCommand:
         option("--displace", key="displace", is_flag=True),
         option("--score", key="score", metavar="INDICATOR", multiple=True),
         option("--sure", key="sure", is_flag=True),
-        *_planning(make),
+        *_planning(make, "retire"),
     )
 
 
@@ -271,19 +290,19 @@ def _round(make: Maker) -> LocalCommand:
         "round",
         "siting:hold_round",
         *make.city(),
-        option("--sites", key="applications", metavar="FILE.xlsx|FILE.csv", required=True),
+        make.reads("--sites", key="applications", metavar="FILE.xlsx|FILE.csv", required=True),
         option("--datum", key="site_datum", type=click.Choice(DATUMS)),
         option("--by", key="by", type=click.Choice(["rank", "coverage", "first", "lottery"]), default="rank",
                show_default=True),
         option("--seed", key="seed", type=click.IntRange(min=0)),
         option("--score-column", key="score_column", metavar="NAME"),
         option("--arrival-column", key="arrival_column", metavar="NAME"),
-        option("--replay", key="replay", metavar="run.json"),
+        make.reads("--replay", key="replay", metavar="run.json"),
         make.streets(),
         option("--on-foot", "on_foot", key="round_on_foot", is_flag=True),
-        make.service(),
+        make.service_of_sites(),
         *make.evidence(),
-        make.out(),
+        make.out("{city}_round*"),
     )  # fmt: skip
 
 
@@ -292,33 +311,38 @@ def _nation(make: Maker) -> LocalCommand:
     return make.command(
         "nation",
         "nation:measure_nation",
-        make.option("--institutions", key="nation_institutions", metavar="FILE.parquet", required=True),
-        make.option("--places", key="nation_places", metavar="FILE.parquet", required=True),
-        make.option("--population", key="nation_population", metavar="FILE.tif|FILE.vrt", required=True),
+        make.reads("--institutions", key="nation_institutions", metavar="FILE.parquet", required=True),
+        make.reads("--places", key="nation_places", metavar="FILE.parquet", required=True),
+        make.reads("--population", key="nation_population", metavar="FILE.tif|FILE.vrt", required=True),
         make.option("--register-datum", key="register_datum", type=click.Choice(DATUMS), required=True),
-        make.option("--plan", key="plan", metavar="ID|FILE", required=True),
+        make.reads("--plan", key="plan", metavar="ID|FILE", required=True),
         make.services(),
         make.least(),
         make.option("--block", key="block", type=click.IntRange(min=64, max=8192), default=1024, show_default=True),
         make.option("--workers", key="workers", type=workers, default=1, show_default=True),
         make.option("--scheduler", key="scheduler", metavar="tcp://HOST:PORT", default=""),
-        make.option("--rasters", key="rasters", metavar="DIR"),
-        make.out(),
+        make.option(
+            "--rasters", key="rasters", type=Fills("share_*.tif", "depth_*.tif", "density_class.tif"), metavar="DIR"
+        ),
+        *make.marks(),
+        make.out("places.parquet", "institutions.parquet", "gaps.parquet", "nation.html", "nation_run.json"),
     )
 
 
 def _check_data(make: Maker) -> LocalCommand:
-    out = make.option("--out", key="check_out", metavar="FILE.xlsx")
-    page = make.option("--map", "suspects_map", key="check_map", metavar="FILE.html")
-    corrected = make.option("--corrected", key="check_corrected", metavar="FILE.xlsx")
-    return make.command("check-data", "check:check_data", *make.city(), make.streets(), out, page, corrected)
+    out = make.option("--out", key="check_out", type=Writes(".xlsx"), metavar="FILE.xlsx")
+    html = Writes(".html", ".htm")
+    page = make.option("--map", "suspects_map", key="check_map", type=html, metavar="FILE.html")
+    corrected = make.option("--corrected", key="check_corrected", type=Writes(".xlsx"), metavar="FILE.xlsx")
+    told = [make.streets(), make.as_of(), out, page, corrected]
+    return make.command("check-data", "check:check_data", *make.city(), *told)
 
 
 def _check_plan(make: Maker) -> LocalCommand:
     return make.command(
         "check-plan",
         "check:check_plan",
-        click.Argument(["plan_file"], required=False, metavar="[ID|FILE]"),
+        click.Argument(["plan_file"], type=Reads(), required=False, metavar="[ID|FILE]"),
         make.as_json(),
-        make.option("--out", key="plan_out", metavar="FILE.xlsx"),
+        make.option("--out", key="plan_out", type=Writes(".xlsx"), metavar="FILE.xlsx"),
     )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ from typing import Any
 import click
 import pandas as pd
 
+from circle15.draw.basemap import Basemap
+from circle15.draw.map import Marks
 from circle15.errors import Problem, UsageError
 from circle15.judge.inputs import Inputs
 from circle15.judge.series import series_of
@@ -23,6 +24,10 @@ from circle15.schema import City
 from circle15.words import Lang, word, word_problem
 
 _WARNINGS_SHOWN = 8
+CITY_INPUTS = (
+    "city_file", "institutions", "places", "population", "database", "register_datum", "plan", "scale_to",
+    "denominators", "streets", "as_of",
+)  # fmt: skip
 
 
 def load(lang: Lang, inputs: dict[str, Any]) -> tuple[Plan, City]:
@@ -41,6 +46,8 @@ def load(lang: Lang, inputs: dict[str, Any]) -> tuple[Plan, City]:
 def files_of(inputs: dict[str, Any]) -> CityFiles:
     """A city file, or the single inputs given as options; options overrule the file."""
     given = {k: v for k, v in inputs.items() if k not in {"city_file", "overlay"} and v}
+    if "as_of" in given:
+        given["as_of"] = given["as_of"].date()
     if inputs.get("city_file"):
         return load_city(Path(inputs["city_file"]), **given)
     missing = [k for k in ("institutions", "places", "population", "register_datum") if k not in given]
@@ -49,6 +56,14 @@ def files_of(inputs: dict[str, Any]) -> CityFiles:
             Problem("use.inputs_missing", params={"missing": ", ".join("--" + m.replace("_", "-") for m in missing)})
         )
     return city_files(**given)
+
+
+def marks_of(*, public: bool, map_number: str, basemap: Basemap | None = None) -> Marks:
+    """What the pages say of their own standing; UsageError for a public page without a map review number 审图号."""
+    number = map_number.strip()
+    if public and not number:
+        raise UsageError(Problem("use.public_without_number"))
+    return Marks(internal=not public, map_number=number, basemap=basemap)
 
 
 def url_of(asked: dict[str, Any], inputs: dict[str, Any]) -> str | None:
@@ -82,45 +97,3 @@ def _overruled(plan: Plan, city: City, indicators: pd.DataFrame | None) -> Itera
     for place, heading, kept, left in series.overruled if series is not None else ():
         slots = {"heading": heading, "kept": f"{kept:,.10g}", "left": f"{left:,.10g}"}
         yield Problem("ledger.denominator_overruled", value=place, params=slots, severity="warning")
-
-
-def day_of(asked: dict[str, Any]) -> dt.date | None:
-    """The day of the judgement, where one is given."""
-    return asked["as_of"].date() if asked["as_of"] is not None else None
-
-
-def check_outputs(
-    inputs: dict[str, Any], outputs: Sequence[tuple[str | None, tuple[str, ...]]], *also: str | None
-) -> None:
-    """Refuse, before any work, a named output that would replace an input, or whose suffix is none of those it takes.
-
-    `outputs` are file names with the suffixes each may have (empty: any); `also` are inputs beside the city's.
-    Raises UsageError with every fault.
-    """
-    held = {path.resolve() for path in _input_files(inputs, also)}
-    problems = []
-    for name, suffixes in outputs:
-        if name is None:
-            continue
-        if Path(name).resolve() in held:
-            problems.append(Problem("use.output_over_input", value=name))
-        elif suffixes and Path(name).suffix.lower() not in suffixes:
-            problems.append(Problem("use.output_kind", value=name, params={"known": ", ".join(suffixes)}))
-    if problems:
-        raise UsageError(problems)
-
-
-def _input_files(inputs: dict[str, Any], also: Sequence[str | None]) -> list[Path]:
-    """Files that one command reads, as far as they are named."""
-    files = files_of(inputs)
-    beside_city = [
-        files.institutions.file,
-        *files.institutions.more,
-        *(p.file for p in files.places),
-        files.population.file,
-        *([] if files.denominators is None else [files.denominators.file]),
-    ]
-    if files.streets is not None:
-        beside_city.append(files.streets.file)
-    own = [inputs.get(key) for key in ("city_file", "overlay")]
-    return [files.folder / name for name in beside_city] + [Path(name) for name in (*own, *also) if name]

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
+from circle15.cli.load import marks_of
 from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
-from circle15.errors import Problem, UsageError
+from circle15.errors import Problem
 from circle15.policy.plan import load_plan
 from circle15.scale.cluster import Cluster
 from circle15.scale.inputs import read_inputs
@@ -38,10 +39,11 @@ def measure_nation(
     scheduler: str,
     out: str,
     rasters: str | None,
+    map_number: str,
+    public: bool,
 ) -> None:
     """Measure all blocks, add them up, write the tables and the page."""
-    if workers > 1 and scheduler:
-        raise UsageError(Problem("scale.workers_and_scheduler"))
+    marks = marks_of(public=public, map_number=map_number)
     start = time.monotonic()
     folder = Path(out)
     rules = load_plan(plan)
@@ -60,12 +62,11 @@ def measure_nation(
     with StepBar(lang) as bar:
         blocks = run_blocks(inputs.task, folder, cluster=cluster, progress=bar.show)
         total = len(inputs.task.windows)
-        inputs.task.lay_down()
         give_back()
         bar.show("merge", total, total)
         sums = add_together(inputs.task, blocks)
         give_back()
-        written = write_results(inputs, sums, folder, plan=rules, lang=lang)
+        written = write_results(inputs, sums, folder, plan=rules, marks=marks, lang=lang)
         if rasters is not None:
             written += write_rasters(inputs.task, rules, Path(rasters), progress=bar.show)
         forget(blocks)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import shapely
 
+from circle15.draw.map import Marks
 from circle15.draw.pack import array_bytes, json_bytes, microdegrees, number, numbers, polygon_arrays, shown
 from circle15.draw.page import assemble_page, fill, join_scripts, read_asset
 from circle15.words import LANGS, word, words_under
@@ -16,13 +17,17 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
+    from circle15.policy.plan import Plan
     from circle15.words import Lang
 
 SCRIPTS = ("unpack.js", "marks.js", "nation_map.js", "nation.js")
 _STEPS = 1500
 """Outlines are simplified, borders alike on both sides, to the width of the map over this many."""
 _LISTED_GAPS = 10
-_SHARED_WORDS = ("none", "simulated", "internal", "language", "print", "service_choice", "table.export")
+_SHARED_WORDS = (
+    "none", "simulated", "internal", "language", "print", "service_choice", "table.export",
+    "foot.plan", "foot.approval", "foot.no_approval",
+)  # fmt: skip
 
 
 def draw_nation(
@@ -30,8 +35,9 @@ def draw_nation(
     gaps: pd.DataFrame,
     services: Sequence[str],
     *,
-    radius_m: float,
-    simulated: bool = False,
+    plan: Plan,
+    simulated: bool,
+    marks: Marks | None = None,
     lang: Lang = "zh",
 ) -> str:
     """Draw the page.
@@ -44,6 +50,8 @@ def draw_nation(
         As `scale.results.gaps_table` makes them.
     services
         Services measured; the first shown is pharmacies where they are among them.
+    plan
+        The plan whose circle and classes were measured.
     simulated
         Whether the data are simulated (模拟数据); the page then says so.
 
@@ -55,11 +63,14 @@ def draw_nation(
     told = places[places["level"] == "district"] if (places["level"] == "district").any() else places
     first = "pharmacy" if "pharmacy" in services else services[0]
     ordered = [first, *(s for s in services if s != first)]
+    shown_marks = marks or Marks()
     values = {
         "lang": lang,
         "words": {code: _words(code, ordered) for code in LANGS},
         "simulated": simulated,
-        "radius_m": number(radius_m, 3),
+        "internal": shown_marks.internal,
+        "plan": {"title": shown(plan.title), "version": plan.version[:12], "approval": shown(shown_marks.map_number)},
+        "radius_m": number(plan.circle.radius_m, 3),
         "services": ordered,
         "places": _columns(told),
         "figures": {s: _figures(told, s) for s in ordered},

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 MOST_CELLS = 10_000_000
-"""Populated cells that one page holds for its tester: 29.8 MB with 50,000 institutions, 0.33 GB in the browser; twelve
-million would pass 32 MB. The page takes seconds to open, a site under it no longer than on a small page."""
+"""Populated cells that one page holds for its tester: with 50,000 institutions 29.8 MB of the 32 that a page may weigh,
+0.33 GB of the browser's memory, and a site tested as fast as on a page of 20,000 cells (`benchmarks.maps province`).
+"""
 PART_M = 2000.0
 _METRES_A_DEGREE = 111_320.0
 _LAND_SHARE = 0.02

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from circle15.read.city_streets import StreetsPart
 from circle15.read.population import MARGIN_M
+from circle15.read.values import seen
 from circle15.schema import POSITION_ACCURACY_M, Datum, Level, PlaceLevel, Service
 
 
@@ -97,6 +99,7 @@ class CityFiles(_Part):
     folder: Path = Path()
     file: str = "city.toml"
     assume_wgs84: bool = False
+    as_of_from: Literal["city_file", "option"] = "city_file"
 
     @property
     def name(self) -> str:
@@ -104,7 +107,18 @@ class CityFiles(_Part):
         return self.city.name
 
     @property
+    def shown_name(self) -> str:
+        """Name without marks that cannot be seen; the city file's where nothing is left."""
+        return seen(self.city.name) or self.file
+
+    @property
     def plan(self) -> str:
         """Id or file of the plan: a file is taken from the city file's folder where it stands there."""
         beside = self.folder / self.city.plan
         return str(beside) if self.city.plan.endswith(".toml") and beside.is_file() else self.city.plan
+
+    def paths(self) -> list[Path]:
+        """Every file that is read, as far as it is named here; what is no file (`table:…`, a plan's id) by its name."""
+        parts = (self.institutions, *self.places, self.population, self.denominators, self.streets)
+        names = [part.file for part in parts if part is not None]
+        return [Path(self.plan), *(self.folder / name for name in (*names, *self.institutions.more))]

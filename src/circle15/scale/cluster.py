@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 _CONNECT_S = 10
 _TRIES = 5
 _AHEAD = 4
+LOCAL: dict[str, Any] = {
+    "threads_per_worker": 1, "memory_limit": 0, "silence_logs": 50, "dashboard_address": None,
+    "scheduler_kwargs": {"dashboard_address": "localhost:0"},  # two runs on one machine ask for no port by number
+}  # fmt: skip
+"""How workers on this machine are started: no dashboard, no limit of memory that kills them."""
 
 
 @dataclass(frozen=True)
@@ -97,12 +102,9 @@ def _client(cluster: Cluster) -> Iterator[Any]:
     distributed = _distributed()
     if not cluster.scheduler:
         with (
-            distributed.LocalCluster(
-                n_workers=cluster.workers, threads_per_worker=1, dashboard_address=None, memory_limit=0,
-                silence_logs=50,
-            ) as local,
+            distributed.LocalCluster(n_workers=cluster.workers, **LOCAL) as local,
             distributed.Client(local) as client,
-        ):  # fmt: skip
+        ):
             yield client
         return
     try:

@@ -34,11 +34,15 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class Inputs:
-    """A task, with what the results name besides: the institutions as they stand, warnings."""
+    """A task, with what the results name besides: the institutions as they stand, warnings.
+
+    `simulated` where the population raster describes itself so (模拟数据).
+    """
 
     task: Task
     points: Points
     warnings: tuple[Problem, ...]
+    simulated: bool
 
     @cached_property
     def standing(self) -> dict[int, NDArray[np.int32]]:
@@ -85,6 +89,7 @@ def read_inputs(
     with rasterio.open(file) as raster:
         t = raster.transform
         parts = sorted(raster.files)
+        simulated = "simulated" in str(raster.tags().get("DESCRIPTION", "")).lower()
     empty = [p.name for p, rows in ((institutions, points.lon), (places, table)) if len(rows) == 0]
     if empty:
         raise InputError([Problem("table_empty", file=name) for name in empty])
@@ -107,7 +112,7 @@ def read_inputs(
         sources=(points.source, of_places, _of_raster(file, parts)),
     )
     warnings = (*faults.warnings, *_off_raster(task, places.name))
-    return Inputs(task, points, warnings)
+    return Inputs(task, points, warnings, simulated)
 
 
 def _off_raster(task: Task, file: str) -> Iterator[Problem]:

@@ -49,6 +49,7 @@ from circle15.schema.tables import (
     SheetCount,
     Source,
     institution_codes,
+    standing_on,
 )
 
 __all__ = [
@@ -92,4 +93,5 @@ __all__ = [
     "Streets",
     "Verdict",
     "institution_codes",
+    "standing_on",
 ]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from circle15.schema.tables import standing_on
+
 if TYPE_CHECKING:
+    import datetime as dt
+
     import geopandas as gpd
     import numpy as np
     import pandas as pd
@@ -184,7 +188,8 @@ class City:
     """What one assessment looks at: institutions, residents, places, and where each came from.
 
     `streets` is the walk network where one was given, `pace` how it is walked; `denominators` numbers of people by
-    place (place_id, name, heading, means, value, source) that rules may divide by 分母.
+    place (place_id, name, heading, means, value, source) that rules may divide by 分母. `as_of` is the day of the
+    judgement 研判日期 and `as_of_from` who told it; as read, `institutions` is the whole dated register.
     """
 
     institutions: gpd.GeoDataFrame
@@ -196,3 +201,10 @@ class City:
     streets: Streets | None = None
     pace: Pace = Pace()
     denominators: pd.DataFrame | None = None
+    as_of: dt.date | None = None
+    as_of_from: Literal["", "city_file", "option"] = ""
+
+    def on(self, day: dt.date | None = None) -> City:
+        """The city with those institutions alone that stand on a day: its own, or the one given, which overrules it."""
+        told = self if day in {None, self.as_of} else replace(self, as_of=day, as_of_from="option")
+        return replace(told, institutions=standing_on(self.institutions, told.as_of))

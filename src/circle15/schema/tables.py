@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    import datetime as dt
+
+    import geopandas as gpd
     import pandas as pd
 
 Datum = Literal["wgs84", "cgcs2000", "gcj02", "bd09"]
@@ -83,6 +86,16 @@ def institution_codes(sites: pd.DataFrame) -> list[str]:
         return ids
     codes = sites["institution"].tolist()
     return [code if isinstance(code, str) and code else i for code, i in zip(codes, ids, strict=True)]
+
+
+def standing_on(institutions: gpd.GeoDataFrame, as_of: dt.date | None) -> gpd.GeoDataFrame:
+    """Institutions whose agreement held on a day 在册机构 (both days included); all of them where no day is given."""
+    if as_of is None:
+        return institutions
+    starts, ends = (institutions[column].dt.floor("D") for column in ("valid_from", "valid_to"))
+    day = as_of.isoformat()
+    held = institutions[(starts.isna() | (starts <= day)) & (ends.isna() | (ends >= day))]
+    return held.reset_index(drop=True)
 
 
 @dataclass(frozen=True)

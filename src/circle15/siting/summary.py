@@ -45,8 +45,8 @@ def exit_lines(plan: ExitPlan, *, aside: Sequence[str], lang: Lang) -> list[str]
             word("siting.losers", lang, people=_count(plan.losers["residents_lost"].sum()), n=len(plan.losers))
         )
         lines += [
-            word("siting.loser", lang, name=r["name"], people=_count(r["residents_lost"]), before=_count(r["before_m"]),
-                 after=_count(r["after_m"]))
+            word("siting.loser" if r["after_m"] == r["after_m"] else "siting.loser_edge", lang, name=r["name"],
+                 people=_count(r["residents_lost"]), before=_count(r["before_m"]), after=_count(r["after_m"]))
             for r in lost.to_dict("records")
         ]  # fmt: skip
     lines += _entry_lines(plan, lang)
@@ -74,6 +74,7 @@ def add_lines(plan: AddPlan, *, aside: Sequence[str], lang: Lang) -> list[str]:
                  conclusion=word(f"judge.conclusion.{r['conclusion']}", lang))
             for r in plan.sites.head(SHOWN).to_dict("records")
         ]  # fmt: skip
+        lines += _sheet_lines({"entries": plan.sites.iloc[SHOWN:]}, lang)
     if plan.target == plan.target and after < plan.target * 0.999:
         lines.append(word("siting.target_missed", lang, target=_count(plan.target), reached=_count(after)))
     lines += _gap_line(plan.question, plan.choice, lang) if not plan.sites.empty else []

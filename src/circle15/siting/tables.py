@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from circle15.siting.schedule import Schedule
 
 
+_SOMEBODY = 0.5
+"""Fewer residents who lose are rounding of cells, nobody."""
+
+
 def measured(field: Field, standing: Flags, *, levels: Sequence[str], straight: bool = False) -> pd.DataFrame:
     """Coverage with some sites standing, by exact area (by walked distance where the field is), top level first.
 
@@ -82,29 +86,34 @@ def beside(field: Field, chosen: Flags) -> pd.DataFrame:
 
 
 def losers(field: Field, chosen: Flags) -> pd.DataFrame:
-    """Residents who have one within the radius today and none at the end, by township."""
-    reach = field.reach
+    """Residents who have one within the radius today and none at the end, by township: by exact area, as coverage is.
+
+    Ways are means over points of residents, NaN where no point of a township loses as a whole.
+    """
+    levels = field.ready.city.places["level"]
+    level = next((one for one in ("township", "district") if (levels == one).any()), "city")
+    at_best, after = (measured(field, s, levels=[level]).set_index("place_id") for s in (~field.new | chosen, chosen))
+    lost = (at_best["covered"] - after["covered"]).rename("residents_lost")
+    table = after[["name"]].join(lost)[lost >= _SOMEBODY].join(_ways_lost(field, chosen, level))
+    table = table.rename_axis("place_id").reset_index()
+    return table.sort_values("residents_lost", ascending=False, kind="stable").reset_index(drop=True)
+
+
+def _ways_lost(field: Field, chosen: Flags, level: str) -> pd.DataFrame:
+    """Straight metres to the nearest before and after, of points that lose their last one, by place id."""
+    reach, demand = field.reach, field.demand
     had, has = (np.bincount(reach.point[s[reach.site]], minlength=reach.points) > 0 for s in (~field.new, chosen))
     lost = np.flatnonzero(had & ~has)
     before, after = _away_m(field, lost, ~field.new), _away_m(field, lost, chosen)
     places = field.ready.city.places
-    townships = places[places["level"] == "township"]
-    held = townships if len(townships) else places[places["level"] == "district"]
-    at = locate(field.demand.lon[lost], field.demand.lat[lost], held)
-    table = pd.DataFrame({
-        "place": at, "residents": field.demand.residents[lost], "before_m": before, "after_m": after,
-    })  # fmt: skip
-    rows = []
-    for place, part in table[table["place"] >= 0].groupby("place"):
-        weight = part["residents"].to_numpy()
-        row = held.iloc[int(str(place))]
-        rows.append({
-            "place_id": row["id"], "name": row["name"], "residents_lost": weight.sum(),
-            "before_m": float(np.average(part["before_m"], weights=weight)),
-            "after_m": float(np.average(part["after_m"], weights=weight)), "farthest_m": float(part["after_m"].max()),
-        })  # fmt: skip
-    columns = ["place_id", "name", "residents_lost", "before_m", "after_m", "farthest_m"]
-    return pd.DataFrame(rows, columns=columns).sort_values("residents_lost", ascending=False).reset_index(drop=True)
+    held = places[places["level"] == level]
+    at, weight = locate(demand.lon[lost], demand.lat[lost], held), demand.residents[lost]
+    points = pd.DataFrame({"at": at, "w": weight, "before": before * weight, "after": after * weight, "far": after})
+    groups = points[points["at"] >= 0].groupby("at")
+    sums, farthest = groups[["w", "before", "after"]].sum(), groups["far"].max()
+    return pd.DataFrame(
+        {"before_m": sums["before"] / sums["w"], "after_m": sums["after"] / sums["w"], "farthest_m": farthest}
+    ).set_axis(held["id"].to_numpy()[sums.index.to_numpy(dtype=np.int64)])
 
 
 def _away_m(field: Field, points: Ints, chosen: Flags) -> Floats:

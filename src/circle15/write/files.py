@@ -7,13 +7,14 @@ import os
 import re
 import tempfile
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import pandas as pd
 
-from circle15.errors import OutputError, Problem
+from circle15.errors import OutputError, Problem, UsageError
 
 _REASONS = {
     errno.EACCES: "output.no_permission",
@@ -26,6 +27,27 @@ _REASONS = {
     errno.EISDIR: "output.is_a_folder",
     errno.ENAMETOOLONG: "output.name_too_long",
 }
+Identity = tuple[int, int]
+_PROTECTED: ContextVar[frozenset[Identity | None]] = ContextVar("protected", default=frozenset())
+
+
+def identity(path: Path) -> Identity | None:
+    """What the system knows a file or folder by, whatever its name or link; None where there is none."""
+    try:
+        told = path.stat()
+    except (OSError, ValueError):
+        return None
+    return told.st_dev, told.st_ino
+
+
+@contextmanager
+def protected(inputs: Iterable[Path]) -> Iterator[None]:
+    """Within, `write_whole` replaces none of these files."""
+    token = _PROTECTED.set(frozenset(identity(path) for path in inputs) - {None})
+    try:
+        yield
+    finally:
+        _PROTECTED.reset(token)
 
 
 @contextmanager
@@ -43,8 +65,11 @@ def output_faults(path: Path) -> Iterator[None]:
 def write_whole(path: Path, write: Callable[[Path], None]) -> Path:
     """Let `write` fill a temporary file beside `path`, then rename it; nothing half-written stays behind.
 
-    The temporary file keeps the suffix, because some writers choose the format by it. Raises OutputError.
+    The temporary file keeps the suffix, because some writers choose the format by it. Raises OutputError, and
+    UsageError where `path` is one of the files that are `protected`.
     """
+    if identity(path) in _PROTECTED.get():
+        raise UsageError(Problem("use.output_over_input", value=str(path), params={"output": "circle15"}))
     with output_faults(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():

@@ -64,7 +64,7 @@
     const other = state.lang === "zh" ? "en" : "zh";
     return el("header", {}, [
       el("div", { cls: "right" }, [
-        data.simulated ? el("span", { cls: "stamp simulated", text: word("simulated") }) : null, el("span", { cls: "stamp", text: word("internal") }),
+        data.simulated ? el("span", { cls: "stamp simulated", text: word("simulated") }) : null, data.internal ? el("span", { cls: "stamp", text: word("internal") }) : null,
         el("button", { type: "button", id: "language", cls: "plain", lang: other === "zh" ? "zh-CN" : "en", text: data.words[other].language, on: { click: () => { state.lang = other; draw("language"); } } }),
       ]),
       el("h1", { text: word("title") }),
@@ -208,7 +208,11 @@
     return text;
   };
 
-  const footer = () => el("footer", {}, [el("p", { text: word("method", { radius: num(data.radius_m) }) })]);
+  const footer = () => el("footer", {}, [
+    el("p", { text: word("foot.plan", { title: data.plan.title, version: data.plan.version || word("none") }) }),
+    el("p", { text: word("method", { radius: num(data.radius_m) }) }),
+    el("p", { text: data.plan.approval ? word("foot.approval", { number: data.plan.approval }) : word("foot.no_approval") }),
+  ]);
 
   document.getElementById("needs").remove();
   draw();
