@@ -130,8 +130,8 @@ def _replace(rule: Replace, site: Site) -> Finding:
     place = place_of(site.plan, site.row, site.totals, rule.per)
     name = "" if place is None else str(place["name"])
     if place is None or held is State.UNKNOWN:
-        notes = ("place_unknown" if place is None else "attribute_missing",)
-        return _of(rule, site, Outcome.NO_DATA, ground=rule.per, ground_name=name, notes=notes, effect="replace")
+        lacks = "place_unknown" if place is None else "attribute_missing"
+        return _of(rule, site, Outcome.NO_DATA, ground=rule.per, ground_name=name, notes=(lacks,), effect="replace")
     if rule.any_of or rule.all_of:
         paused = _condition(rule, site, place)
         if paused.state is not State.YES:
