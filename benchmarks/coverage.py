@@ -10,6 +10,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def _inputs(size: str, **options: Any) -> Any:  # noqa: ANN401 - scale.inputs.In
 
     at = folder(size)
     files = (at / "institutions.parquet", at / "places.parquet", at / "population.vrt")
-    return read_inputs(*files, radius_m=options.pop("radius_m", RADIUS_M), services=("pharmacy",), **options)
+    return read_inputs(*files, **({"radius_m": RADIUS_M, "services": ("pharmacy",)} | options))
 
 
 def ours(size: str) -> Callable[[], dict[str, float]]:
@@ -47,6 +48,55 @@ def ours(size: str) -> Callable[[], dict[str, float]]:
     def work() -> dict[str, float]:
         sums = add_together(inputs.task, run_blocks(inputs.task, place / str(next(turn))))
         return {"covered": float(sums.people[:, 0, 1:].sum()), "residents": float(sums.people[:, 0].sum())}
+
+    return work
+
+
+def from_files_to_results(size: str) -> Callable[[], dict[str, float]]:
+    """What the command `nation` does for one service, from reading the files to the last result."""
+    from circle15.draw.map import Marks  # noqa: PLC0415 - imports are not timed
+    from circle15.policy.plan import load_plan  # noqa: PLC0415 - imports are not timed
+    from circle15.scale.memory import give_back, share_one_heap  # noqa: PLC0415 - imports are not timed
+    from circle15.scale.merge import add_together  # noqa: PLC0415 - imports are not timed
+    from circle15.scale.results import write_results  # noqa: PLC0415 - imports are not timed
+    from circle15.scale.run import forget, run_blocks  # noqa: PLC0415 - imports are not timed
+
+    plan, place = load_plan("zhongwei"), Path(tempfile.mkdtemp())
+    share_one_heap()
+    run_blocks(_inputs("s").task, place / "s")  # machine code is loaded
+    give_back()
+
+    def work() -> dict[str, float]:
+        inputs = _inputs(size)
+        give_back()
+        blocks = run_blocks(inputs.task, place)
+        give_back()
+        sums = add_together(inputs.task, blocks)
+        give_back()
+        written = write_results(inputs, sums, place, plan=plan, marks=Marks(), lang="zh")
+        forget(blocks)
+        return {"MB": sum(file.stat().st_size for file in written) / 1e6}
+
+    return work
+
+
+def spread(size: str, workers: int) -> Callable[[], dict[str, float]]:
+    """The blocks of all five services (mostly reckoning, little reading) on so many worker processes, already warm."""
+    from distributed import LocalCluster  # noqa: PLC0415 - imports are not timed
+
+    from circle15.scale.cluster import LOCAL, Cluster, run_on  # noqa: PLC0415 - imports are not timed
+
+    local = LocalCluster(n_workers=workers, **LOCAL)
+    cluster = Cluster(local.scheduler_address)
+    warm = _inputs("s", services=(), block=64).task
+    dict(run_on(cluster, warm, range(len(warm.windows))))
+    task = _inputs(size, services=(), block=64 if size == "s" else 1024).task
+
+    def work() -> dict[str, float]:
+        covered = 0.0
+        for _, found in run_on(cluster, task, range(len(task.windows))):
+            covered += float(found["people"][:, :, 1:].sum()) if "people" in found else 0.0
+        return {"covered": covered}
 
     return work
 
@@ -149,14 +199,23 @@ def exact_extract_union(size: str) -> Callable[[], dict[str, float]]:
 
 def contests(size: str) -> list[Contest]:
     at = "benchmarks.coverage:"
-    mine = Entry("circle15: one pass", at + "ours", {"size": size}, repeats=1 if size == "nation" else 3)
+    repeats = 1 if size == "nation" else 3
+    mine = Entry("circle15: one pass", at + "ours", {"size": size}, repeats=repeats)
+    read = Entry("bare reading", at + "bare_read", {"size": size}, repeats=repeats)
+    whole = Entry("circle15 nation: from files to results", at + "from_files_to_results", {"size": size})
+    two, one = (Entry(f"circle15: {n} worker processes", at + "spread", {"size": size, "workers": n}) for n in (2, 1))
     found = [
         Contest(
-            "一遍算清对只读栅格 one pass against the bare reading",
-            [mine, Entry("bare reading", at + "bare_read", {"size": size}, repeats=1 if size == "nation" else 3)],
-            mine.label, against="bare reading", at_most=3.0,
-            note="cover and depth by district, residents and ground of every circle, gap patches; pharmacies",
-        )
+            "一遍算清对只读栅格 one pass against the bare reading", [mine, read, whole], mine.label,
+            against=read.label, at_most=3.0,
+            note="cover and depth by district, residents and ground of every circle, gap patches; pharmacies. "
+            "The pass works with two threads, the reading with one: processor seconds tell the work, seconds the wait",
+        ),
+        Contest(
+            "同样的块用一个、两个进程 the same blocks on one and two processes", [two, one], two.label,
+            against=one.label, at_least=None if size == "s" else 1.6,
+            note="dask.distributed, five services; a ratio of 1.6 from one to two is 80 % of efficiency",
+        ),
     ]  # fmt: skip
     if size in {"s", "city"}:
         rivals = [
@@ -173,26 +232,41 @@ def contests(size: str) -> list[Contest]:
 
 
 def fits(size: str) -> list[dict[str, Any]]:
-    """How cost grows with the radius and with the cells: exponents over runs of this size and below."""
-    from circle15.scale.run import run_blocks  # noqa: PLC0415 - imports are not timed
-
-    def seconds(named: str, radius_m: float) -> tuple[float, int]:
-        inputs = _inputs(named, radius_m=radius_m)
-        run_blocks(_inputs("s", radius_m=radius_m).task, Path(tempfile.mkdtemp()))
-        start = time.process_time()
-        run_blocks(inputs.task, Path(tempfile.mkdtemp()))
-        window = inputs.task.raster.window
-        return time.process_time() - start, window.width * window.height
-
+    """How cost grows with the radius, the cells and the institutions: exponents of processor time."""
     small = "s" if size == "s" else "city"
     radii = (400.0, 800.0, 1600.0, 3200.0)
-    by_radius = [seconds(small, r)[0] for r in radii]
-    grids = [
-        seconds(named, RADIUS_M) for named in (("s", "city") if size in {"s", "city"} else ("s", "city", "province"))
-    ]
+    grids = ("s", "city") if size in {"s", "city"} else ("s", "city", "province")
     return [
-        {"name": f"半径 radius ({small})", "exponent": exponent(radii, by_radius),
-         "measured": ", ".join(f"{r:.0f} m {t:.2f} s" for r, t in zip(radii, by_radius, strict=True))},
-        {"name": "格数 cells", "exponent": exponent([n for _, n in grids], [t for t, _ in grids]),
-         "measured": ", ".join(f"{n:,} cells {t:.2f} s" for t, n in grids)},
-    ]  # fmt: skip
+        _fit(f"半径 radius ({small})", [(r, _inputs(small, radius_m=r).task, f"{r:.0f} m") for r in radii]),
+        _fit(
+            "格数 cells", [(_cells(task), task, f"{_cells(task):,} cells") for g in grids for task in [_inputs(g).task]]
+        ),
+        _fit(f"机构数 institutions ({grids[-1]})", _thinned(_inputs(grids[-1]).task)),
+    ]
+
+
+def _cells(task: Any) -> int:  # noqa: ANN401 - scale.task.Task, imported when asked for
+    return int(task.raster.window.width * task.raster.window.height)
+
+
+def _thinned(task: Any) -> list[tuple[float, Any, str]]:  # noqa: ANN401 - scale.task.Task
+    """The same ground with every eighth, fourth, second and every institution."""
+    found = []
+    for step in (8, 4, 2, 1):
+        fewer = {name: getattr(task, name)[::step].copy() for name in ("lon", "lat", "service")}
+        found.append((float(len(fewer["lon"])), replace(task, **fewer), f"{len(fewer['lon']):,}"))
+    return found
+
+
+def _fit(name: str, runs: list[tuple[float, Any, str]]) -> dict[str, Any]:
+    """Exponent of processor time over runs (size, task, what to call it)."""
+    from circle15.scale.run import run_blocks  # noqa: PLC0415 - imports are not timed
+
+    run_blocks(_inputs("s").task, Path(tempfile.mkdtemp()))  # machine code is loaded
+    seconds = []
+    for _, task, _ in runs:
+        start = time.process_time()
+        run_blocks(task, Path(tempfile.mkdtemp()))
+        seconds.append(time.process_time() - start)
+    told = ", ".join(f"{label} {t:.2f} s" for (_, _, label), t in zip(runs, seconds, strict=True))
+    return {"name": name, "exponent": exponent([n for n, _, _ in runs], seconds), "measured": told}

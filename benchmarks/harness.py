@@ -108,7 +108,10 @@ def _version(name: str) -> str:
 
 
 def measure(entry: Entry) -> dict[str, Any]:
-    """Run one entry in a process of its own: seconds, peak MiB, MiB above what its input took, answer."""
+    """Run one entry in a process of its own: seconds, processor seconds, peak MiB, answer.
+
+    Beside the peak stands how much of it came on top of the input.
+    """
     order = json.dumps({"function": entry.function, "options": dict(entry.options), "repeats": entry.repeats})
     command = [sys.executable, "-c", "from benchmarks.harness import child; child()"]
     where = dict(os.environ)
@@ -131,21 +134,36 @@ def child() -> None:
     module, name = order["function"].split(":")
     work: Work = getattr(importlib.import_module(module), name)(**order["options"])
     before = _resident()
-    times: list[float] = []
+    times: list[tuple[float, float]] = []
     answer: Answer = None
     with _Peak() as peak:
         for _ in range(order["repeats"]):
-            start = time.perf_counter()
+            start, busy = time.perf_counter(), _busy()
             answer = work()
-            times.append(time.perf_counter() - start)
+            times.append((time.perf_counter() - start, _busy() - busy))
     found = {
-        "seconds": min(times),
+        "seconds": min(times)[0],
+        "cpu_seconds": min(times)[1],
         "peak_mib": round(max(peak.bytes, _resident()) / _MIB, 1),
         "above_input_mib": round(max(peak.bytes - before, 0) / _MIB, 1),
         "peak_process_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         "answer": {k: float(v) for k, v in (answer or {}).items()},
     }
     print(json.dumps(found))
+
+
+def _busy() -> float:
+    """Processor seconds of this process and its children so far."""
+    import psutil  # noqa: PLC0415 - only where something is measured
+
+    total = 0.0
+    for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
+        try:
+            spent = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += spent.user + spent.system
+    return total
 
 
 def _resident() -> int:

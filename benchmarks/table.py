@@ -46,15 +46,19 @@ def _contest(contest: dict[str, Any]) -> list[str]:
     lines = [f"### {contest['name']}\n"]
     if contest.get("note"):
         lines.append(f"{contest['note']}\n")
-    lines += ["| 做法 way | 秒 s | 倍数 ratio | 峰值内存 peak MiB | 结果 answer |", "|---|---|---|---|---|"]
+    lines += [
+        "| 做法 way | 秒 s | 处理器秒 CPU s | 倍数 ratio | 峰值内存 peak MiB | 结果 answer |",
+        "|---|---|---|---|---|---|",
+    ]
     for row in contest["rows"]:
         name = f"**{row['label']}**" if row["label"] == contest["ours"] else row["label"]
         if "failed" in row:
-            lines.append(f"| {name} | {row['failed'].replace('|', '/')} | – | – | – |")
+            lines.append(f"| {name} | {row['failed'].replace('|', '/')} | – | – | – | – |")
             continue
         answer = ", ".join(f"{k} {v:.10g}" for k, v in row["answer"].items())
         ratio = "–" if row["ratio"] is None else f"{row['ratio']:.3g}"
-        lines.append(f"| {name} | {row['seconds']:.3g} | {ratio} | {row['peak_mib']:.0f} | {answer} |")
+        busy = f"{row['cpu_seconds']:.3g}" if "cpu_seconds" in row else "–"
+        lines.append(f"| {name} | {row['seconds']:.3g} | {busy} | {ratio} | {row['peak_mib']:.0f} | {answer} |")
     lines.append("")
     if "met" in contest:
         bound = f"≥ {contest['at_least']:g}" if "at_least" in contest else f"≤ {contest['at_most']:g}"

@@ -7,11 +7,13 @@ equal); the datum they came in is recorded in `City.sources`. Units stand in the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     import geopandas as gpd
     import numpy as np
     import pandas as pd
@@ -92,6 +94,16 @@ def institution_codes(sites: pd.DataFrame) -> list[str]:
         return ids
     codes = sites["institution"].tolist()
     return [code if isinstance(code, str) and code else i for code, i in zip(codes, ids, strict=True)]
+
+
+def standing_on(institutions: gpd.GeoDataFrame, as_of: dt.date | None) -> gpd.GeoDataFrame:
+    """Institutions whose agreement held on a day 在册机构 (both days included); all of them where no day is given."""
+    if as_of is None:
+        return institutions
+    starts, ends = (institutions[column].dt.floor("D") for column in ("valid_from", "valid_to"))
+    day = as_of.isoformat()
+    held = institutions[(starts.isna() | (starts <= day)) & (ends.isna() | (ends >= day))]
+    return held.reset_index(drop=True)
 
 
 @dataclass(frozen=True)
@@ -334,7 +346,8 @@ class City:
     """What one assessment looks at: institutions, residents, places, and where each came from.
 
     `streets` is the walk network where one was given, `pace` how it is walked; `denominators` numbers of people by
-    place (place_id, name, heading, means, value, source) that rules may divide by 分母.
+    place (place_id, name, heading, means, value, source) that rules may divide by 分母. `as_of` is the day of the
+    judgement 研判日期 and `as_of_from` who told it; as read, `institutions` is the whole dated register.
     """
 
     institutions: gpd.GeoDataFrame
@@ -346,6 +359,13 @@ class City:
     streets: Streets | None = None
     pace: Pace = Pace()
     denominators: pd.DataFrame | None = None
+    as_of: dt.date | None = None
+    as_of_from: Literal["", "city_file", "option"] = ""
+
+    def on(self, day: dt.date | None = None) -> City:
+        """The city with those institutions alone that stand on a day: its own, or the one given, which overrules it."""
+        told = self if day in {None, self.as_of} else replace(self, as_of=day, as_of_from="option")
+        return replace(told, institutions=standing_on(self.institutions, told.as_of))
 
 
 class Outcome(StrEnum):

@@ -14,7 +14,6 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 import rasterio
 import shapely
@@ -37,8 +36,15 @@ from circle15.scale import cluster as on_cluster
 from circle15.scale.block import is_whole, load_result, read_and_measure, result_path
 from circle15.scale.cluster import Cluster
 from circle15.scale.inputs import read_inputs
-from circle15.scale.merge import add_together
-from circle15.scale.results import gaps_table, institutions_in, institutions_parts, others_within, places_table
+from circle15.scale.merge import OUTLINED, add_together
+from circle15.scale.results import (
+    gaps_parts,
+    gaps_table,
+    institutions_in,
+    institutions_parts,
+    others_within,
+    places_table,
+)
 from circle15.scale.run import run_blocks
 from circle15.scale.standing import needs_townships
 from circle15.schema import institution_codes
@@ -123,6 +129,13 @@ def test_the_tables_of_a_city_say_the_same(nation, tmp_path, block):
         mine = gaps[gaps["service"] == service]
         assert mine["residents"].to_numpy() == pytest.approx(patches["residents"].to_numpy(), rel=1e-6)
         assert mine["cells"].tolist() == patches["cells"].tolist()
+        *outlined, rest = gaps_parts(inputs, sums, gaps)
+        assert len(outlined) == min(OUTLINED, len(patches))
+        assert "outline" not in rest
+        drawn = shapely.normalize(np.concatenate([part["outline"] for part in outlined]))
+        slow = shapely.set_precision(patches.geometry.to_numpy()[: len(drawn)], 1e-9)
+        apart = shapely.area(shapely.symmetric_difference(shapely.set_precision(drawn, 1e-9), slow))
+        assert (apart < 1e-6 * shapely.area(slow)).all()
 
 
 def columns_of(parts):
@@ -279,7 +292,13 @@ def test_results_are_geoparquet(whole):
     assert table.crs.to_epsg() == 4326
     assert set(table["density_class"]) <= {"", *(c.id for c in load_plan("zhongwei").density_classes), "unknown"}
     assert (gpd.read_parquet(whole / "places.parquet").geometry.is_valid).all()
-    assert pq.read_table(whole / "gaps.parquet").num_rows > 0
+    gaps = gpd.read_parquet(whole / "gaps.parquet")
+    assert gaps.geometry.is_valid.all()
+    outlined = gaps.groupby("service").head(OUTLINED)
+    assert set(outlined.geom_type) <= {"Polygon", "MultiPolygon"}
+    # the fullest cell lies in the outline
+    assert shapely.intersects_xy(outlined.geometry.to_numpy(), outlined["fullest_lon"], outlined["fullest_lat"]).all()
+    assert set(gaps.drop(outlined.index).geom_type) <= {"Point"}
 
 
 def test_counts_of_others_are_those_of_the_list():

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from circle15.cli.load import beside, day_of, load, marks_of, url_of
+from circle15.cli.load import beside, load, marks_of, url_of
 from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
 from circle15.draw.basemap import Basemap, BasemapName
@@ -86,7 +86,7 @@ def map_city(
         result = with_coverage_on_foot(result)
         streets = streets_on_foot(result.city, services=result.services, radius_m=result.radius_m)
         draw = partial(draw_district, result, lang=lang, marks=marks, streets=streets)
-        tester = partial(build_tester, result, plan, as_of=told["as_of"], ledger=told.get("events") is not None)
+        tester = partial(build_tester, result, plan, ledger=told.get("events") is not None)
         folder, stem = Path(out), safe_file_name(city.name, fallback="city")
         pages = page_names(stem, districts)
         whole = district is None
@@ -127,12 +127,11 @@ def list_gaps(*, lang: Lang, service: str, min_residents: float, out: str, **inp
 
 
 def _loaded(lang: Lang, inputs: dict[str, Any]) -> tuple[Plan, City, dict[str, Any]]:
-    """Plan and city, and what is told beside them: indicators, events, the day."""
-    asked = {key: inputs.pop(key, None) for key in ("as_of", "indicators", "events")}
+    """Plan and city, and what is told beside them: indicators, events."""
+    asked = {key: inputs.pop(key, None) for key in ("indicators", "events")}
     asked["database"] = url_of(asked, inputs)
     plan, city = load(lang, inputs)
-    city, told = beside(plan, city, asked, lang)
-    return plan, city, told | {"as_of": day_of(asked)}
+    return plan, *beside(plan, city, asked, lang)
 
 
 def _first_service(services: Sequence[str]) -> Sequence[str]:

@@ -233,7 +233,7 @@ def judge_circle(
         neighbours=inside,
         borderline=(*edge, *unsure),
         apart=apart,
-        figures=figures,
+        figures={**(figures or {}), **({"today": float(count)} if own else {})},
         notes=tuple(told),
     )
 

@@ -66,9 +66,17 @@ def measure_block(task: Task, number: int, values: NDArray[np.float64], nodata: 
     return found | _gaps(task, block, covers[:-1], levels)
 
 
+def laid_for_gaps(task: Task, block: Block) -> Laid | None:
+    """Places of the level in which gaps are looked for, laid on the block: districts where there are any, or cities."""
+    return lay_levels(block, task.outlines).get(_gap_level(task))
+
+
+def _gap_level(task: Task) -> int:
+    return _DISTRICT if (task.outlines.level == _DISTRICT).any() else _CITY
+
+
 def _gaps(task: Task, block: Block, covers: list[Cover], levels: dict[int, Laid]) -> Result:
-    looked_at = (task.outlines.level == _DISTRICT).any()
-    laid = levels.get(_DISTRICT if looked_at else _CITY)
+    laid = levels.get(_gap_level(task))
     if laid is None:
         return {}
     holder = hold_centres(block, task.outlines, laid, covers)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     Sides = tuple[Ints, Ints, Ints, Ints]
 
 _TOP, _BOTTOM, _LEFT, _RIGHT = range(4)
+OUTLINED = 10
+"""So many gaps of each service are outlined, those with most residents."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,9 @@ class Sums:
     gaps
         One row a patch and service: service (position), residents, area_m2, cells, holder (place of its fullest cell),
         row and column of that cell; most residents first within a service.
+    seats
+        For the first OUTLINED patches of each service, by (service, rank from 0): row and column of one cell of each of
+        their parts (k, 2), block by block.
     populated
         Cells with residents.
     """
@@ -52,6 +57,7 @@ class Sums:
     residents: Floats
     ground_m2: Floats
     gaps: pd.DataFrame
+    seats: dict[tuple[int, int], Ints]
     populated: int
 
 
@@ -75,9 +81,15 @@ def add_together(task: Task, folder: Path) -> Sums:
         for each in patches:
             each.add(number, found)
     _check(task, told)
-    gaps = pd.concat([each.table() for each in patches], ignore_index=True) if patches else pd.DataFrame()
+    seats: dict[tuple[int, int], Ints] = {}
+    tables = [pd.DataFrame()]
+    for s, each in enumerate(patches):
+        table, parts = each.table()
+        tables.append(table)
+        seats |= {(s, rank): part for rank, part in enumerate(parts)}
+    gaps = pd.concat(tables[1:] or tables, ignore_index=True)
     ground = np.minimum(ground, np.pi * task.radius_m**2)
-    return Sums(people, missing, residents, ground, gaps, int(told[0]))
+    return Sums(people, missing, residents, ground, gaps, seats, int(told[0]))
 
 
 def _check(task: Task, told: Ints) -> None:
@@ -144,7 +156,8 @@ class _Patches:
             both = np.column_stack([a[i], b[i + step]])
             self._pairs.append(np.unique(both[(both >= 0).all(axis=1)], axis=0))
 
-    def table(self) -> pd.DataFrame:
+    def table(self) -> tuple[pd.DataFrame, list[Ints]]:
+        """The patches, and the seats of all parts of the first OUTLINED."""
         sums = np.concatenate([np.empty((0, 4)), *self._sums])
         where = np.concatenate([np.empty((0, 3), np.int64), *self._where])
         a, b = np.concatenate([np.empty((0, 2), np.int64), *self._pairs]).T
@@ -163,4 +176,6 @@ class _Patches:
         )  # fmt: skip
         table = table[table["residents"] >= self._task.min_residents]
         order = np.lexsort((table["row"], table["column"], -np.round(table["residents"], 6)))
-        return table.iloc[order].reset_index(drop=True)
+        table = table.iloc[order]
+        seats = [where[label == patch, :2] for patch in table.index[:OUTLINED]]
+        return table.reset_index(drop=True), seats

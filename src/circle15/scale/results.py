@@ -15,14 +15,19 @@ from circle15.draw.nation import draw_nation
 from circle15.measure.circles import count_others
 from circle15.measure.grid_ground import beyond_m2, known_ground
 from circle15.project.metric import areas_m2
+from circle15.scale.gap_outlines import gap_outline
+from circle15.scale.memory import give_back
+from circle15.scale.merge import OUTLINED
 from circle15.scale.standing import density_class
 from circle15.write.files import write_text
 from circle15.write.geoparquet import write_outlines, write_points
 from circle15.write.run_record import write_run_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from shapely.geometry.base import BaseGeometry
 
     from circle15.draw.map import Marks
     from circle15.policy.plan import Plan
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
 
 _M2_PER_KM2 = 1e6
 _ROWS = 100_000
+_AREAS = ("Polygon", "MultiPolygon")
 _PACKAGES = ("numpy", "numba", "geopandas", "shapely", "pyproj", "rasterio", "pyarrow", "scipy")
 
 
@@ -115,7 +121,7 @@ def institutions_parts(inputs: Inputs, sums: Sums, plan: Plan, *, rows: int = _R
 
 
 def gaps_table(inputs: Inputs, sums: Sums) -> pd.DataFrame:
-    """Patches of uncovered residents, most residents first: where the fullest cell lies, and in which place."""
+    """Patches of uncovered residents, most residents first: where the fullest cell lies (lon, lat), in which place."""
     task = inputs.task
     found = sums.gaps
     lon, lat = task.lattice.degrees(found["column"].to_numpy() + 0.5, found["row"].to_numpy() + 0.5)
@@ -134,20 +140,44 @@ def gaps_table(inputs: Inputs, sums: Sums) -> pd.DataFrame:
     )  # fmt: skip
 
 
+def gaps_parts(inputs: Inputs, sums: Sums, gaps: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """The gaps as they are written: the first of each service one by one with their outlines, the rest as points."""
+    at = sums.gaps.groupby("service").cumcount().to_numpy()
+    outlined = at < OUTLINED
+    for row in np.flatnonzero(outlined).tolist():
+        service = int(sums.gaps["service"].iloc[row])
+        outline = gap_outline(inputs.task, service, sums.seats[service, int(at[row])])
+        yield _columns(gaps.iloc[[row]], outline)
+    yield _columns(gaps[~outlined], None)
+
+
+def _columns(gaps: pd.DataFrame, outline: BaseGeometry | None) -> dict[str, Any]:
+    where = {"lon": gaps["lon"].to_numpy(), "lat": gaps["lat"].to_numpy()}
+    seat = {f"fullest_{axis}": values for axis, values in where.items()}
+    told = {str(c): gaps[c].to_numpy() for c in gaps if c not in where}
+    return told | seat | (where if outline is None else {"outline": np.array([outline])})
+
+
 def write_results(inputs: Inputs, sums: Sums, out: Path, *, plan: Plan, marks: Marks, lang: Lang) -> list[Path]:
     """Write everything, each file whole; same input, same bytes."""
     services = inputs.task.services
     places, gaps = places_table(inputs, sums), gaps_table(inputs, sums)
-    return [
-        write_outlines(out / "places.parquet", places),
-        write_points(out / "institutions.parquet", institutions_parts(inputs, sums, plan)),
-        write_points(out / "gaps.parquet", [{str(c): gaps[c].to_numpy() for c in gaps}]),
-        write_text(
+    steps: list[Callable[[], Path]] = [
+        lambda: write_points(out / "gaps.parquet", gaps_parts(inputs, sums, gaps), kinds=("Point", *_AREAS)),
+        lambda: write_outlines(out / "places.parquet", places),
+        lambda: write_points(out / "institutions.parquet", institutions_parts(inputs, sums, plan)),
+        lambda: write_text(
             out / "nation.html",
             draw_nation(places, gaps, services, plan=plan, simulated=inputs.simulated, marks=marks, lang=lang),
         ),
-        write_run_record(out / "nation_run.json", _record(inputs, plan)),
+        lambda: write_run_record(out / "nation_run.json", _record(inputs, plan)),
     ]
+    written = []
+    for step in steps:
+        give_back()  # what one step leaves lying about is as much as the next one needs
+        written.append(step())
+        inputs.task.lay_down()
+    return written
 
 
 def _record(inputs: Inputs, plan: Plan) -> dict[str, object]:

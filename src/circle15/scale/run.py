@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int], None]
 
 UNFINISHED = ".unfinished"
-_TIDIED = 16  # blocks after which free memory goes back; it would scatter and grow by a sixth
 _THREADS = 2  # kernels leave the interpreter free; each thread more takes the memory of a block
 
 
@@ -77,8 +76,6 @@ def _here(task: Task, numbers: Sequence[int]) -> Generator[tuple[int, Result], N
         while running:
             number, future = running.popleft()
             yield number, future.result()
-            if number % _TIDIED == 0:
-                give_back()
             running.extend((n, pool.submit(read_and_measure, task, n)) for n in islice(waiting, 1))
 
 

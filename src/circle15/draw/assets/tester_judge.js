@@ -208,7 +208,7 @@
     if (inside.some((n) => n.would_exceed)) told.push("neighbours_exceed");
     return J.finding(rule, outcome, {
       ground: "circle", observed: count + own, limit: most === undefined ? null : most, neighbours: inside,
-      borderline: [...edge, ...unsure], apart, figures: figures || {}, notes: told,
+      borderline: [...edge, ...unsure], apart, figures: { ...figures, ...(own ? { today: count } : {}) }, notes: told,
     });
   }
 
