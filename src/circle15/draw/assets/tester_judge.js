@@ -182,7 +182,7 @@
 
   const met = (count, limit) => (J.exceeds(count, limit) ? BREACHED : MET);
 
-  /* Institutions among sites: campuses of one (schema.py institution_codes) count once. */
+  /* Institutions among sites: campuses of one (institution_codes) count once. */
   J.institutions = (sites) => new Set(sites.map((s) => s.institution || s));
   const union = (a, b) => new Set([...a, ...b]);
 
