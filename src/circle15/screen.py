@@ -20,7 +20,8 @@ from circle15.judge.findings import exceeds
 from circle15.judge.limits import TOLERANCE_M
 from circle15.measure.circles import lonlat
 from circle15.measure.position import accuracies_m
-from circle15.policy.rules import CircleLimit, Exempt, Prefer, Require, Suspend
+from circle15.policy.asked import asked_of
+from circle15.policy.rules import CircleLimit, Exempt, Prefer, Suspend
 from circle15.project.metric import PointTree
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from circle15.policy.cards import Attribute, Card
+    from circle15.policy.cards import Card
     from circle15.prepared import Prepared
     from circle15.schema import Verdict
 
@@ -139,12 +140,8 @@ def _alike(
 def _asked_about(ready: Prepared) -> frozenset[str]:
     """What rules of the plan ask of an applicant by name."""
     rules = ready.plan.rules
-    told = {a.attribute for r in rules for a in _asks(r)}
+    told = {a.attribute for r in rules for a in asked_of(r)}
     return frozenset(told).union(*(getattr(r, name, ()) for r in rules for name in ("same", "keys")))
-
-
-def _asks(rule: Card) -> tuple[Attribute, ...]:
-    return (*rule.applicant, *(rule.needs if isinstance(rule, Require) else ()))
 
 
 def _numbered(columns: Sequence[Codes]) -> Codes:
@@ -167,7 +164,7 @@ class _Some:
 
     def seen(self, rule: Card) -> Codes | None:
         """What a rule sees of each site beside its ground and what is said of it; None: more than can be sorted."""
-        if {a.attribute for a in _asks(rule)} & self.told:
+        if {a.attribute for a in asked_of(rule)} & self.told:
             return None
         if isinstance(rule, CircleLimit):
             return self._circle(rule)

@@ -16,9 +16,11 @@ from circle15.cli.load import beside, load, url_of
 from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
 from circle15.errors import Problem, UsageError
+from circle15.policy.asked import attribute_kinds
 from circle15.policy.plan import Plan
 from circle15.prepared import Prepared
 from circle15.project.datum import to_wgs84
+from circle15.read.applications import misspelt, schema_form
 from circle15.read.sites import ProposedSite, read_sites
 from circle15.schema import CRS, City
 from circle15.screen import screen_sites
@@ -73,11 +75,12 @@ def judge_sites(
 
 def judge_one(lang: Lang, asked: dict[str, Any], into: Into, loading: Load) -> None:
     """Judge one proposed site and write what was asked for."""
-    said = _attributes(asked["attributes"]) | ({"name": asked["name"]} if asked["name"] else {})
+    given = _attributes(asked["attributes"])
     where = {"lon": asked["lon"], "lat": asked["lat"], "datum": asked["datum"], "service": asked["service"]}
     where["position_accuracy_m"] = asked["accuracy_m"]
     plan, city = loading()
     city, told = beside(plan, city, asked, lang)
+    said = _understood(given, plan, lang) | ({"name": asked["name"]} if asked["name"] else {})
     verdict = judge_proposed(plan, city, attributes=said, **told, **where)
     record = provenance(plan, city, options=where | ({"attributes": said} if said else {}))
     if into.as_json:
@@ -93,14 +96,16 @@ def judge_one(lang: Lang, asked: dict[str, Any], into: Into, loading: Load) -> N
 
 def judge_table(lang: Lang, file: str, asked: dict[str, Any], into: Into, loading: Load) -> None:
     """Judge a table of sites one by one; a sheet each where asked."""
-    sites, source, warnings = read_sites(
-        file, datum=asked["datum"], service=asked["service"], accuracy_m=asked["accuracy_m"]
-    )
+    given = _attributes(asked["attributes"])
     plan, city = loading()
+    sites, source, warnings = read_sites(
+        file, datum=asked["datum"], service=asked["service"], accuracy_m=asked["accuracy_m"],
+        kinds=attribute_kinds(plan),
+    )  # fmt: skip
     city, told = beside(plan, city, asked, lang)
     for problem in warnings:
         click.echo(word_problem(problem, lang), err=True)
-    ready, said = Prepared(plan, city, **told), _attributes(asked["attributes"])
+    ready, said = Prepared(plan, city, **told), _understood(given, plan, lang)
     if _screens(into.out):
         screen_table(lang, sites, said, ready, into)
         return
@@ -153,6 +158,14 @@ def screen_table(
     found.insert(0, "row", table["row"])
     click.echo("\n".join(screened_lines(found, lang=lang)))
     tell_written([write_screened(Path(str(into.out)), found)], lang)
+
+
+def _understood(given: dict[str, object], plan: Plan, lang: Lang) -> dict[str, object]:
+    """Attributes in schema form; keys that nothing asks for are told on stderr."""
+    kinds = attribute_kinds(plan)
+    for problem in misspelt(given, kinds, strict=True):
+        click.echo(word_problem(problem, lang), err=True)
+    return schema_form(given, kinds)
 
 
 def _attributes(given: Sequence[str]) -> dict[str, object]:

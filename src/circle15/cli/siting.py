@@ -19,8 +19,10 @@ from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
 from circle15.draw.change import draw_change
 from circle15.errors import InputError, Problem, UsageError
+from circle15.policy.asked import attribute_kinds
 from circle15.prepared import Prepared
 from circle15.project.datum import to_wgs84
+from circle15.read.applications import key_of
 from circle15.read.sites import read_sites
 from circle15.schema import CRS, Datum
 from circle15.siting.add import Question, plan_additions
@@ -39,6 +41,7 @@ from circle15.write.report import marks_of
 from circle15.write.run_record import write_run_record
 
 if TYPE_CHECKING:
+    from circle15.policy.plan import Plan
     from circle15.schema import Finding
     from circle15.siting.field import Field
     from circle15.siting.kernels import Flags
@@ -127,11 +130,11 @@ def hold_round(
     order, by, seed = _replayed(options["replay"], by, seed)
     with StepBar(lang) as bar:
         bar.show("sites", 0, 2)
-        applications, source = _applications(sites, service, options["datum"], lang)
+        applications, source = _applications(sites, service, options["datum"], ready.plan, lang)
         bar.show("judge", 1, 2)
         result = run_round(
-            ready, applications, by=cast("Any", by), seed=seed, score=options["score_column"],
-            arrival=options["arrival_column"], order=order, on_foot=options["on_foot"],
+            ready, applications, by=cast("Any", by), seed=seed, score=_column(options["score_column"]),
+            arrival=_column(options["arrival_column"]), order=order, on_foot=options["on_foot"],
         )  # fmt: skip
     told = {"applications": source, **_told(options), **_pace(ready, options)}
     record = provenance(ready.plan, ready.city, options=told) | {"round": result.record()}
@@ -165,7 +168,7 @@ def _candidates(ready: Prepared, service: str, options: Mapping[str, Any], lang:
     elif kind == "cells":
         tables.append(cell_candidates(ready))
     if options["sites"] is not None:
-        tables.append(_applications(options["sites"], service, options["datum"], lang)[0])
+        tables.append(_applications(options["sites"], service, options["datum"], ready.plan, lang)[0])
     found = joined_candidates(*tables)
     if found.empty:
         raise UsageError(Problem("siting.no_candidates"))
@@ -173,10 +176,10 @@ def _candidates(ready: Prepared, service: str, options: Mapping[str, Any], lang:
 
 
 def _applications(
-    file: str, service: str | None, datum: Datum | None, lang: Lang
+    file: str, service: str | None, datum: Datum | None, plan: Plan, lang: Lang
 ) -> tuple[gpd.GeoDataFrame, dict[str, object]]:
     """Sites of a table as candidates: ids S and the file's row, WGS 84, what applicants state in columns."""
-    sites, source, warnings = read_sites(file, datum=datum, service=service)
+    sites, source, warnings = read_sites(file, datum=datum, service=service, kinds=attribute_kinds(plan))
     for problem in warnings:
         click.echo(word_problem(problem, lang), err=True)
     if not sites:
@@ -192,6 +195,11 @@ def _applications(
     for column in ("tags", "level"):
         table[column] = table[column].fillna("") if column in table.columns else ""
     return table, {"file": source.file, "sha256": source.sha256}
+
+
+def _column(name: str | None) -> str | None:
+    """Column of a table of sites, under the name that it has once read."""
+    return None if name is None else key_of(name)
 
 
 def _quotas(given: Sequence[str]) -> dict[str, int]:

@@ -53,6 +53,11 @@ def dates(column: Column, faults: Faults, *, ends: bool = False) -> npt.NDArray[
     return found
 
 
+def day_of(cell: object) -> np.datetime64:
+    """One cell as a day in any form that registers use; NaT where it is none."""
+    return _date(cell, {}, ends=False)
+
+
 def days_from_1904(column: Column, faults: Faults) -> list[Any]:
     """Cells of a column of dates from a workbook that counts days from 1904: its day numbers become dates, noted."""
     cells = [_day_from_1904(c) for c in column.cells]

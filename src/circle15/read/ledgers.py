@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from circle15.read.applications import words_form
 from circle15.read.dates import dates
 from circle15.read.faults import Faults
 from circle15.read.files import CSV, EXCEL, Reading, checked_path, source_of
@@ -137,6 +138,7 @@ def _flag(cell: object) -> object:
 
 def _events(raw: RawTable, faults: Faults) -> pd.DataFrame:
     table = {c: texts(_column(raw, c, "event")) for c in _EVENT_TEXTS}
+    table["tags"] = [words_form("tags", words) for words in table["tags"]]
     told = {c: texts(_column(raw, c, "event")) for c in ("event", "service")}
     when = _column(raw, "date", "event")
     moment = dates(when, faults)

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from circle15.errors import Problem, UsageError
+from circle15.read.applications import misspelt, schema_form
 from circle15.read.faults import Faults
 from circle15.read.files import CSV, EXCEL, checked_path
 from circle15.read.institutions import read_institutions
 from circle15.read.tables import RawTable, read_tables
 from circle15.read.values import is_blank
 from circle15.read.words_in import match_columns, plain, text_list
-from circle15.schema import DATUMS, POSITION_ACCURACY_M, Datum, Source
+from circle15.schema import DATUMS, POSITION_ACCURACY_M, AttributeKind, Datum, Source
 
 _OWN = ("name", "level", "tags", "address", "beds", "stations", "physicians")
 
@@ -43,6 +44,7 @@ def read_sites(
     service: str | None = None,
     accuracy_m: float = POSITION_ACCURACY_M,
     encoding: str | None = None,
+    kinds: Mapping[str, AttributeKind] | None = None,
 ) -> tuple[tuple[ProposedSite, ...], Source, tuple[Problem, ...]]:
     """Read proposed sites from .xlsx, .xls or .csv.
 
@@ -54,6 +56,8 @@ def read_sites(
         Of rows that state none; without it, each such row is a fault.
     accuracy_m
         Position accuracy of rows that state none.
+    kinds
+        In which form the plan asks for attributes of applicants (`policy.asked.attribute_kinds`).
 
     Returns
     -------
@@ -73,10 +77,11 @@ def read_sites(
     reading = read_institutions(file, datum="wgs84", service=service, default_accuracy_m=accuracy_m, encoding=encoding)
     faults = Faults(file.name)
     raws = [r for r in read_tables(file, Faults(file.name), kind="institution", encoding=encoding) if _placed(r)]
-    told = _told(raws)
+    told = list(_told(raws))
+    rows = iter(told)
     sites = []
     for record in reading.table.assign(lon=reading.table.geometry.x, lat=reading.table.geometry.y).to_dict("records"):
-        row, sheet, words, more = next(t for t in told if t[0] == record["source_row"])
+        row, sheet, words, more = next(t for t in rows if t[0] == record["source_row"])
         own = {k: record[k] for k in _OWN if not is_blank(record[k])}
         sites.append(
             ProposedSite(
@@ -87,14 +92,16 @@ def read_sites(
                 lat=float(record["lat"]),
                 datum=_datum(words, datum, faults, sheet=sheet, row=row),
                 position_accuracy_m=float(record["position_accuracy_m"]),
-                attributes={**more, **own},
+                attributes={**schema_form(more, kinds or {}), **own},
             )
         )
     faults.raise_errors()
     source = reading.sources[0]
     record_of = Source("sites", source.file, source.sha256, datum or "", {})
     made = ("ids_made",)  # applicants have no institution code yet
-    return tuple(sites), record_of, tuple(w for w in reading.warnings if w.id not in made)
+    named = dict.fromkeys(name for *_, more in told for name in more)
+    doubted = [replace(p, file=file.name) for p in misspelt(named, kinds or {}, strict=False)]
+    return tuple(sites), record_of, (*(w for w in reading.warnings if w.id not in made), *doubted)
 
 
 def _placed(raw: RawTable) -> bool:

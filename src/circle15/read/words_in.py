@@ -10,8 +10,8 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Literal, cast
 
-Kind = Literal["institution", "place", "population", "indicator", "event"]
-Vocabulary = Literal["service", "level", "tag", "flag", "place_level", "setting", "event", "denominator"]
+Kind = Literal["institution", "place", "population", "indicator", "event", "application"]
+Vocabulary = Literal["service", "level", "tag", "flag", "place_level", "setting", "event", "denominator", "ownership"]
 
 _BRACKETS = re.compile("\\([^)]*\\)|\\[[^\\]]*\\]|\u3010[^\u3011]*\u3011")
 _SPACING = re.compile(r"[\W_]+")

@@ -41,6 +41,9 @@ SETTINGS: tuple[Setting, ...] = (
     "saturated_subdistrict",
 )
 
+AttributeKind = Literal["date", "flag", "number", "words"]
+"""In which form an attribute of an application 申请属性 is asked for."""
+
 POSITION_ACCURACY_M = 10.0
 """Assumed when a register says nothing of how a position was found (hand-held receiver or rooftop geocode)."""
 
