@@ -1,6 +1,7 @@
 """The commands: what they print, what they write, with which exit code, in both languages."""
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -254,6 +255,60 @@ def test_a_full_place_for_the_lines_is_said(toy_city, tmp_path):
     assert done.returncode == 1
     assert "写不进去" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("name", "said"), [("register.csv", "register.csv"), (None, "系统未给出名称")])
+def test_a_file_that_fails_while_it_is_read_is_named(capsys, toy_city, monkeypatch, name, said):
+    def lost(*_given, **_more):
+        raise OSError(errno.EIO, "Input/output error", name)
+
+    monkeypatch.setattr("circle15.cli.assess.load", lost)
+    code, _, err = run(capsys, "gaps", toy_city, "--service", "pharmacy", "--out", toy_city.parent / "o")
+    assert code == 1
+    assert said in err
+    assert "写不进去" not in err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_chinese_help_is_chinese(capsys, command):
+    _, out, _ = run(capsys, command, "--lang", "zh", "--help")
+    assert [w for w in ("default", "required", "RANGE", "FLOAT", "INTEGER", "x>=", "10.0") if w in out] == []
+    if command == "site":
+        assert "〔默认10；不小于0的数字〕" in "".join(out.split())
+    if command == "retire":
+        assert "0至1的数字（含两端）" in "".join(out.split())
+        assert "必须给出" in out
+
+
+def test_gaps_are_those_of_the_day(capsys, toy_city, tmp_path):
+    """The list of a day before the register is that of the assessment of that day: everybody is without."""
+    day = ("--as-of", "2019-01-01", "--min-residents", "10")
+    assert run(capsys, "gaps", toy_city, "--service", "pharmacy", *day, "--out", tmp_path / "a")[0] == 0
+    assert run(capsys, "gaps", toy_city, "--service", "pharmacy", *day[2:], "--out", tmp_path / "b")[0] == 0
+    then, now = (pd.read_csv(tmp_path / n / "手绘市_gaps_pharmacy.csv")["常住人口（人）"].sum() for n in ("a", "b"))
+    assert then == pytest.approx(375 * 200 + 525 * 20)
+    assert now < then
+    record = json.loads((tmp_path / "a" / "手绘市_gaps_pharmacy_run.json").read_text(encoding="utf-8"))
+    assert record["as_of"]["day"] == "2019-01-01"
+
+
+def test_gaps_take_what_the_bureau_has_filled_in(capsys, toy_city, tmp_path):
+    (tmp_path / "bureau.toml").write_text(
+        'schema = 1\nplan = "zhongwei"\n[[mark]]\nplace = "无此乡"\nsettings = ["resettlement"]\n', encoding="utf-8"
+    )
+    code, _, err = run(
+        capsys,
+        "gaps",
+        toy_city,
+        "--service",
+        "pharmacy",
+        "--overlay",
+        tmp_path / "bureau.toml",
+        "--out",
+        tmp_path / "o",
+    )
+    assert code == 1
+    assert "无此乡" in err
 
 
 def test_a_city_without_districts_is_said(capsys, toy_city, tmp_path):

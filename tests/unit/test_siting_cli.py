@@ -114,6 +114,15 @@ def test_add_names_sites_and_what_keeps_the_others_out(crowded_city, tmp_path, c
     assert "Rules set aside as asked" in capsys.readouterr().out
 
 
+def test_sites_beyond_the_first_are_told_of(toy_city, tmp_path, capsys):
+    given = ("add", toy_city, "--service", "ltc_home", "--number", 7, "--candidates", "lattice", "--spacing-m", 900)
+    assert run(*given, "--out", tmp_path / "o") == 0
+    said = capsys.readouterr().out
+    listed = len(sheets(next((tmp_path / "o").glob("*.xlsx")))["新增点"])
+    assert listed > 5
+    assert catalogue("zh")["siting.see.entries"].format(n=listed - 5) in said
+
+
 def test_a_round_is_held_and_replayed(toy_city, tmp_path, capsys):
     table = tmp_path / "applications.csv"
     table.write_text(APPLICATIONS, encoding="utf-8")

@@ -19,6 +19,7 @@ from circle15.draw.tester import build_tester
 from circle15.draw.tester_people import held_exactly
 from circle15.errors import Problem, UsageError
 from circle15.policy.plan import Plan
+from circle15.prepared import Prepared
 from circle15.schema import City
 from circle15.study import assess, find_service_gaps, provenance
 from circle15.walk import streets_on_foot, with_coverage_on_foot
@@ -112,8 +113,9 @@ def map_city(
 
 
 def list_gaps(*, lang: Lang, service: str, min_residents: float, out: str, **inputs: Any) -> None:  # noqa: ANN401
-    """List the gaps of one service."""
+    """List the gaps of one service as `assess` finds them on that day."""
     plan, city = load(lang, inputs)
+    city = Prepared(plan, city).city
     with StepBar(lang) as bar:
         bar.show("gaps", 0, 1)
         gaps = find_service_gaps(plan, city, service=service, min_residents=min_residents)

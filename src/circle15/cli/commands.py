@@ -12,7 +12,8 @@ import click
 from circle15 import __version__
 from circle15.cli.files import Fills, Reads, Writes
 from circle15.cli.together import check_together
-from circle15.cli.words import LocalCommand, LocalGroup, Number
+from circle15.cli.words import LocalCommand, LocalGroup, LocalOption, Number
+from circle15.draw.basemap import BASEMAPS
 from circle15.schema import DATUMS, PLACE_LEVELS, SERVICES
 from circle15.words import LANGS, Lang, word
 
@@ -42,7 +43,7 @@ class Maker:
 
     def option(self, *names: str, key: str, **more: Any) -> click.Option:  # noqa: ANN401 - handed on to click
         """An option with the help under cli.option.<key>."""
-        return click.Option(list(names), help=self.text(f"option.{key}"), **more)
+        return LocalOption(list(names), help=self.text(f"option.{key}"), lang=self.lang, **more)
 
     def reads(self, *names: str, key: str, **more: Any) -> click.Option:  # noqa: ANN401 - handed on to click
         """An option that names a file to read."""
@@ -187,15 +188,15 @@ def _map(make: Maker) -> LocalCommand:
         make.services(),
         make.least(),
         *make.marks(),
-        option("--basemap", key="basemap", type=click.Choice(["tianditu", "amap", "osm"])),
+        option("--basemap", key="basemap", type=click.Choice(BASEMAPS)),
         option("--basemap-key", key="basemap_key", metavar="KEY", default=""),
         make.out("{city}_*.html"),
     )
 
 
 def _gaps(make: Maker) -> LocalCommand:
-    shown = [make.as_of(), make.service(), make.least(), make.out("{city}_gaps_{service}*")]
-    return make.command("gaps", "assess:list_gaps", *make.city(), *shown)
+    shown = [make.service(), make.least(), make.out("{city}_gaps_{service}*")]
+    return make.command("gaps", "assess:list_gaps", *make.city(), *make.day(), *shown)
 
 
 def _walk(make: Maker) -> LocalCommand:
