@@ -209,7 +209,7 @@ def read_ours(*, path: str) -> Work:
 
     def work() -> dict[str, float]:
         found = read_streets(path, cache=False).table
-        return {"nodes": len(found.lon), "edges": len(found.u), "km": found.length_km}
+        return {"nodes": len(found.lon), "edges": len(found.u), "km": float(found.length_m.sum()) / 1000}
 
     return work
 

@@ -30,4 +30,4 @@ def riverbanks(path, *, bridge):
 def ready_of(city_file, *, plan="zhongwei", **more):
     """A city file held ready under a plan."""
     files = load_city(city_file, **more)
-    return Prepared(load_plan(plan), read_city(files)[0], as_of=files.city.as_of)
+    return Prepared(load_plan(plan), read_city(files)[0])

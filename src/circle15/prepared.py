@@ -29,7 +29,7 @@ from circle15.judge.limits import circle_caps
 from circle15.judge.on_foot import residents_column
 from circle15.judge.verdict import judge_site
 from circle15.measure.circles import circle_ground, lonlat, measure_circles, sites_of
-from circle15.measure.crowd import Crowd, standing_on
+from circle15.measure.crowd import Crowd
 from circle15.measure.density import measure_density
 from circle15.measure.ground import Ground
 from circle15.measure.others import Sites
@@ -57,7 +57,8 @@ class Prepared:
     indicators, events
         Tables as in judge/inputs.py; None where not known.
     as_of
-        The day of the judgement: the register is read as it stood then; None reads all of it.
+        The day of the judgement, where it is not the city's own: the register counts as it stood then; all of it
+        without any day.
     """
 
     def __init__(
@@ -71,10 +72,8 @@ class Prepared:
     ) -> None:
         check_places(plan, city.places)
         self.plan = plan
-        self.as_of = as_of
-        self.city = replace(
-            city, places=mark_places(plan, city.places), institutions=standing_on(city.institutions, as_of)
-        )
+        self.city = replace(city.on(as_of), places=mark_places(plan, city.places))
+        self.as_of = self.city.as_of
         self._indicators, self._events = indicators, events
 
     # ── made once ─────────────────────────────────────────────

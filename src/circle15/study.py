@@ -56,7 +56,7 @@ def assess(
     indicators, events
         Tables as in judge/inputs.py: with them pauses, exits and swaps are tested.
     as_of
-        The register is read as it stood on this day.
+        The day of the judgement, where it is not the city's own: the register counts as it stood then.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def assess(
         coverage=coverage,
         totals=totals,
         gaps=gaps,
-        provenance=provenance(plan, city, options=options | ({"as_of": as_of.isoformat()} if as_of else {})),
+        provenance=provenance(plan, city, options=options),
         proposals=propose_classes(plan, totals),
     )
 
@@ -115,10 +115,12 @@ def find_service_gaps(
 ) -> gpd.GeoDataFrame:
     """Patches of residents farther than the plan's radius from every institution of the service, ranked 服务空白.
 
+    Institutions are those that stand on the city's day.
     `ground` is what `measure.gaps.lay_out_gaps` made of the city, where several services are asked about.
     """
     _services(city, [service], must_hold=False)
     _check_least(min_residents)
+    city = city.on()
     return find_gaps(
         city.population,
         city.institutions,
@@ -150,8 +152,9 @@ def judge_proposed(
     Coordinates are degrees in `datum`; `position_accuracy_m` is how far the true position may lie from them.
     `attributes` are what the application says: columns of the register (level, tags, beds, stations, physicians) and
     anything a plan asks of an applicant (ownership, licence_date, application_date, approvals, legal_entity …).
-    `indicators` and `events` are tables as in judge/inputs.py; `as_of` is the day of the judgement: the register is
-    read as it stood then. `walking` holds id and walking_m or walking_minutes to institutions nearby.
+    `indicators` and `events` are tables as in judge/inputs.py; `as_of` is the day of the judgement where it is not the
+    city's own: the register counts as it stood then. `walking` holds id and walking_m or
+    walking_minutes to institutions nearby.
     Raises UsageError for a service, datum or coordinate that cannot be.
     """
     ready = Prepared(plan, city, indicators=indicators, events=events, as_of=as_of)
@@ -167,10 +170,11 @@ def judge_proposed(
 
 
 def provenance(plan: Plan, city: City, *, options: Mapping[str, object]) -> dict[str, object]:
-    """What replays a run: inputs with hashes, plan version, options, package versions; no clock time."""
+    """What replays a run: inputs with hashes, the day, plan version, options, package versions; no clock time."""
     return {
         "circle15": __version__,
         "city": {"name": city.name, "simulated": city.simulated},
+        "as_of": {"day": city.as_of.isoformat() if city.as_of else "", "from": city.as_of_from},
         "inputs": [
             {"role": s.role, "file": s.file, "sha256": s.sha256, "datum": s.datum, "options": dict(s.options)}
             for s in city.sources

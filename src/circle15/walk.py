@@ -62,8 +62,9 @@ def walk_city(
     as_of: dt.date | None = None,
     progress: Progress | None = None,
 ) -> Walk:
-    """Measure a city on its streets beside the straight circle; the register is read as it stood `as_of`.
+    """Measure a city on its streets beside the straight circle; the register counts as it stood.
 
+    `as_of` is the day, where it is not the city's own.
     Raises UsageError where the city has no streets, or a service is unknown.
     """
     streets = city.streets
@@ -97,7 +98,6 @@ def walk_city(
     tell("done", total, total)
     pace = {"metres_per_s": city.pace.metres_per_s, "slope": city.pace.slope, "max_snap_m": city.pace.max_snap_m}
     options = {"services": list(chosen), "minutes": minutes, "gap_min_residents": gap_min_residents, "pace": pace}
-    options |= {} if as_of is None else {"as_of": as_of.isoformat()}
     return Walk(
         city, plan.title, radius_m, minutes, tuple(chosen), sites, coverage, _together(gaps), _together(reached),
         provenance(plan, city, options=options),

@@ -49,7 +49,7 @@ def test_a_refused_site_with_clause_and_words_of_the_plan(page, watched):
     assert page.inner_text(".t-verdict strong") == "不予定点"
     assert "甲街道" in page.inner_text(".t-verdict")
     because = page.inner_text(".t-because")
-    assert "实测 4家，上限 3家" in because
+    assert "新增后 4家（现有 3家），上限 3家" in because
     assert "三（三）1（1）" in because
     rows = [r.inner_text().split("\t") for r in page.query_selector_all(".t-near tbody tr")]
     assert [r[1].strip()[:4] for r in rows] == ["甲一药房", "甲二药房", "甲三药房"]
@@ -146,14 +146,14 @@ def test_a_set_is_judged_together_and_undone(page):
 
 def test_retiring_neighbours_changes_the_verdict_and_coverage(page):
     type_in(page, *DENSE)
-    assert "实测 4家" in page.inner_text(".t-because")
+    assert "新增后 4家" in page.inner_text(".t-because")
     page.click(".t-near button:has-text('拟退出')")
-    assert "实测 4家" not in page.inner_text(".t-result")
+    assert "新增后 4家" not in page.inner_text(".t-result")
     assert len(page.query_selector_all(".t-near tbody tr")) == 2
     assert page.inner_text(".t-set s") == "甲一药房"
     assert "−" in page.inner_text(".t-impact")
     page.click(".t-set button:has-text('恢复')")
-    assert "实测 4家" in page.inner_text(".t-because")
+    assert "新增后 4家" in page.inner_text(".t-because")
 
 
 @pytest.mark.parametrize("kind", ["CSV", "JSON"])

@@ -201,6 +201,8 @@ def test_other_ways_to_tell_residents(watched, lasting_toy_city, kind, unit):
     if kind == "area":  # larger pieces, none of them alike, so that no grid is found
         cells["strip"] = (cells.geometry.bounds["minx"] * 97).astype(int) % 7
         cells = cells.dissolve("strip", aggfunc="sum").reset_index()[["residents", "geometry"]]
+    if kind == "grid":  # of every third column nothing is known
+        cells = cells[(cells.geometry.bounds["minx"] * 500).round().astype(int) % 3 > 0].reset_index(drop=True)
     land = None if kind == "point" else shapely.union_all(cells.geometry.to_numpy())
     plan = with_unit(load_plan(files.plan), unit)
     city = replace(city, population=Population(cells, land, kind, 200.0))

@@ -92,3 +92,13 @@ def test_gaps_that_are_not_drawn_anew_are_said_to_be_as_assessed(watched, plan_a
     assert legend(page) == percent(after) != percent(before)
     assert "空白和其余数字是评估时的" in page.inner_text("#legend")
     assert "空白不逐片重算" in page.inner_text(".t-impact")
+
+
+def test_gaps_too_wide_to_follow_are_said_to_be_as_assessed(watched, plan_and_city):
+    plan, city = plan_and_city
+    page, (_, after) = page_of(watched, plan, city)
+    page.evaluate("C15.mostBareCells = 5")
+    page.evaluate(ADD, SITE)
+    assert legend(page) == percent(after)
+    assert "空白和其余数字是评估时的" in page.inner_text("#legend")
+    assert "空白不逐片重算" in page.inner_text(".t-impact")

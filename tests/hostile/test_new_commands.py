@@ -81,7 +81,7 @@ def test_check_data_never_replaces_an_input(capsys, toy_city: Path, output: str,
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("site", "--lon", "105.039", "--lat", "37.521", "--datum", "wgs84", "--out"),
+        ("site", "--service", "pharmacy", "--lon", "105.039", "--lat", "37.521", "--datum", "wgs84", "--out"),
         ("assess", "--out", "out", "--to"),
     ],
 )
@@ -137,7 +137,17 @@ def test_planning_reads_the_register_from_the_database_that_is_named(capsys, las
     folder = lasting_toy_city.parent
     inputs = ["--institutions", "table:register", "--register-datum", "wgs84", "--plan", "zhongwei"]
     inputs += ["--places", folder / "places.geojson", "--population", folder / "population.geojson"]
-    code, told = run(capsys, "add", *inputs, "--number", 1, "--database", "postgresql://u:S3CRET@127.0.0.1:1/db")
+    code, told = run(
+        capsys,
+        "add",
+        *inputs,
+        "--service",
+        "pharmacy",
+        "--number",
+        1,
+        "--database",
+        "postgresql://u:S3CRET@127.0.0.1:1/db",
+    )
     assert code == 1
     assert "postgresql://u@127.0.0.1:1/db" in told
     assert "S3CRET" not in told
@@ -172,7 +182,9 @@ def test_a_score_that_cannot_be_read_is_said_and_never_ranked(capsys, lasting_to
 
 
 def test_a_wrong_quota_names_the_option_that_it_is_about(capsys, lasting_toy_city: Path) -> None:
-    code, told = run(capsys, "add", lasting_toy_city, "--number", 1, "--quota", "a", "--lang", "zh")
+    code, told = run(
+        capsys, "add", lasting_toy_city, "--service", "pharmacy", "--number", 1, "--quota", "a", "--lang", "zh"
+    )
     assert code == 2
     assert "--quota" in told
     assert "--attribute" not in told

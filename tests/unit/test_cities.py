@@ -339,12 +339,31 @@ def test_shenyang_agglomeration_decides_the_share(case, pick, here, over):
 
 
 def test_shenyang_equal_tags_and_zone(case, pick):
-    given = case(load_plan("shenyang"), districts=CORE).judge(
-        service="inpatient", tags="key_project", meets_level_standard=True, meets_facility_standard="yes"
-    )
+    drawn = case(load_plan("shenyang"), districts=CORE)
+    asked = {
+        "service": "inpatient",
+        "tags": "key_project",
+        "meets_level_standard": True,
+        "meets_facility_standard": "yes",
+    }
+    sound = [("K", f"fund_{i}", "", 0.0) for i in ("deficit_last_year", "deficit_forecast", "warning_letter")]
+    given = drawn.judge(**asked, indicators=FUND + sound)
     assert pick(given, "prefer.key").effect == "priority"
     assert pick(given, "core.tertiary").effect == "warn"
-    assert given.conclusion is Conclusion.PRIORITY
+    assert given.conclusion is Conclusion.PRIORITY  # beds stay below what the fund can bear: no release is needed
+    # without the fund's figures nobody knows whether a quota binds
+    unknown = drawn.judge(**asked)
+    assert (unknown.conclusion, unknown.decided_by) == (Conclusion.REVIEW, ("inpatient.over",))
+
+
+def test_a_quota_without_records_of_exits_is_not_known(case, pick):
+    """More beds than the fund can bear: half of what is released may come in, and nobody has told what was."""
+    drawn = case(load_plan("shenyang"), districts=CORE).institution(service="inpatient", beds=91_000.0)
+    found = drawn.judge(service="inpatient", beds=50.0, indicators=FUND, as_of=DAY)
+    quota = pick(found, "inpatient.over")
+    assert (quota.outcome, quota.evidence.notes) == (Outcome.NO_DATA, ("ledger_missing",))
+    assert found.conclusion is Conclusion.REVIEW
+    assert "inpatient.over" in found.decided_by
 
 
 # ── Liuzhou ───────────────────────────────────────────────────

@@ -9,6 +9,7 @@ from circle15.errors import InputError
 from circle15.read.city import load_city, read_city
 from circle15.read.faults import word_assumption
 from circle15.read.institutions import read_institutions
+from circle15.schema import standing_on
 from circle15.words import LANGS, word_error, word_problem
 
 
@@ -176,7 +177,7 @@ PLATFORM = {
 
 def test_tables_of_the_national_platform_are_joined_and_read_on_a_day(tmp_path):
     reading = read(save(tmp_path / "a.xlsx", PLATFORM), as_of=dt.date(2026, 4, 30))
-    table = reading.table.set_index("id")
+    table = standing_on(reading.table, dt.date(2026, 4, 30)).set_index("id")
     assert list(table.index) == ["P64050200001", "P64050200004", "H64050200001", "H64050200002"]
     assert table["service"].tolist() == ["pharmacy", "pharmacy", "inpatient", "inpatient"]
     assert table["beds"].tolist()[2:] == [420, 80]
@@ -294,7 +295,7 @@ def test_a_period_in_one_cell_and_dates_the_wrong_way_round(tmp_path):
         ["P3", "丙", 105, 37.7, "2026年1月1日至2025年1月1日"],
     ]
     reading = read(save(tmp_path / "a.xlsx", {"药店": rows}), as_of=dt.date(2026, 4, 30))
-    assert reading.table["id"].tolist() == ["P1"]
+    assert standing_on(reading.table, dt.date(2026, 4, 30))["id"].tolist() == ["P1"]
     assert [(p.row, p.params["count"]) for p in reading.warnings if p.id == "read.dates_reversed"] == [(4, 1)]
     unchecked = read(tmp_path / "a.xlsx")
     assert len(unchecked.table) == 3

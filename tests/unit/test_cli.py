@@ -1,6 +1,7 @@
 """The commands: what they print, what they write, with which exit code, in both languages."""
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -57,8 +58,8 @@ def test_help_loads_no_heavy_library():
         (["site", "--lon", "x"], "--lon"),
         (["site", "CITY"], "--lon"),
         (["gaps", "--nope"], "--nope"),
-        (["gaps"], "--institutions"),
-        (["site", "CITY", "--lon", "1000", "--lat", "2", "--datum", "wgs84"], "1000"),
+        (["gaps", "--service", "pharmacy"], "--institutions"),
+        (["site", "CITY", "--service", "pharmacy", "--lon", "1000", "--lat", "2", "--datum", "wgs84"], "1000"),
         (["map", "CITY", "--district", "无此区"], "沙坡头区"),
         (["assess", "CITY", "--service", "inpatient"], "inpatient"),
     ],
@@ -88,7 +89,7 @@ def test_assess_prints_a_summary_and_writes_whole_files(capsys, toy_city, tmp_pa
 def test_the_same_run_gives_the_same_bytes(capsys, toy_city, tmp_path):
     for name in ("a", "b"):
         assert run(capsys, "assess", toy_city, "--out", tmp_path / name)[0] == 0
-        assert run(capsys, "gaps", toy_city, "--out", tmp_path / name)[0] == 0
+        assert run(capsys, "gaps", toy_city, "--service", "pharmacy", "--out", tmp_path / name)[0] == 0
         assert run(capsys, "map", toy_city, "--out", tmp_path / name)[0] == 0
     first = sorted((tmp_path / "a").iterdir())
     assert len(first) == 5 + 5 + 5
@@ -104,7 +105,9 @@ def test_the_page_of_a_city_tests_sites_unless_it_cannot_hold_the_residents(caps
 
 
 def test_gap_list_in_all_forms(capsys, toy_city, tmp_path):
-    code, out, err = run(capsys, "gaps", toy_city, "--out", tmp_path / "out", "--min-residents", "10")
+    code, out, err = run(
+        capsys, "gaps", toy_city, "--service", "pharmacy", "--out", tmp_path / "out", "--min-residents", "10"
+    )
     assert code == 0, err
     assert "服务空白片区" in out
     stem = tmp_path / "out" / "手绘市_gaps_pharmacy"
@@ -154,7 +157,7 @@ def test_options_instead_of_a_city_file(capsys, toy_city, tmp_path):
     folder = toy_city.parent
     code, out, err = run(
         capsys, "gaps", "--institutions", folder / "register.csv", "--places", folder / "places.geojson",
-        "--population", folder / "population.geojson", "--register-datum", "wgs84", "--plan", "zhongwei", "--out", tmp_path / "o",
+        "--population", folder / "population.geojson", "--register-datum", "wgs84", "--plan", "zhongwei", "--service", "pharmacy", "--out", tmp_path / "o",
     )  # fmt: skip
     assert code == 0, err
     assert "服务空白" in out
@@ -203,7 +206,7 @@ def test_bad_input_is_1_and_writes_nothing(capsys, toy_city, tmp_path):
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_no_permission_is_said(capsys, toy_city, tmp_path):
     (tmp_path / "locked").mkdir(mode=0o500)
-    code, _, err = run(capsys, "gaps", toy_city, "--out", tmp_path / "locked")
+    code, _, err = run(capsys, "gaps", toy_city, "--service", "pharmacy", "--out", tmp_path / "locked")
     assert code == 1
     assert "没有权限" in err
 
@@ -236,12 +239,76 @@ def test_ctrl_c_leaves_nothing_half_written(toy_city, tmp_path):
 
 
 def test_a_full_place_for_the_lines_is_said(toy_city, tmp_path):
-    command = [sys.executable, "-m", "circle15", "gaps", str(toy_city), "--out", str(tmp_path / "o")]
+    command = [
+        sys.executable,
+        "-m",
+        "circle15",
+        "gaps",
+        str(toy_city),
+        "--service",
+        "pharmacy",
+        "--out",
+        str(tmp_path / "o"),
+    ]
     with open("/dev/full", "w") as full:  # noqa: PTH123 - the kernel's own full disk
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 1
     assert "写不进去" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("name", "said"), [("register.csv", "register.csv"), (None, "系统未给出名称")])
+def test_a_file_that_fails_while_it_is_read_is_named(capsys, toy_city, monkeypatch, name, said):
+    def lost(*_given, **_more):
+        raise OSError(errno.EIO, "Input/output error", name)
+
+    monkeypatch.setattr("circle15.cli.assess.load", lost)
+    code, _, err = run(capsys, "gaps", toy_city, "--service", "pharmacy", "--out", toy_city.parent / "o")
+    assert code == 1
+    assert said in err
+    assert "写不进去" not in err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_chinese_help_is_chinese(capsys, command):
+    _, out, _ = run(capsys, command, "--lang", "zh", "--help")
+    assert [w for w in ("default", "required", "RANGE", "FLOAT", "INTEGER", "x>=", "10.0") if w in out] == []
+    if command == "site":
+        assert "〔默认10；不小于0的数字〕" in "".join(out.split())
+    if command == "retire":
+        assert "0至1的数字（含两端）" in "".join(out.split())
+        assert "必须给出" in out
+
+
+def test_gaps_are_those_of_the_day(capsys, toy_city, tmp_path):
+    """The list of a day before the register is that of the assessment of that day: everybody is without."""
+    day = ("--as-of", "2019-01-01", "--min-residents", "10")
+    assert run(capsys, "gaps", toy_city, "--service", "pharmacy", *day, "--out", tmp_path / "a")[0] == 0
+    assert run(capsys, "gaps", toy_city, "--service", "pharmacy", *day[2:], "--out", tmp_path / "b")[0] == 0
+    then, now = (pd.read_csv(tmp_path / n / "手绘市_gaps_pharmacy.csv")["常住人口（人）"].sum() for n in ("a", "b"))
+    assert then == pytest.approx(375 * 200 + 525 * 20)
+    assert now < then
+    record = json.loads((tmp_path / "a" / "手绘市_gaps_pharmacy_run.json").read_text(encoding="utf-8"))
+    assert record["as_of"]["day"] == "2019-01-01"
+
+
+def test_gaps_take_what_the_bureau_has_filled_in(capsys, toy_city, tmp_path):
+    (tmp_path / "bureau.toml").write_text(
+        'schema = 1\nplan = "zhongwei"\n[[mark]]\nplace = "无此乡"\nsettings = ["resettlement"]\n', encoding="utf-8"
+    )
+    code, _, err = run(
+        capsys,
+        "gaps",
+        toy_city,
+        "--service",
+        "pharmacy",
+        "--overlay",
+        tmp_path / "bureau.toml",
+        "--out",
+        tmp_path / "o",
+    )
+    assert code == 1
+    assert "无此乡" in err
 
 
 def test_a_city_without_districts_is_said(capsys, toy_city, tmp_path):
@@ -269,10 +336,14 @@ def test_only_cards_for_a_service_never_admit(capsys, sample_city):
 
 
 def test_a_point_outside_all_places_is_said(capsys, toy_city):
-    code, out, _ = run(capsys, "site", toy_city, "--lon", "0", "--lat", "0", "--datum", "wgs84")
+    code, out, _ = run(
+        capsys, "site", toy_city, "--service", "pharmacy", "--lon", "0", "--lat", "0", "--datum", "wgs84"
+    )
     assert code == 0
     assert "不在所载区划之内" in out
-    code, out, _ = run(capsys, "site", toy_city, "--lon", "105.02", "--lat", "37.515", "--datum", "wgs84")
+    code, out, _ = run(
+        capsys, "site", toy_city, "--service", "pharmacy", "--lon", "105.02", "--lat", "37.515", "--datum", "wgs84"
+    )
     assert "不在所载区划之内" not in out
 
 
@@ -290,7 +361,7 @@ def test_a_city_is_judged_with_indicators_events_overlay_and_day(capsys, toy_cit
     assert code == 0, err
     record = json.loads((tmp_path / "out" / "手绘市_assess_run.json").read_text(encoding="utf-8"))
     assert {i["role"] for i in record["inputs"]} >= {"indicators", "events"}
-    assert record["options"]["as_of"] == "2026-06-30"
+    assert record["as_of"] == {"day": "2026-06-30", "from": "option"}
     assert record["plan"]["overlay"]["file"].endswith("bureau.toml")
     book = openpyxl.load_workbook(tmp_path / "out" / "手绘市_assess.xlsx")
     rows = [[str(c) for c in row] for row in book["核对结果"].iter_rows(values_only=True)]

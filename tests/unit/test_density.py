@@ -1,15 +1,21 @@
 """Places that hold a site, and density over township and cell, by hand."""
 
+import math
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
 import shapely
 
+from circle15.judge.limits import UNKNOWN, classify
 from circle15.measure.density import land_m2, measure_density, residents_of
+from circle15.measure.grid_ground import cell_densities
+from circle15.measure.ground import Ground
 from circle15.measure.totals import measure_totals
+from circle15.policy.plan import load_plan
 from circle15.project.metric import areas_m2
-from circle15.schema import Population, PopulationBlocks
+from circle15.schema import GridCells, Population, PopulationBlocks
 
 X, Y = 105.0, 37.0
 
@@ -97,10 +103,38 @@ def test_a_township_without_land_or_no_township_has_no_density():
     assert found["density_place_per_km2"].isna().all()
 
 
-def test_cell_density_of_a_grid():
-    found = measure_density(sites(point(2.5, 0.5), point(4.5, 0.5)), population([100, 40], CELLS), places())
+def test_cell_density_of_a_grid_is_unknown_off_its_land_and_where_no_land_is_told():
+    spots = sites(point(2.5, 0.5), point(4.5, 0.5), point(9, 9))
     km2 = areas_m2(CELLS[:1])[0] / 1e6
-    assert found["density_cell_per_km2"].tolist() == [pytest.approx(100 / km2), 0.0]
+    for land, empty in ((box(2, 0, 6, 1), 0.0), (None, np.nan)):
+        people = population([100, 40], CELLS, land=land)
+        found = measure_density(spots, people, places())["density_cell_per_km2"].to_numpy()
+        assert found == pytest.approx([100 / km2, empty, np.nan], nan_ok=True)
+        held = Ground(people, places().assign(settings="")).density(np.asarray(spots.geometry.array, dtype=object))
+        np.testing.assert_array_equal(held["density_cell_per_km2"], found)
+
+
+@pytest.mark.parametrize("degrees", [0.0, 30.0])
+def test_an_empty_cell_has_density_0_and_ground_without_data_none(degrees):
+    # one row of cells: 9 people, nobody, no data; the last two points stand on the borders between them
+    values = np.array([[9.0, 0.0, np.nan]])
+    a, b = 0.01 * math.cos(math.radians(degrees)), 0.01 * math.sin(math.radians(degrees))
+    grid = GridCells(values, (a, b, X, b, -a, Y))
+    lon, lat = (
+        (f * col + g * row + c)
+        for f, g, c, col, row in (
+            (a, b, X, np.array([0.5, 1.5, 2.5, 5.0, 1.0, 2.0]), 0.5),
+            (b, -a, Y, np.array([0.5, 1.5, 2.5, 5.0, 1.0, 2.0]), 0.5),
+        )
+    )
+    found = cell_densities(grid, lon, lat)
+    assert found[0] > 0
+    assert found.tolist() == pytest.approx([found[0], 0.0, np.nan, np.nan, found[0], 0.0], nan_ok=True)
+    assert np.isnan(cell_densities(grid, np.array([np.nan]), np.array([Y]))).all()
+    told = classify(
+        load_plan("zhongwei").density_classes, found, np.full(6, "", dtype=object), nowhere=np.zeros(6, dtype=bool)
+    )
+    assert (told == UNKNOWN).tolist() == [False, False, True, True, False, False]
 
 
 def test_cell_density_on_a_shared_edge_is_that_of_the_first_cell():

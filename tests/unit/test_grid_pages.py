@@ -89,6 +89,9 @@ def test_a_page_draws_the_same_ground(population):
     assert ours.told["cells"] == theirs.told["cells"] > 5000
     assert ours.lattice is not None
     assert ours.blocks == theirs.blocks
+    streamed = PopulationBlocks([], cell_m=100.0, grid=population.grid)  # no block is asked for
+    again = pack_ground(Told(streamed), area, [500.0, 3000.0])
+    assert (again.told, again.blocks) == (ours.told, ours.blocks)
 
 
 def test_few_cells_are_drawn_as_polygons():

@@ -121,6 +121,16 @@ def test_districts_of_the_city_are_known(plan):
     assert len(caught.value.problems) == 4  # beds, outpatient, pharmacies, dual channel
 
 
+def test_an_unknown_district_is_told_with_the_nearest_spellings_of_thousands(plan):
+    names = ["沙坡头区", "中宁县", "海源县", *(f"{n}区" for n in range(2_850))]
+    with pytest.raises(PlanError) as caught:
+        check_places(
+            plan, pd.DataFrame({"id": [str(k) for k in range(len(names))], "name": names, "level": "district"})
+        )
+    near, count = (caught.value.problems[0].params[k] for k in ("near", "count"))
+    assert (near.split(", ")[0], len(near.split(", ")), count) == ("海源县", 3, len(names))
+
+
 @pytest.mark.parametrize("lang", LANGS)
 def test_every_kind_has_a_word(lang):
     assert set(words_under("plan.kind", lang)) == set(KINDS)

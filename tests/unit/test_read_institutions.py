@@ -20,7 +20,7 @@ from circle15.errors import InputError, UsageError
 from circle15.project.datum import from_wgs84
 from circle15.read.faults import word_assumption
 from circle15.read.institutions import read_institutions
-from circle15.schema import INSTITUTION_COLUMNS
+from circle15.schema import INSTITUTION_COLUMNS, standing_on
 from circle15.words import LANGS, word_problem
 
 HEADER = ["医保编码", "机构名称", "机构类型", "经度", "纬度", "等级", "床位数", "双通道", "地址"]
@@ -217,7 +217,8 @@ def test_validity_includes_both_days(tmp_path: Path) -> None:
     ]
     path = write_xlsx(tmp_path / "a.xlsx", {"s": rows})
     reading = read_institutions(path, datum="wgs84", as_of=dt.date(2026, 1, 2))
-    assert list(reading.table["id"]) == ["P1", "P4"]
+    assert list(standing_on(reading.table, dt.date(2026, 1, 2))["id"]) == ["P1", "P4"]
+    assert [c.kept for c in reading.counts] == [2]
     assert [p.params["count"] for p in reading.warnings] == [2]
     assert len(read_institutions(path, datum="wgs84").table) == 4
 

@@ -210,7 +210,20 @@ def test_figures_for_people():
 
 
 def test_command_writes_the_sheet(tmp_path, toy_city, capsys):
-    site = ["site", str(toy_city), "--plan", "wuhu", "--lon", "105.021", "--lat", "37.516", "--datum", "wgs84"]
+    site = [
+        "site",
+        str(toy_city),
+        "--plan",
+        "wuhu",
+        "--service",
+        "pharmacy",
+        "--lon",
+        "105.021",
+        "--lat",
+        "37.516",
+        "--datum",
+        "wgs84",
+    ]
     for name in ("s.docx", "s.xlsx"):
         with pytest.raises(SystemExit) as stop:
             main([*site, "--sheet", str(tmp_path / name)])

@@ -121,14 +121,40 @@ def test_one_site_and_a_table_exclude_each_other_and_one_is_needed(capsys, tmp_p
     assert (code, "--sites" in err) == (2, True)
     code, _, err = run(capsys, "site", toy_city)
     assert (code, "--lon" in err, "--sites" in err) == (2, True, True)
-    site = ["site", toy_city, "--plan", "wuhu", "--lon", "105.02", "--lat", "37.51", "--datum", "wgs84"]
+    site = [
+        "site",
+        toy_city,
+        "--plan",
+        "wuhu",
+        "--service",
+        "pharmacy",
+        "--lon",
+        "105.02",
+        "--lat",
+        "37.51",
+        "--datum",
+        "wgs84",
+    ]
     assert run(capsys, *site, "--attribute", "beds")[0] == 2
     code, out, _ = run(capsys, *site, "--name", "新店", "--attribute", "beds=50", "--json")
     assert (code, json.loads(out)["measures"]["name"]) == (0, "新店")
 
 
 def test_day_and_overlay_reach_the_judgement(capsys, tmp_path, toy_city):
-    site = ["site", toy_city, "--plan", "wuhu", "--lon", "105.02", "--lat", "37.51", "--datum", "wgs84"]
+    site = [
+        "site",
+        toy_city,
+        "--plan",
+        "wuhu",
+        "--service",
+        "pharmacy",
+        "--lon",
+        "105.02",
+        "--lat",
+        "37.51",
+        "--datum",
+        "wgs84",
+    ]
     code, out, _ = run(capsys, *site, "--as-of", "2026-08-01", "--json")
     assert (code, json.loads(out)["as_of"]) == (0, "2026-08-01")
     assert run(capsys, *site, "--as-of", "1 August")[0] == 2

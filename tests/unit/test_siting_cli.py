@@ -23,6 +23,9 @@ def run(*arguments):
     return ended.value.code
 
 
+PHARMACY = ("--service", "pharmacy")
+
+
 def sheets(path):
     book = openpyxl.load_workbook(path)
     return {s.title: list(s.iter_rows(min_row=4, values_only=True)) for s in book.worksheets}
@@ -34,6 +37,7 @@ def test_retire_writes_a_plan_that_can_be_handed_on(crowded_city, tmp_path, caps
         run(
             "retire",
             crowded_city,
+            *PHARMACY,
             "--steps",
             2,
             "--additions",
@@ -64,7 +68,7 @@ def test_retire_writes_a_plan_that_can_be_handed_on(crowded_city, tmp_path, caps
 
 def test_the_same_plan_is_written_with_the_same_bytes(crowded_city, tmp_path):
     for name in ("one", "two"):
-        assert run("retire", crowded_city, "--out", tmp_path / name, "--lang", "en") == 0
+        assert run("retire", crowded_city, *PHARMACY, "--out", tmp_path / name, "--lang", "en") == 0
     for suffix in ("*.xlsx", "*.html", "*run.json"):
         one, two = (next((tmp_path / n).glob(suffix)).read_bytes() for n in ("one", "two"))
         assert one == two
@@ -72,17 +76,51 @@ def test_the_same_plan_is_written_with_the_same_bytes(crowded_city, tmp_path):
 
 def test_add_names_sites_and_what_keeps_the_others_out(crowded_city, tmp_path, capsys):
     assert (
-        run("add", crowded_city, "--number", 1, "--candidates", "lattice", "--spacing-m", 900, "--out", tmp_path) == 0
+        run(
+            "add",
+            crowded_city,
+            *PHARMACY,
+            "--number",
+            1,
+            "--candidates",
+            "lattice",
+            "--spacing-m",
+            900,
+            "--out",
+            tmp_path,
+        )
+        == 0
     )
     said = capsys.readouterr().out
     assert "建议新增 1 家" in said
     assert catalogue("zh")["siting.see.buys"] in said
     assert "海原县丙乡" in said
     assert (
-        run("add", crowded_city, "--number", 1, "--out", tmp_path, "--lang", "en", "--aside", "pharmacy.township.max")
+        run(
+            "add",
+            crowded_city,
+            *PHARMACY,
+            "--number",
+            1,
+            "--out",
+            tmp_path,
+            "--lang",
+            "en",
+            "--aside",
+            "pharmacy.township.max",
+        )
         == 0
     )
     assert "Rules set aside as asked" in capsys.readouterr().out
+
+
+def test_sites_beyond_the_first_are_told_of(toy_city, tmp_path, capsys):
+    given = ("add", toy_city, "--service", "ltc_home", "--number", 7, "--candidates", "lattice", "--spacing-m", 900)
+    assert run(*given, "--out", tmp_path / "o") == 0
+    said = capsys.readouterr().out
+    listed = len(sheets(next((tmp_path / "o").glob("*.xlsx")))["新增点"])
+    assert listed > 5
+    assert catalogue("zh")["siting.see.entries"].format(n=listed - 5) in said
 
 
 def test_a_round_is_held_and_replayed(toy_city, tmp_path, capsys):
@@ -106,12 +144,12 @@ def test_a_round_is_held_and_replayed(toy_city, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("retire", "--keep", "P00000000000"), "siting.unknown_site"),
-        (("retire", "--aside", "pharmacy.nothing"), "siting.unknown_rule"),
-        (("retire", "--score", "assessment_score"), "siting.score_column"),
-        (("add",), "siting.number_missing"),
-        (("add", "--number", "1", "--candidates", "none"), "siting.no_candidates"),
-        (("add", "--number", "1", "--quota", "乌有县=1"), "siting.unknown_quota"),
+        (("retire", *PHARMACY, "--keep", "P00000000000"), "siting.unknown_site"),
+        (("retire", *PHARMACY, "--aside", "pharmacy.nothing"), "siting.unknown_rule"),
+        (("retire", *PHARMACY, "--score", "assessment_score"), "siting.score_column"),
+        (("add", *PHARMACY), "siting.number_missing"),
+        (("add", *PHARMACY, "--number", "1", "--candidates", "none"), "siting.no_candidates"),
+        (("add", *PHARMACY, "--number", "1", "--quota", "乌有县=1"), "siting.unknown_quota"),
     ],
 )
 def test_faults_of_use_are_said_in_words(toy_city, tmp_path, capsys, options, message):

@@ -110,7 +110,7 @@ def sheet(folder, name):
 
 def test_add_on_foot_says_which_distance_was_used_and_tells_both(river, tmp_path, capsys):
     city, words = river(FAR), catalogue("zh")
-    asked = ("add", city, "--streets", city.parent / "streets.osm.pbf", "--number", 1, "--coverage-only",
+    asked = ("add", city, "--service", "pharmacy", "--streets", city.parent / "streets.osm.pbf", "--number", 1, "--coverage-only",
              "--candidates", "none", "--sites", table_of(tmp_path))  # fmt: skip
     assert run(*asked, "--out", tmp_path / "straight") == 0
     said = capsys.readouterr().out
@@ -136,7 +136,22 @@ def test_retire_on_foot_names_those_on_no_street(river, tmp_path, capsys):
     register = city.parent / "register.csv"
     register.write_text(register.read_text(encoding="utf-8").rstrip("\n") + "\n" + crowd, encoding="utf-8")
     streets = city.parent / "streets.osm.pbf"
-    assert run("retire", city, "--streets", streets, "--on-foot", "--out", tmp_path / "o", "--lang", "en") == 0
+    assert (
+        run(
+            "retire",
+            city,
+            "--service",
+            "pharmacy",
+            "--streets",
+            streets,
+            "--on-foot",
+            "--out",
+            tmp_path / "o",
+            "--lang",
+            "en",
+        )
+        == 0
+    )
     said = capsys.readouterr().out
     assert "Distances are walked along streets" in said
     assert "On foot, coverage goes from" in said
@@ -145,7 +160,9 @@ def test_retire_on_foot_names_those_on_no_street(river, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
-@pytest.mark.parametrize("command", [("add", "--number", "1"), ("retire",)])
+@pytest.mark.parametrize(
+    "command", [("add", "--number", "1", "--service", "pharmacy"), ("retire", "--service", "pharmacy")]
+)
 def test_on_foot_without_streets_is_refused_in_words(toy_city, tmp_path, capsys, command, lang):
     assert run(*command, toy_city, "--on-foot", "--out", tmp_path / "o", "--lang", lang) == 2
     told = capsys.readouterr().err

@@ -29,14 +29,14 @@ from circle15.siting.ties import scores_of
 def crowd(crowded_city):
     files = load_city(crowded_city)
     city, _ = read_city(files)
-    return Prepared(load_plan("zhongwei"), city, as_of=files.city.as_of)
+    return Prepared(load_plan("zhongwei"), city)
 
 
 @pytest.fixture
 def calm(toy_city):
     files = load_city(toy_city)
     city, _ = read_city(files)
-    return Prepared(load_plan("zhongwei"), city, as_of=files.city.as_of)
+    return Prepared(load_plan("zhongwei"), city)
 
 
 def chosen_without(field, *ids):

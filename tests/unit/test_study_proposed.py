@@ -11,11 +11,10 @@ import pandas as pd
 import pytest
 from shapely.geometry import Point, box
 
-from circle15.measure.crowd import standing_on
 from circle15.measure.totals import place_ids, register_of
 from circle15.policy.plan import load_plan
 from circle15.project.metric import areas_m2
-from circle15.schema import City, Outcome, Population
+from circle15.schema import City, Outcome, Population, standing_on
 from circle15.study import assess, judge_proposed
 
 PLAN = load_plan(Path(__file__).parents[1] / "data" / "sixth_plan" / "sixth.toml")

@@ -215,7 +215,8 @@ def test_a_subdistrict_marked_saturated_asks_for_review():
     table.loc[table["place_id"] == "S", "settings"] = "saturated_subdistrict;subdistrict"
     given = judge_site(PLAN, site=proposed(), neighbours=neighbours(), neighbour_measures=measures(), totals=table)
     card = finding(given.findings, "pharmacy.replace")
-    assert (card.ground, card.outcome, given.conclusion) == ("township", Outcome.REVIEW, Conclusion.REVIEW)
+    assert (card.ground, card.outcome, given.conclusion) == ("township", Outcome.NO_DATA, Conclusion.REVIEW)
+    assert card.evidence.notes == ("ledger_missing", "place_marked")
 
 
 def test_outpatient_circle_without_a_printed_number_is_reviewed():

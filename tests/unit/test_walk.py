@@ -78,7 +78,7 @@ def test_the_register_of_a_day_an_overlay_and_json(town, tmp_path, capsys):
     assert (3.0 in limits[0], 3.0 in limits[1], 2.0 in limits[1]) == (True, False, True)
     held = [{r["id"] for r in told["institutions"]} for told in (now, then)]
     assert held[0] - held[1] == {"P64050200002"}
-    assert then["run"]["options"]["as_of"] == "2025-12-31"
+    assert then["run"]["as_of"]["day"] == "2025-12-31"
     assert then["run"]["plan"]["overlay"]["file"] == "bureau.toml"
 
 
@@ -109,7 +109,20 @@ def test_without_streets_the_command_says_what_to_do(toy_city, capsys):
 
 def test_a_site_is_judged_with_the_streets_of_the_option(toy_city, tmp_path, capsys):
     path = lanes(tmp_path / "other.osm.pbf")
-    told = ["site", toy_city, "--lon", "105.021", "--lat", "37.516", "--datum", "wgs84", "--lang", "en"]
+    told = [
+        "site",
+        toy_city,
+        "--service",
+        "pharmacy",
+        "--lon",
+        "105.021",
+        "--lat",
+        "37.516",
+        "--datum",
+        "wgs84",
+        "--lang",
+        "en",
+    ]
     assert run(*told) == 0
     assert "on foot" not in capsys.readouterr().out
     assert run(*told, "--streets", path) == 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 import click
@@ -14,7 +15,7 @@ import click
 from circle15.cli.commands import build_app
 from circle15.cli.words import word_usage
 from circle15.errors import Circle15Error, UsageError
-from circle15.words import LANGS, Lang, default_lang, word, word_error
+from circle15.words import LANGS, Lang, default_lang, safe, word, word_error
 
 DONE, PROBLEMS, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
@@ -45,11 +46,21 @@ def _run(arguments: list[str], lang: Lang) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-    except OSError as fault:  # the place where the lines go is full or gone
-        click.echo(word("cli.lines_lost", lang, reason=fault.strerror or str(fault)), err=True)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as fault:
+        click.echo(_word_system(fault, lang), err=True)
         return PROBLEMS
     return code if isinstance(code, int) else DONE
+
+
+def _word_system(fault: OSError, lang: Lang) -> str:
+    """What the system says of a file, or of the place where the lines go."""
+    reason = fault.strerror or str(fault)
+    *_, (last, _) = traceback.walk_tb(fault.__traceback__)
+    if last.f_globals["__name__"] in {click.echo.__module__, __name__}:  # such a fault names no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return word("cli.lines_lost", lang, reason=reason)
+    file = word("cli.some_file", lang) if fault.filename is None else safe(os.fsdecode(fault.filename))
+    return word("cli.file_lost", lang, file=file, reason=reason)
 
 
 def _asked_lang(arguments: Sequence[str]) -> Lang:

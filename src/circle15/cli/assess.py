@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from circle15.cli.load import beside, day_of, load, marks_of, url_of
+from circle15.cli.load import beside, load, marks_of, url_of
 from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
 from circle15.draw.basemap import Basemap, BasemapName
@@ -19,6 +19,7 @@ from circle15.draw.tester import build_tester
 from circle15.draw.tester_people import held_exactly
 from circle15.errors import Problem, UsageError
 from circle15.policy.plan import Plan
+from circle15.prepared import Prepared
 from circle15.schema import City
 from circle15.study import assess, find_service_gaps, provenance
 from circle15.walk import streets_on_foot, with_coverage_on_foot
@@ -86,7 +87,7 @@ def map_city(
         result = with_coverage_on_foot(result)
         streets = streets_on_foot(result.city, services=result.services, radius_m=result.radius_m)
         draw = partial(draw_district, result, lang=lang, marks=marks, streets=streets)
-        tester = partial(build_tester, result, plan, as_of=told["as_of"], ledger=told.get("events") is not None)
+        tester = partial(build_tester, result, plan, ledger=told.get("events") is not None)
         folder, stem = Path(out), safe_file_name(city.name, fallback="city")
         pages = page_names(stem, districts)
         whole = district is None
@@ -112,8 +113,9 @@ def map_city(
 
 
 def list_gaps(*, lang: Lang, service: str, min_residents: float, out: str, **inputs: Any) -> None:  # noqa: ANN401
-    """List the gaps of one service."""
+    """List the gaps of one service as `assess` finds them on that day."""
     plan, city = load(lang, inputs)
+    city = Prepared(plan, city).city
     with StepBar(lang) as bar:
         bar.show("gaps", 0, 1)
         gaps = find_service_gaps(plan, city, service=service, min_residents=min_residents)
@@ -127,12 +129,11 @@ def list_gaps(*, lang: Lang, service: str, min_residents: float, out: str, **inp
 
 
 def _loaded(lang: Lang, inputs: dict[str, Any]) -> tuple[Plan, City, dict[str, Any]]:
-    """Plan and city, and what is told beside them: indicators, events, the day."""
-    asked = {key: inputs.pop(key, None) for key in ("as_of", "indicators", "events")}
+    """Plan and city, and what is told beside them: indicators, events."""
+    asked = {key: inputs.pop(key, None) for key in ("indicators", "events")}
     asked["database"] = url_of(asked, inputs)
     plan, city = load(lang, inputs)
-    city, told = beside(plan, city, asked, lang)
-    return plan, city, told | {"as_of": day_of(asked)}
+    return plan, *beside(plan, city, asked, lang)
 
 
 def _first_service(services: Sequence[str]) -> Sequence[str]:

@@ -85,6 +85,7 @@ def content_of(found: DataCheck) -> CheckContent:
         counts=found.counts,
         corrections=found.corrections,
         institutions=None if found.city is None else found.city.institutions,
+        counted=None if found.city is None else found.city.on().institutions,
         evidence=found.evidence,
         suspects=found.suspects,
         people=pd.DataFrame() if people is None else people.totals,

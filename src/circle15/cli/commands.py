@@ -11,7 +11,9 @@ import click
 
 from circle15 import __version__
 from circle15.cli.files import Fills, Reads, Writes
-from circle15.cli.words import LocalCommand, LocalGroup, Number
+from circle15.cli.together import check_together
+from circle15.cli.words import LocalCommand, LocalGroup, LocalOption, Number
+from circle15.draw.basemap import BASEMAPS
 from circle15.schema import DATUMS, PLACE_LEVELS, SERVICES
 from circle15.words import LANGS, Lang, word
 
@@ -41,7 +43,7 @@ class Maker:
 
     def option(self, *names: str, key: str, **more: Any) -> click.Option:  # noqa: ANN401 - handed on to click
         """An option with the help under cli.option.<key>."""
-        return click.Option(list(names), help=self.text(f"option.{key}"), **more)
+        return LocalOption(list(names), help=self.text(f"option.{key}"), lang=self.lang, **more)
 
     def reads(self, *names: str, key: str, **more: Any) -> click.Option:  # noqa: ANN401 - handed on to click
         """An option that names a file to read."""
@@ -66,10 +68,12 @@ class Maker:
         return self.reads("--streets", key="streets", metavar="FILE|live")
 
     def service(self) -> click.Option:
-        """One service."""
-        return self.option(
-            "--service", key="service", type=click.Choice(SERVICES), default="pharmacy", show_default=True
-        )
+        """One service, never guessed."""
+        return self.option("--service", key="service", type=click.Choice(SERVICES), required=True)
+
+    def service_of_sites(self) -> click.Option:
+        """The service of a proposed site, or of a table of them that has no such column."""
+        return self.option("--service", key="service_of_sites", type=click.Choice(SERVICES))
 
     def services(self) -> click.Option:
         """Any number of services."""
@@ -89,12 +93,13 @@ class Maker:
         """The folder that files of these names are written to."""
         return self.option("--out", key="out", type=Fills(*names), metavar="DIR", default="maps", show_default=True)
 
+    def as_of(self) -> click.Option:
+        """On which day."""
+        return self.option("--as-of", "as_of", key="as_of", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD")
+
     def day(self) -> list[click.Option]:
         """On which day, and with what a bureau has filled in."""
-        return [
-            self.option("--as-of", "as_of", key="as_of", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD"),
-            self.reads("--overlay", key="overlay", metavar="FILE.toml"),
-        ]
+        return [self.as_of(), self.reads("--overlay", key="overlay", metavar="FILE.toml")]
 
     def as_json(self) -> click.Option:
         """The answer as JSON on stdout."""
@@ -113,8 +118,10 @@ class Maker:
         run = lazy(work)
 
         def call(**given: Any) -> int | None:  # noqa: ANN401 - click hands the options over by name
+            context = click.get_current_context()
+            check_together(context)
             guard = import_module("circle15.cli.guard")
-            with guard.guarding(click.get_current_context().command.params, given):
+            with guard.guarding(context.command.params, given):
                 return run(**(given | {"lang": self.lang}))
 
         return LocalCommand(
@@ -181,7 +188,7 @@ def _map(make: Maker) -> LocalCommand:
         make.services(),
         make.least(),
         *make.marks(),
-        option("--basemap", key="basemap", type=click.Choice(["tianditu", "amap", "osm"])),
+        option("--basemap", key="basemap", type=click.Choice(BASEMAPS)),
         option("--basemap-key", key="basemap_key", metavar="KEY", default=""),
         make.out("{city}_*.html"),
     )
@@ -189,7 +196,7 @@ def _map(make: Maker) -> LocalCommand:
 
 def _gaps(make: Maker) -> LocalCommand:
     shown = [make.service(), make.least(), make.out("{city}_gaps_{service}*")]
-    return make.command("gaps", "assess:list_gaps", *make.city(), *shown)
+    return make.command("gaps", "assess:list_gaps", *make.city(), *make.day(), *shown)
 
 
 def _walk(make: Maker) -> LocalCommand:
@@ -217,7 +224,7 @@ def _site(make: Maker) -> LocalCommand:
         option("--accuracy-m", "accuracy_m", key="accuracy", type=Number(min=0), default=10.0, show_default=True),
         make.as_json(),
         option("--sheet", key="sheet", type=Writes(".docx", ".xlsx"), metavar="FILE.docx|FILE.xlsx"),
-        make.service(),
+        make.service_of_sites(),
         option("--out", key="site_out", type=Writes(".json", ".xlsx", ".parquet", ".csv"), metavar="FILE"),
     )
 
@@ -294,7 +301,7 @@ def _round(make: Maker) -> LocalCommand:
         make.reads("--replay", key="replay", metavar="run.json"),
         make.streets(),
         option("--on-foot", "on_foot", key="round_on_foot", is_flag=True),
-        make.service(),
+        make.service_of_sites(),
         *make.evidence(),
         make.out("{city}_round*"),
     )  # fmt: skip
@@ -328,7 +335,8 @@ def _check_data(make: Maker) -> LocalCommand:
     html = Writes(".html", ".htm")
     page = make.option("--map", "suspects_map", key="check_map", type=html, metavar="FILE.html")
     corrected = make.option("--corrected", key="check_corrected", type=Writes(".xlsx"), metavar="FILE.xlsx")
-    return make.command("check-data", "check:check_data", *make.city(), make.streets(), out, page, corrected)
+    told = [make.streets(), make.as_of(), out, page, corrected]
+    return make.command("check-data", "check:check_data", *make.city(), *told)
 
 
 def _check_plan(make: Maker) -> LocalCommand:

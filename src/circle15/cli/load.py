@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +26,7 @@ from circle15.words import Lang, word, word_problem
 _WARNINGS_SHOWN = 8
 CITY_INPUTS = (
     "city_file", "institutions", "places", "population", "database", "register_datum", "plan", "scale_to",
-    "denominators", "streets",
+    "denominators", "streets", "as_of",
 )  # fmt: skip
 
 
@@ -47,6 +46,8 @@ def load(lang: Lang, inputs: dict[str, Any]) -> tuple[Plan, City]:
 def files_of(inputs: dict[str, Any]) -> CityFiles:
     """A city file, or the single inputs given as options; options overrule the file."""
     given = {k: v for k, v in inputs.items() if k not in {"city_file", "overlay"} and v}
+    if "as_of" in given:
+        given["as_of"] = given["as_of"].date()
     if inputs.get("city_file"):
         return load_city(Path(inputs["city_file"]), **given)
     missing = [k for k in ("institutions", "places", "population", "register_datum") if k not in given]
@@ -96,8 +97,3 @@ def _overruled(plan: Plan, city: City, indicators: pd.DataFrame | None) -> Itera
     for place, heading, kept, left in series.overruled if series is not None else ():
         slots = {"heading": heading, "kept": f"{kept:,.10g}", "left": f"{left:,.10g}"}
         yield Problem("ledger.denominator_overruled", value=place, params=slots, severity="warning")
-
-
-def day_of(asked: dict[str, Any]) -> dt.date | None:
-    """The day of the judgement, where one is given."""
-    return asked["as_of"].date() if asked["as_of"] is not None else None

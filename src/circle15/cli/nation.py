@@ -10,7 +10,7 @@ import click
 from circle15.cli.load import marks_of
 from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
-from circle15.errors import Problem, UsageError
+from circle15.errors import Problem
 from circle15.policy.plan import load_plan
 from circle15.scale.cluster import Cluster
 from circle15.scale.inputs import read_inputs
@@ -43,8 +43,6 @@ def measure_nation(
     public: bool,
 ) -> None:
     """Measure all blocks, add them up, write the tables and the page."""
-    if workers > 1 and scheduler:
-        raise UsageError(Problem("scale.workers_and_scheduler"))
     marks = marks_of(public=public, map_number=map_number)
     start = time.monotonic()
     folder = Path(out)

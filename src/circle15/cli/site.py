@@ -12,7 +12,7 @@ import click
 import geopandas as gpd
 import numpy as np
 
-from circle15.cli.load import beside, day_of, load, url_of
+from circle15.cli.load import beside, load, url_of
 from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
 from circle15.errors import Problem, UsageError
@@ -53,19 +53,17 @@ def judge_sites(
     **given: Any,  # noqa: ANN401
 ) -> None:
     """Judge one proposed site, or a table of them."""
-    keys = ("lon", "lat", "datum", "accuracy_m", "service", "name", "attributes", "as_of", "indicators", "events")
+    keys = ("lon", "lat", "datum", "accuracy_m", "service", "name", "attributes", "indicators", "events")
     asked = {k: given.pop(k) for k in keys}
     asked["database"] = url_of(asked, given)
     into = Into(as_json, out, sheet)
     loading = partial(load, lang, given)
     if sites is not None:
-        if asked["lon"] is not None or asked["lat"] is not None:
-            raise UsageError(Problem("use.site_twice", value=sites))
         if _screens(out) and (sheet is not None or as_json):
             raise UsageError(Problem("use.screen_alone", value=str(out)))
         judge_table(lang, sites, asked, into, loading)
         return
-    missing = [f"--{k}" for k in ("lon", "lat", "datum") if asked[k] is None]
+    missing = [f"--{k}" for k in ("lon", "lat", "datum", "service") if asked[k] is None]
     if missing:
         raise UsageError(Problem("use.site_missing", params={"missing": ", ".join([*missing, "--sites"])}))
     if out is not None and Path(out).suffix.lower() != ".json":
@@ -79,11 +77,9 @@ def judge_one(lang: Lang, asked: dict[str, Any], into: Into, loading: Load) -> N
     where = {"lon": asked["lon"], "lat": asked["lat"], "datum": asked["datum"], "service": asked["service"]}
     where["position_accuracy_m"] = asked["accuracy_m"]
     plan, city = loading()
-    day = day_of(asked)
     city, told = beside(plan, city, asked, lang)
-    verdict = judge_proposed(plan, city, attributes=said, as_of=day, **told, **where)
-    stated = {k: v for k, v in (("attributes", said), ("as_of", day and day.isoformat())) if v}
-    record = provenance(plan, city, options=where | stated)
+    verdict = judge_proposed(plan, city, attributes=said, **told, **where)
+    record = provenance(plan, city, options=where | ({"attributes": said} if said else {}))
     if into.as_json:
         click.echo(verdict_record(verdict, record, lang=lang), nl=False)
     else:
@@ -97,12 +93,14 @@ def judge_one(lang: Lang, asked: dict[str, Any], into: Into, loading: Load) -> N
 
 def judge_table(lang: Lang, file: str, asked: dict[str, Any], into: Into, loading: Load) -> None:
     """Judge a table of sites one by one; a sheet each where asked."""
-    sites, source, warnings = read_sites(file, datum=asked["datum"], service=asked["service"])
+    sites, source, warnings = read_sites(
+        file, datum=asked["datum"], service=asked["service"], accuracy_m=asked["accuracy_m"]
+    )
     plan, city = loading()
     city, told = beside(plan, city, asked, lang)
     for problem in warnings:
         click.echo(word_problem(problem, lang), err=True)
-    ready, said = Prepared(plan, city, as_of=day_of(asked), **told), _attributes(asked["attributes"])
+    ready, said = Prepared(plan, city, **told), _attributes(asked["attributes"])
     if _screens(into.out):
         screen_table(lang, sites, said, ready, into)
         return

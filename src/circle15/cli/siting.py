@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from circle15.cli.load import CITY_INPUTS, beside, day_of, load, url_of
+from circle15.cli.load import CITY_INPUTS, beside, load, url_of
 from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
 from circle15.draw.change import draw_change
@@ -113,7 +112,16 @@ def retire_sites(*, lang: Lang, service: str, steps: int, additions: int, out: s
     tell_written(written, lang)
 
 
-def hold_round(*, lang: Lang, service: str, sites: str, by: str, seed: int | None, out: str, **given: Any) -> None:  # noqa: ANN401
+def hold_round(
+    *,
+    lang: Lang,
+    service: str | None,
+    sites: str,
+    by: str,
+    seed: int | None,
+    out: str,
+    **given: Any,  # noqa: ANN401
+) -> None:
     """Judge a batch of applications that touch each other."""
     options, ready = _ready(lang, given)
     order, by, seed = _replayed(options["replay"], by, seed)
@@ -143,7 +151,7 @@ def _ready(lang: Lang, given: dict[str, Any]) -> tuple[dict[str, Any], Prepared]
     city, told = beside(plan, city, given, lang)
     if given.get("on_foot") and city.streets is None:
         raise UsageError(Problem("use.streets_missing"))
-    return given, Prepared(plan, city, as_of=day_of(given), **told)
+    return given, Prepared(plan, city, **told)
 
 
 def _candidates(ready: Prepared, service: str, options: Mapping[str, Any], lang: Lang) -> gpd.GeoDataFrame:
@@ -165,7 +173,7 @@ def _candidates(ready: Prepared, service: str, options: Mapping[str, Any], lang:
 
 
 def _applications(
-    file: str, service: str, datum: Datum | None, lang: Lang
+    file: str, service: str | None, datum: Datum | None, lang: Lang
 ) -> tuple[gpd.GeoDataFrame, dict[str, object]]:
     """Sites of a table as candidates: ids S and the file's row, WGS 84, what applicants state in columns."""
     sites, source, warnings = read_sites(file, datum=datum, service=service)
@@ -228,8 +236,7 @@ def _replayed(file: str | None, by: str, seed: int | None) -> tuple[list[str] | 
 
 def _told(options: Mapping[str, Any]) -> dict[str, object]:
     """Options that belong into the run record: those that were given."""
-    given = {k: v for k, v in options.items() if v not in (None, (), "", False)}
-    return {k: v.isoformat() if isinstance(v, dt.datetime) else v for k, v in given.items()}
+    return {k: v for k, v in options.items() if v not in (None, (), "", False)}
 
 
 def _pace(ready: Prepared, options: Mapping[str, Any]) -> dict[str, object]:

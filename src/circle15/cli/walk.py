@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from circle15.cli.load import day_of, load
+from circle15.cli.load import load
 from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
 from circle15.errors import Problem, UsageError
@@ -27,13 +27,12 @@ def walk(
     **inputs: Any,  # noqa: ANN401
 ) -> None:
     """Measure a city on foot; tables, layers and a summary, or all of it as JSON on stdout."""
-    as_of = day_of({"as_of": inputs.pop("as_of")})
     plan, city = load(lang, inputs)
     if city.streets is None:
         raise UsageError(Problem("use.streets_missing"))
     with StepBar(lang) as bar:
         result = walk_city(
-            plan, city, services=services or None, minutes=minutes, gap_min_residents=min_residents, as_of=as_of,
+            plan, city, services=services or None, minutes=minutes, gap_min_residents=min_residents,
             progress=bar.show,
         )  # fmt: skip
     written = write_walk(result, Path(out), lang=lang)

@@ -54,6 +54,34 @@ class Number(click.FloatRange):
         return found
 
 
+class LocalOption(click.Option):
+    """An option whose help tells its default, its bounds and whether it is required in one language."""
+
+    def __init__(self, names: list[str], *, lang: Lang, **more: Any) -> None:  # noqa: ANN401 - handed on to click
+        super().__init__(names, **more)
+        self.lang = lang
+        if self.metavar is None and isinstance(self.type, click.types.FloatParamType):
+            self.metavar = "NUM"  # click's own FLOAT RANGE is no word, and a wide one would break the columns
+        elif self.metavar is None and isinstance(self.type, click.types.IntParamType):
+            self.metavar = "N"
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The option and its help."""
+        found = super().get_help_record(ctx)
+        if found is None:
+            return None
+        told = []
+        if self.show_default:
+            shown = f"{self.default:g}" if isinstance(self.default, float) else self.default
+            told.append(word("cli.usage.default", self.lang, value=shown))
+        if isinstance(self.type, click.FloatRange | click.IntRange):
+            told.append(_taken(self.type, self.lang))
+        if self.required:
+            told.append(word("cli.usage.required", self.lang))
+        joined = word("cli.usage.join", self.lang).join(told)
+        return found[0], f"{self.help}{word('cli.usage.extra', self.lang, told=joined) if told else ''}"
+
+
 class _WordedError(click.UsageError):
     """A fault of use whose message is in the user's language already."""
 

@@ -6,7 +6,6 @@ The page judges as judge/ does, from the same rules, on foot too where the city 
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -49,9 +48,7 @@ _ROOMS = ("outcome", "force", "conclusion", "ground", "bound", "unit", "density_
           "effect", "collision")  # fmt: skip
 
 
-def build_tester(
-    assessment: Assessment, plan: Plan, *, district_id: str = "", as_of: dt.date | None = None, ledger: bool = False
-) -> PagePart:
+def build_tester(assessment: Assessment, plan: Plan, *, district_id: str = "", ledger: bool = False) -> PagePart:
     """The tester as a part of a page: its scripts and the data blocks that tester.js reads.
 
     Parameters
@@ -61,8 +58,6 @@ def build_tester(
     district_id
         The district whose sites can be tested; all of the city where not given. The page holds what the circles about
         them can reach; institutions farther away are counted in their places and no more.
-    as_of
-        The day of the judgement, for rules that hold in a span of dates.
     ledger
         Events were known when the city was assessed; limits that they move are left to the workbench.
     """
@@ -76,7 +71,7 @@ def build_tester(
     streets, pace = assessment.city.streets, assessment.city.pace
     walk = None if streets is None else pack_walk(packer, streets, pace, around)
     values = {
-        "as_of": as_of.isoformat() if as_of else None,
+        "as_of": assessment.city.as_of.isoformat() if assessment.city.as_of else None,
         "service_order": list(SERVICES),
         "plan": plan_record(plan, pace),
         "people": people,

@@ -100,7 +100,7 @@ def _site_circle(rule: CircleLimit, site: Site, around: _Around, *, by: CircleLi
 
 
 def _reach_m(rule: CircleLimit, site: Site, radius_m: float | None) -> float:
-    """How far the rule counts: twice where circles overlap, short of the bound where that is far enough."""
+    """How far the rule counts: twice where circles overlap; slightly less where the bound itself is far enough."""
     reach_m = (radius_m or site.plan.circle.radius_m) * (2 if rule.reach == "overlap" else 1)
     return reach_m - 2 * TOLERANCE_M if rule.at_radius == "outside" else reach_m
 

@@ -123,24 +123,24 @@ def _suspend_around(rule: Suspend, site: Site, series: Series, level: str) -> Fi
 
 
 def _replace(rule: Replace, site: Site) -> Finding:
+    """What may come in for what left: a quota that is not known is missing data, never a card alone."""
     held = conditions(rule, site)
-    marked = rule.where.settings and where_state(rule.where, site) is State.YES
-    place = place_of(site.plan, site.row, site.totals, rule.per)
     if held is State.NO:
         return card(rule, site, "does_not_apply")
-    if site.inputs.events is None or place is None or held is State.UNKNOWN:
-        open_card = card(rule, site)
-        if not marked:
-            return open_card
-        marks = ("people_check", "place_marked")
-        return _of(rule, site, Outcome.REVIEW, ground=rule.per, ground_name=open_card.ground_name, notes=marks)
+    place = place_of(site.plan, site.row, site.totals, rule.per)
+    name = "" if place is None else str(place["name"])
+    if place is None or held is State.UNKNOWN:
+        lacks = "place_unknown" if place is None else "attribute_missing"
+        return _of(rule, site, Outcome.NO_DATA, ground=rule.per, ground_name=name, notes=(lacks,), effect="replace")
     if rule.any_of or rule.all_of:
         paused = _condition(rule, site, place)
         if paused.state is not State.YES:
             outcome = Outcome.MET if paused.state is State.NO else Outcome.NO_DATA
             notes = paused.notes or ("condition_not_met",)
-            name = str(place["name"])
             return _of(rule, site, outcome, ground=rule.per, ground_name=name, figures=paused.figures, notes=notes)
+    if site.inputs.events is None:
+        notes = ("ledger_missing", *(("place_marked",) if rule.where.settings else ()))
+        return _of(rule, site, Outcome.NO_DATA, ground=rule.per, ground_name=name, notes=notes, effect="replace")
     return _ledger(rule, site, place)
 
 

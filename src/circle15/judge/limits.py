@@ -1,6 +1,6 @@
 """Limits over the circle 服务圈上限: pure functions from counts to findings (areas: judge/areas.py).
 
-Nothing is measured here: counts, distances, densities and totals come in as columns (schema.py).
+Nothing is measured here: counts, distances, densities and totals come in as columns (schema).
 Bounds are included throughout: a count equal to its limit is met, a distance equal to the radius is inside.
 """
 
@@ -233,7 +233,7 @@ def judge_circle(
         neighbours=inside,
         borderline=(*edge, *unsure),
         apart=apart,
-        figures=figures,
+        figures={**(figures or {}), **({"today": float(count)} if own else {})},
         notes=tuple(told),
     )
 

@@ -118,7 +118,7 @@ def measure_circles(
 def circle_ground(
     population: Population | PopulationBlocks, lon: FloatArray, lat: FloatArray, *, radius_m: float
 ) -> tuple[FloatArray, FloatArray]:
-    """Residents and km² of ground (n,) of circles about points in degrees; at NaN nobody and no matter what ground."""
+    """Residents and km² of ground (n,) of circles about points in degrees; at NaN 0 and no meaningful area."""
     circle_km2 = np.pi * radius_m**2 / _M2_PER_KM2
     if population.grid is not None:
         residents, ground_m2 = circles_in(population.grid, lon, lat, radius_m=radius_m)

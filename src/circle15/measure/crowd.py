@@ -14,8 +14,6 @@ from circle15.project.metric import DISTANCE_TOLERANCE_M, PointTree
 from circle15.schema import POSITION_ACCURACY_M
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     import geopandas as gpd
     from numpy.typing import NDArray
 
@@ -100,13 +98,3 @@ class Crowd:
         inside = set(self.others.whose[which[theirs <= radius_m + DISTANCE_TOLERANCE_M]].tolist())
         nearest_m = theirs if len(theirs) else self.others.counts(site, radius_m)[1]
         return {"others_within": len(inside), "nearest_other_m": float(nearest_m[0])}
-
-
-def standing_on(institutions: gpd.GeoDataFrame, as_of: dt.date | None) -> gpd.GeoDataFrame:
-    """Institutions whose agreement held on a day 在册机构 (both ends included); all of them where no day is given."""
-    if as_of is None:
-        return institutions
-    day = pd.Timestamp(as_of)
-    starts, ends = institutions["valid_from"], institutions["valid_to"]
-    held = institutions[(starts.isna() | (starts <= day)) & (ends.isna() | (ends >= day))]
-    return held.reset_index(drop=True)

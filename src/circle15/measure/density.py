@@ -52,7 +52,7 @@ def measure_density(
     where none holds the point; a point on a border belongs to the first by id),
     `density_place_per_km2` (residents of the township, official ones where given, on its land that the source covers;
     NaN without a township or without land) and `density_cell_per_km2` (of the cell that holds the point, the first by
-    order where several do; 0 on ground without residents, NaN for points and off the ground of an area source).
+    order where several do; 0 on ground without residents, NaN for points and off the ground that the source covers).
     """
     lon, lat = lonlat(sites)
     out: dict[str, object] = {}
@@ -141,11 +141,8 @@ def _cell_densities(points: Geometries, population: Population | PopulationBlock
 
 
 def _empty_ground(points: Geometries, density: FloatArray, population: Population | PopulationBlocks) -> FloatArray:
-    """Set 0 where a grid has no cell with residents, and where an area source covers ground without residents."""
-    placed = ~(shapely.is_missing(points) | shapely.is_empty(points))
-    for block in population.blocks() if population.kind == "area" else ():
-        on_land = placed & (False if block.land is None else shapely.intersects(block.land, points))
-        density[np.isnan(density) & on_land] = 0.0
-    if population.kind == "grid":
-        density[np.isnan(density) & placed] = 0.0
+    """Set 0 where the source covers ground without residents; elsewhere the density stays unknown."""
+    for block in population.blocks():
+        if block.kind != "point" and block.land is not None:
+            density[np.isnan(density) & shapely.intersects(block.land, points)] = 0.0
     return density

@@ -161,17 +161,17 @@ def _reach(
 def cell_densities(grid: GridCells, lon: Floats, lat: Floats) -> Floats:
     """Residents per km² (n,) of the cell that holds each point, the first in order of rows where several do.
 
-    0 where the cell has nobody or there is none; NaN at NaN.
+    0 where the cell has nobody; NaN without data, beyond the grid and at NaN.
     """
     lattice = lattice_of(grid)
-    out = np.where(np.isnan(lon) | np.isnan(lat), np.nan, 0.0)
+    out = np.full(len(lon), np.nan)
     column, row = lattice.grid_xy(lon, lat)
     rows, columns = grid.values.shape
     edge = _edge(lattice)
     inside = np.flatnonzero((column > -edge) & (column < columns + edge) & (row > -edge) & (row < rows + edge))
     for which, cell in _holding(grid, (lon, lat), (column, row), inside):
         people = _values_at(grid, *cell)
-        held = people > 0
+        held = people >= 0
         out[which[held]] = people[held] / cell_areas_m2(lattice, *(v[held] for v in cell)) * 1e6
     return out
 
@@ -179,7 +179,10 @@ def cell_densities(grid: GridCells, lon: Floats, lat: Floats) -> Floats:
 def _holding(
     grid: GridCells, points: tuple[Floats, Floats], at: tuple[Floats, Floats], inside: Ints
 ) -> Iterator[tuple[Ints, tuple[Ints, Ints]]]:
-    """Points (positions) with row and column of their cell; beside a border the first populated one that holds them."""
+    """Points (positions) with row and column of their cell.
+
+    Beside a border it is the first populated one that holds the point, else the first with data.
+    """
     lattice = lattice_of(grid)
     edge = _edge(lattice)
     column, row = at
@@ -192,8 +195,9 @@ def _holding(
         r, c = (np.unique(np.floor(v[n] + np.array([-edge, edge])).astype(np.int64)) for v in (row, column))
         r, c = r[(r >= 0) & (r < rows)], c[(c >= 0) & (c < columns)]
         beside = tuple(v.ravel() for v in np.meshgrid(r, c, indexing="ij"))
-        populated = _values_at(grid, *beside) > 0
-        candidates = tuple(v[populated] for v in beside)
+        people = _values_at(grid, *beside)
+        order = np.concatenate([np.flatnonzero(people > 0), np.flatnonzero(people == 0)])
+        candidates = tuple(v[order] for v in beside)
         point = shapely.Point(points[0][n], points[1][n])
         holds = np.flatnonzero(shapely.intersects(lattice.quads(*candidates), point))[:1]
         yield np.repeat(n, len(holds)), (candidates[0][holds], candidates[1][holds])

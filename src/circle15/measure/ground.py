@@ -190,7 +190,6 @@ class Ground:
     def _cell_densities(self, points: NDArray[np.object_]) -> FloatArray:
         if self.population.grid is not None:
             return cell_densities(self.population.grid, *point_degrees(points))
-        placed = ~(shapely.is_missing(points) | shapely.is_empty(points))
         density = np.full(len(points), np.nan)
         block = self._held
         if block.kind == "point":
@@ -201,10 +200,8 @@ class Ground:
         held = np.flatnonzero(first < len(block.cells))
         cells = self._outlines_of_cells.geometries[first[held]]
         density[held] = self._cells_residents[first[held]] / (areas_m2(cells) / _M2_PER_KM2)
-        empty = placed & np.isnan(density)
-        if block.kind == "area":
-            empty &= False if block.land is None else shapely.intersects(block.land, points)
-        density[empty] = 0.0
+        if block.land is not None:
+            density[np.isnan(density) & shapely.intersects(block.land, points)] = 0.0
         return density
 
 

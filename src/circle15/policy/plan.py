@@ -257,7 +257,8 @@ def check_places(plan: Plan, places: pd.DataFrame) -> None:
     known, members = ({str(n) for column in ("name", "id") for n in table[column]} for table in (districts, below))
     records = [(Spot(f"{plan.id}.toml", "rule", r.id), cast("BaseModel", r)) for r in plan.rules]
     records += [(Spot(f"{plan.id}.toml", "group", g.id), g) for g in plan.groups]
-    problems = list(area_problems(records, known, members))
+    names = list(dict.fromkeys(str(n) for n in districts["name"]))
+    problems = list(area_problems(records, known, members, names=names))
     if problems:
         raise PlanError(problems)
 

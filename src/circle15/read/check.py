@@ -34,7 +34,8 @@ class DataCheck:
     Parameters
     ----------
     problems
-        Errors first; `city` is None where a part could not be read, and what needs it is then empty.
+        Errors first; `city` (with its whole dated register) is None where a part could not be read; what needs it is
+        then empty.
     assumptions, counts, corrections
         What was taken for granted on reading the register, rows before and after, cells read otherwise than written.
     evidence

@@ -13,6 +13,7 @@ Paths are relative to the city file.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
 import tomllib
@@ -62,7 +63,7 @@ from circle15.schema import (
 )
 
 _SECTIONS = ("city", "institutions", "places", "population", "denominators", "streets", "database")
-_OWN = ("folder", "file", "assume_wgs84")
+_OWN = ("folder", "file", "assume_wgs84", "as_of_from")
 
 
 @dataclass(frozen=True)
@@ -107,12 +108,13 @@ def load_city(
     streets: str | os.PathLike[str] | None = None,
     denominators: str | os.PathLike[str] | None = None,
     database: str | None = None,
+    as_of: dt.date | None = None,
 ) -> CityFiles:
     """Read a city file; unknown keys, missing keys and wrong values are all named in one InputError.
 
     The options overrule the file: another register (with its datum), other outlines, other residents, another plan,
     another level to whose official totals the residents are scaled, other streets ("live" fetches them), other
-    denominators.
+    denominators, another day.
     """
     file = checked_path(path, kinds=(".toml",))
     try:
@@ -134,8 +136,9 @@ def load_city(
         raise InputError([*inner, *(_config_problem(file, error) for error in fault.errors())]) from fault
     raise_errors(inner)
     config = _overruled(
-        config, institutions=institutions, places=places, population=population, datum=register_datum, plan=plan
-    )
+        config, institutions=institutions, places=places, population=population, datum=register_datum, plan=plan,
+        as_of=as_of,
+    )  # fmt: skip
     config = config if scale_to is None else _scaled_to(config, scale_to)
     if database is not None:
         config = config.model_copy(update={"database": DatabasePart(url=database)})
@@ -154,6 +157,7 @@ def city_files(
     streets: str | os.PathLike[str] | None = None,
     denominators: str | os.PathLike[str] | None = None,
     database: str | None = None,
+    as_of: dt.date | None = None,
 ) -> CityFiles:
     """Make a city of single files, without a city file.
 
@@ -161,12 +165,15 @@ def city_files(
     """
     register = Path(institutions).absolute()
     config = CityFiles(
-        city=CityPart(name=name_of(database) if database else register.parent.name or register.stem, plan=plan),
+        city=CityPart(
+            name=name_of(database) if database else register.parent.name or register.stem, plan=plan, as_of=as_of
+        ),
         institutions=InstitutionsPart(file=stood(institutions), datum=register_datum),
         places=tuple(PlacesPart(file=stood(p)) for p in places),
         population=PopulationPart(file=stood(population), scale_to=scale_to),
         database=None if database is None else DatabasePart(url=database),
         assume_wgs84=True,
+        as_of_from="option",
     )
     return config.model_copy(update={"streets": other_streets(None, streets), **_denominators(denominators)})
 
@@ -187,6 +194,7 @@ def _overruled(
     population: str | os.PathLike[str] | None,
     datum: Datum | None,
     plan: str | None,
+    as_of: dt.date | None,
 ) -> CityFiles:
     register: dict[str, object] = {}
     if institutions is not None:
@@ -198,8 +206,10 @@ def _overruled(
         changed["places"] = tuple(PlacesPart(file=stood(p)) for p in places)
     if population is not None:
         changed["population"] = PopulationPart(file=stood(population), scale_to=config.population.scale_to)
-    if plan is not None:
-        changed["city"] = config.city.model_copy(update={"plan": plan})
+    told = {key: value for key, value in (("plan", plan), ("as_of", as_of)) if value is not None}
+    changed["city"] = config.city.model_copy(update=told)
+    if as_of is not None:
+        changed["as_of_from"] = "option"
     if places or population is not None:
         changed["assume_wgs84"] = True
     return config.model_copy(update=changed)
@@ -275,6 +285,7 @@ def gather(config: CityFiles, *, skip_faulty_rows: bool = False) -> tuple[CityRe
         streets=held.streets.table if held.streets is not None else None,
         pace=config.streets.pace if config.streets is not None else Pace(),
         denominators=None if held.denominators is None else denominator_rows(held.denominators),
+        as_of=config.city.as_of, as_of_from=config.as_of_from if config.city.as_of else "",
     )  # fmt: skip
     warnings = tuple(p for p in held.problems if p.severity == "warning")
     register = held.institutions

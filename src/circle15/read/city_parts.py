@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -98,6 +99,7 @@ class CityFiles(_Part):
     folder: Path = Path()
     file: str = "city.toml"
     assume_wgs84: bool = False
+    as_of_from: Literal["city_file", "option"] = "city_file"
 
     @property
     def name(self) -> str:

@@ -25,13 +25,23 @@ from circle15.read.joined import join_tables
 from circle15.read.personal import all_masked, is_personal
 from circle15.read.points import Positions, accuracy_of, layer_positions, read_positions
 from circle15.read.tables import RawTable, read_tables, without_personal
-from circle15.read.validity import valid_on, validity_of
+from circle15.read.validity import marked_valid, tell_standing, validity_of
 from circle15.read.values import numbers, texts
 from circle15.read.vectors import known_crs, read_layer
 from circle15.read.vocabulary import Told, column_of, flags_of, hinted_service, levels_of, services_of, tags_of
 from circle15.read.words_in import accepted, match_columns, meaning, plain
 from circle15.read.zones import Bounds
-from circle15.schema import CRS, DATUMS, INSTITUTION_COLUMNS, LEVELS, POSITION_ACCURACY_M, SERVICES, Datum, SheetCount
+from circle15.schema import (
+    CRS,
+    DATUMS,
+    INSTITUTION_COLUMNS,
+    LEVELS,
+    POSITION_ACCURACY_M,
+    SERVICES,
+    Datum,
+    SheetCount,
+    standing_on,
+)
 
 _NUMBERS = ("beds", "stations", "physicians", "position_accuracy_m")
 _FREE_TEXT = ("name", "address", "place_told")
@@ -83,7 +93,8 @@ def read_institutions(
     more
         Further tables (.xlsx, .xls, .csv) joined by institution code, as the platform's department table.
     as_of
-        Rows not valid on this day are dropped (reported); both ends of the validity are included.
+        Rows not valid on this day are reported and not counted, both ends of the validity included; they stay in the
+        table, from which `schema.standing_on` leaves them out.
     default_accuracy_m
         Accuracy of positions where the file does not tell.
     near
@@ -133,8 +144,9 @@ def read_institutions(
         faults.raise_errors()
     if table is None or len(table) == 0:
         raise fail(file, "table_empty")
-    kept = valid_on(table, as_of, faults)
-    _count(raws, kept, faults)
+    kept = marked_valid(table, faults)
+    tell_standing(kept, as_of, faults)
+    _count(raws, standing_on(kept, as_of), faults)
     source = source_of(
         "institutions", file, datum=datum,
         options={

@@ -17,7 +17,7 @@ from circle15.read.institutions import read_institutions
 from circle15.read.tables import RawTable, read_tables
 from circle15.read.values import is_blank
 from circle15.read.words_in import match_columns, plain, text_list
-from circle15.schema import DATUMS, Datum, Source
+from circle15.schema import DATUMS, POSITION_ACCURACY_M, Datum, Source
 
 _OWN = ("name", "level", "tags", "address", "beds", "stations", "physicians")
 
@@ -41,6 +41,7 @@ def read_sites(
     *,
     datum: Datum | None = None,
     service: str | None = None,
+    accuracy_m: float = POSITION_ACCURACY_M,
     encoding: str | None = None,
 ) -> tuple[tuple[ProposedSite, ...], Source, tuple[Problem, ...]]:
     """Read proposed sites from .xlsx, .xls or .csv.
@@ -50,7 +51,9 @@ def read_sites(
     datum
         Of rows that state none; a column of datums overrules it row by row.
     service
-        Of every row where the file has no such column.
+        Of rows that state none; without it, each such row is a fault.
+    accuracy_m
+        Position accuracy of rows that state none.
 
     Returns
     -------
@@ -67,7 +70,7 @@ def read_sites(
         raise UsageError(Problem("unknown_datum", value=str(datum), params={"known": ", ".join(DATUMS)}))
     file = checked_path(path, kinds=(*EXCEL, *CSV))
     # degrees stay as given here: each row is brought to WGS 84 by its own datum when it is judged
-    reading = read_institutions(file, datum="wgs84", service=service, encoding=encoding)
+    reading = read_institutions(file, datum="wgs84", service=service, default_accuracy_m=accuracy_m, encoding=encoding)
     faults = Faults(file.name)
     raws = [r for r in read_tables(file, Faults(file.name), kind="institution", encoding=encoding) if _placed(r)]
     told = _told(raws)

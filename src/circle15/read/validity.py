@@ -49,25 +49,27 @@ def _split(cell: object) -> tuple[object, object]:
     return (parts[0], parts[1]) if len(parts) > 1 else (cell, None)
 
 
-def valid_on(table: gpd.GeoDataFrame, as_of: dt.date | None, faults: Faults) -> gpd.GeoDataFrame:
-    """Rows marked as valid and in force on a day (all days where none is told), said with their numbers."""
+def marked_valid(table: gpd.GeoDataFrame, faults: Faults) -> gpd.GeoDataFrame:
+    """Rows that are not marked as invalid, said with their number."""
     flagged = table["_valid"].to_numpy(dtype=bool)
     if not flagged.all():
         faults.warn("institutions_invalid", count=int((~flagged).sum()))
         faults.assume("invalid_flag", count=int((~flagged).sum()))
-    keep = flagged
+    return table[flagged].reset_index(drop=True)
+
+
+def tell_standing(table: gpd.GeoDataFrame, as_of: dt.date | None, faults: Faults) -> None:
+    """Say how many rows do not stand on a day, or that none was told; `schema.standing_on` leaves them out later."""
     first, last = (table[n].to_numpy().astype("datetime64[D]") for n in ("valid_from", "valid_to"))
     if as_of is None:
-        dated = int((~np.isnat(last) & flagged).sum())
+        dated = int((~np.isnat(last)).sum())
         if dated:
             faults.warn("read.validity_unchecked", count=dated)
             faults.assume("validity_unchecked", count=dated)
-    else:
-        day = np.datetime64(as_of, "D")
-        early, late = flagged & (first > day), flagged & ~(first > day) & (last < day)
-        faults.assume("not_started", count=int(early.sum()), as_of=as_of.isoformat())
-        faults.assume("expired", count=int(late.sum()), as_of=as_of.isoformat())
-        if (early | late).any():
-            faults.warn("institutions_expired", count=int((early | late).sum()), as_of=as_of.isoformat())
-        keep = flagged & ~early & ~late
-    return table[keep].reset_index(drop=True)
+        return
+    day = np.datetime64(as_of, "D")
+    early, late = first > day, ~(first > day) & (last < day)
+    faults.assume("not_started", count=int(early.sum()), as_of=as_of.isoformat())
+    faults.assume("expired", count=int(late.sum()), as_of=as_of.isoformat())
+    if (early | late).any():
+        faults.warn("institutions_expired", count=int((early | late).sum()), as_of=as_of.isoformat())

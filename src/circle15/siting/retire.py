@@ -133,7 +133,7 @@ def plan_exits(
         Number of steps (years); exits are shared out evenly, those that cost least first, and entries come in as soon
         as exits have made room (schedule.py).
     additions, release
-        Most sites to add, and besides at most this many for each exit; the plan's own swaps bind in any case.
+        Maximum number of additions, and maximum additions for each exit; the plan's own swaps bind in any case.
     displace
         Whether entries may also make an institution leave that could otherwise stay. Where not, exits are settled
         first, each forced by a limit, and entries take the places that are left; where so, both are one choice.

@@ -252,7 +252,7 @@ def _decision(verdict: Verdict) -> str:
 def _because(
     standing: Standing, verdict: Verdict, alone: Verdict, admitted: Sequence[str], row: Mapping[str, Any]
 ) -> tuple[str, ...]:
-    """Those admitted before without any one of whom, or all of whom, the application would not have been refused."""
+    """Earlier admissions that caused the refusal: each single one that would have avoided it, else all of them."""
     if alone.conclusion in REFUSED or not admitted:
         return ()
     single = []

@@ -74,6 +74,7 @@ def add_lines(plan: AddPlan, *, aside: Sequence[str], lang: Lang) -> list[str]:
                  conclusion=word(f"judge.conclusion.{r['conclusion']}", lang))
             for r in plan.sites.head(SHOWN).to_dict("records")
         ]  # fmt: skip
+        lines += _sheet_lines({"entries": plan.sites.iloc[SHOWN:]}, lang)
     if plan.target == plan.target and after < plan.target * 0.999:
         lines.append(word("siting.target_missed", lang, target=_count(plan.target), reached=_count(after)))
     lines += _gap_line(plan.question, plan.choice, lang) if not plan.sites.empty else []

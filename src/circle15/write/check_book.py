@@ -60,8 +60,8 @@ DOUBTFUL: tuple[Column, ...] = (
 class CheckContent:
     """What the report is made of; see read/check.py (DataCheck), whose parts these are.
 
-    `institutions`, `evidence`, `suspects`, `people` are empty where a part of the city could not be read; `before` and
-    `after` are numbers of residents as read and as used, `extra` tables of further sheets.
+    `counted` are those of `institutions` that stand on the city's day. Both are None and the tables empty where a part
+    of the city could not be read.
     """
 
     problems: Sequence[Problem]
@@ -69,6 +69,7 @@ class CheckContent:
     counts: Sequence[SheetCount] = ()
     corrections: Sequence[Correction] = ()
     institutions: gpd.GeoDataFrame | None = None
+    counted: gpd.GeoDataFrame | None = None
     evidence: pd.DataFrame = field(default_factory=pd.DataFrame)
     suspects: pd.DataFrame = field(default_factory=pd.DataFrame)
     people: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -154,8 +155,8 @@ def count_rows(content: CheckContent, *, lang: Lang) -> pd.DataFrame:
         place = f"{c.file} / {c.sheet}" if c.sheet else c.file
         rows.append((say("rows", place=place), c.filled, c.records, say("rows_remark")))
         rows.append((say("records", place=place), c.records, c.kept, say("records_remark")))
-    if content.institutions is not None:
-        rows += _institution_counts(content.institutions, lang)
+    if content.counted is not None:
+        rows += _institution_counts(content.counted, lang)
     by_cell = Counter(c.what for c in content.corrections)
     rows += [(say("corrected"), np.nan, n, _reason(what, lang)) for what, n in by_cell.items()]
     if len(content.people):

@@ -82,12 +82,6 @@ def write_gaps(
     ]
 
 
-def write_problems(path: Path, rows: pd.DataFrame, *, title: str, lang: Lang) -> Path:
-    """Problems found in the input as a workbook that a clerk can work through."""
-    sheets = [Sheet(_sheet("problems", lang), word("workbook.note.problems", lang), rows, PROBLEMS)]
-    return write_workbook(path, sheets, lang=lang, title=title, marks=marks_of(simulated=False, lang=lang))
-
-
 def problem_rows(problems: Iterable[Problem], *, lang: Lang) -> pd.DataFrame:
     """Problems as a table: place, value, what is wrong, what to do; errors before warnings."""
     rows = [

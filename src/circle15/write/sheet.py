@@ -15,10 +15,9 @@ from typing import Any
 from circle15.errors import Problem, UsageError
 from circle15.schema import Finding, Neighbour, Outcome, Verdict
 from circle15.words import Lang, catalogue, word
-from circle15.write.summary import note_words, way_words
+from circle15.write.summary import CHECKLIST, note_words, way_words
 
 DOCX, XLSX = ".docx", ".xlsx"
-CHECKLIST = "checklist"
 _AREAS = ("township", "subdistrict", "community", "zone", "group", "district", "city")
 _DENSITIES = ("place", "circle", "cell")
 _LONGEST = 600
@@ -169,19 +168,12 @@ def _form(verdict: Verdict, provenance: Mapping[str, object], say: _Words) -> Gr
         ("place", place or "—"),
         ("position", at),
         ("accuracy", say("metres", value=figure(m.get("position_accuracy_m")))),
-        ("as_of", _as_of(verdict, provenance) or "—"),
+        ("as_of", verdict.as_of or "—"),
         ("plan", clean(str(plan.get("title", "")))),
         ("plan_version", version),
     ]
     cells = [(say(f"form.{key}"), value) for key, value in pairs]
     return Grid(tuple((*a, *b) for a, b in zip(cells[::2], cells[1::2], strict=True)), (4, 9, 4, 9))
-
-
-def _as_of(verdict: Verdict, provenance: Mapping[str, object]) -> str:
-    if verdict.as_of:
-        return verdict.as_of
-    days = [str(_mapping(s.get("options")).get("as_of") or "") for s in _inputs(provenance)]
-    return max(days, default="")
 
 
 def _conclusion(

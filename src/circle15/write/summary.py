@@ -10,7 +10,10 @@ import pandas as pd
 from circle15.schema import Assessment, Conclusion, Finding, Neighbour, Outcome, Verdict
 from circle15.words import Lang, catalogue, word
 
+CHECKLIST = "checklist"
+"""Ground of findings that people check (cards)."""
 WORST_GAPS = 3
+_COUNTED = ("institutions", "beds", "stations", "physicians")
 
 
 def summary_lines(assessment: Assessment, *, service: str, lang: Lang) -> list[str]:
@@ -72,8 +75,16 @@ def verdict_lines(verdict: Verdict, *, lang: Lang) -> list[str]:
     if not any(verdict.measures.get(f"{level}_name") for level in ("city", "district", "township")):
         lines.append(word("summary.outside", lang))
     for finding in verdict.findings:
-        lines += finding_lines(finding, lang=lang)
-    return lines
+        if finding.ground != CHECKLIST:
+            lines += finding_lines(finding, lang=lang)
+    return lines + _card_lines(verdict, lang)
+
+
+def _card_lines(verdict: Verdict, lang: Lang) -> list[str]:
+    """Clauses that people check, by title alone: verdict sheet and JSON hold them in full."""
+    cards = [f for f in verdict.findings if f.ground == CHECKLIST]
+    named = word("summary.join", lang).join(word("summary.card", lang, title=f.title, clause=f.clause) for f in cards)
+    return [word("summary.cards", lang, n=len(cards), list=named)] if cards else []
 
 
 _DECIMALS = {
@@ -107,7 +118,6 @@ def finding_lines(finding: Finding, *, lang: Lang) -> list[str]:
         if finding.limit is None
         else word(f"summary.limit_{finding.bound or 'max'}", lang, limit=_figure(finding.limit))
     )
-    observed = "" if finding.observed is None else word("summary.observed", lang, observed=_figure(finding.observed))
     lines = [
         word(
             "summary.finding",
@@ -116,7 +126,7 @@ def finding_lines(finding: Finding, *, lang: Lang) -> list[str]:
             title=finding.title,
             ground=finding.ground_name or word(f"judge.ground.{finding.ground}", lang),
             force=word(f"judge.force.{finding.force}", lang),
-            figures=observed + limit,
+            figures=observed_words(finding, lang=lang) + limit,
         ),
         word("summary.clause", lang, clause=finding.clause, quote=finding.quote),
     ]
@@ -127,6 +137,17 @@ def finding_lines(finding: Finding, *, lang: Lang) -> list[str]:
         lines.append(word("summary.borderline", lang, list=listed))
     lines += [word("summary.note", lang, note=n) for n in note_words(finding, lang=lang)]
     return lines
+
+
+def observed_words(finding: Finding, *, lang: Lang) -> str:
+    """What was counted with the proposed site, and what stands today where that is another number; "" for nothing."""
+    if finding.observed is None:
+        return ""
+    unit = word(f"judge.unit.{finding.unit}", lang) if finding.unit else ""
+    today, counted = finding.evidence.figures.get("today"), _figure(finding.observed)
+    if finding.unit in _COUNTED and isinstance(today, float) and today != finding.observed:
+        return word("summary.observed_after", lang, observed=counted, today=_figure(today), unit=unit)
+    return word("summary.observed", lang, observed=counted, unit=unit)
 
 
 def neighbour_words(finding: Finding, *, lang: Lang) -> str:

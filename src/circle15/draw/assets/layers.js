@@ -1,7 +1,7 @@
 /* What stands on the map, from the ground up: cells or themes, coverage, streets on foot, veil, borders, over-cap circles, gaps, institutions. */
 (function () {
   "use strict";
-  const CIRCLE_POINTS = 128;
+  const CIRCLE_POINTS = 128, MARGIN = 14; // pixels: half of the largest mark
 
   C15.circleOf = function (site) {
     if (!site.circle) site.circle = C15.flat(C15.circle(site.lon, site.lat, C15.data.radius_m, CIRCLE_POINTS));
@@ -163,7 +163,7 @@
 
   /* Which institutions have a circle that may reach the view. */
   function near(view) {
-    const { scale, dx, dy } = view, reach = C15.data.radius_m / 20000000;
+    const { scale, dx, dy } = view, reach = C15.data.radius_m / 20000000 + MARGIN / scale;
     const west = -dx / scale - reach, east = (view.width - dx) / scale + reach, north = -dy / scale - reach, south = (view.height - dy) / scale + reach;
     return ({ u, v }) => u > west && u < east && v > north && v < south;
   }

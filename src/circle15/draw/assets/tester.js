@@ -101,7 +101,8 @@
     };
     T.touched = () => [...new Set([...city.added, ...[...city.retired].map((id) => T.byId.get(id)).filter(Boolean)].map((o) => o.service))];
     T.setChanged = function () {
-      T.after = new Map(city.people.lattice ? T.touched().map((s) => [s, C15.gapsAfter(city, s, data.gaps.filter((g) => g.service === s), T.leastGap)]) : []);
+      const after = (s) => (city.people.lattice ? C15.gapsAfter(city, s, data.gaps.filter((g) => g.service === s), T.leastGap) : null);
+      T.after = new Map(T.touched().map((s) => [s, after(s)]).filter(([, found]) => found));
       T.effects = new Map(T.touched().map((s) => [s, C15.effectOf(T, s)]));
       if (C15.shape) {
         C15.whatIf = new Map([...T.after].map(([s, found]) => [s, C15.gapsShownAfter(city, s, data.gaps, found)]));

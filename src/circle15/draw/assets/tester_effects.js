@@ -1,5 +1,6 @@
 /* Rules that are no limit, and what findings add up to (judge/effects.py, judge/lattice.py). A page holds no indicators
-   and no ledgers: rules that need them stay cards for the workbench, as the library has them without those tables. */
+   and no ledgers: rules that need them stay cards for the workbench, and quotas of swaps are not known, as the library
+   has them without those tables. */
 (function () {
   "use strict";
   const J = C15.judge, { YES, NO, UNKNOWN, MET, BREACHED, REVIEW, NO_DATA, CHECKLIST, text, list, disjoint, num, or, unique } = J;
@@ -9,11 +10,14 @@
 
   const kinds = {
     replace(rule, site) {
-      const held = J.conditions(rule, site), where = rule.where || {};
+      const held = J.conditions(rule, site), per = rule.per || "township", place = J.placeOf(site, per);
       if (held === NO) return J.card(rule, site, "does_not_apply");
-      const card = J.card(rule, site);
-      if (!list(where.settings).length || J.whereState({ settings: where.settings }, site) !== YES) return card;
-      return of(rule, REVIEW, { ground: rule.per || "township", ground_name: card.ground_name, notes: ["people_check", "place_marked"] });
+      const asks = list(rule.any_of).length || list(rule.all_of).length;
+      const told = (effect, ...notes) => of(rule, NO_DATA, { ground: per, ground_name: place ? place.name : "", notes, effect });
+      if (!place) return told("replace", "place_unknown");
+      if (held === UNKNOWN) return told("replace", "attribute_missing");
+      if (asks) return told("", "indicator_missing");
+      return told("replace", "ledger_missing", ...(list((rule.where || {}).settings).length ? ["place_marked"] : []));
     },
     exempt(rule, site) {
       const states = [J.conditions(rule, site, rule.match === "any") || YES];

@@ -4,6 +4,7 @@
 (function () {
   "use strict";
   const LEAST_SHARE = 1e-6, LETTERS = "bcdefghijklmnopqrstuvwxyz";
+  C15.mostBareCells = 20000; // a third of a second; wider patches are not followed
 
   /* Residents of a cell that no circle covers, 0 beyond the districts; kept by cell. */
   function bareCells(city, service) {
@@ -21,11 +22,12 @@
     };
   }
 
-  /* The cells that hang together with one. */
+  /* The cells that hang together with one; null where they are too many. */
   function patchOf(first, bare, lattice, seen) {
     const { cols, rows } = lattice, patch = { keys: [], residents: 0 }, open = [first];
     seen.add(first);
     while (open.length) {
+      if (seen.size > C15.mostBareCells) return null;
       const key = open.pop(), col = key % cols, row = Math.floor(key / cols);
       patch.keys.push(key);
       patch.residents += bare(key);
@@ -61,7 +63,7 @@
   }
 
   /* { told: [{ gap, residents, patches, into }], fresh: [patch] } of a service: what became of each gap of the page that the set
-     reaches, and patches where there was no gap; patches of fewer residents than a gap has are left out. */
+     reaches, and patches where there was no gap; patches of fewer residents than a gap has are left out. Null where they are too wide to be followed at once. */
   C15.gapsAfter = function (city, service, gaps, least) {
     const { people, plan } = city, { lattice } = people, bare = bareCells(city, service), own = (o) => o.service === service;
     let last = null;
@@ -73,6 +75,7 @@
       people.each(o.lon, o.lat, plan.radius_m, (count, frame, key) => starts.add(key));
     }
     for (const key of starts) if (!seen.has(key) && bare(key) > 0) patches.push(patchOf(key, bare, lattice, seen));
+    if (patches.includes(null)) return null;
     for (const patch of patches) {
       patch.of = new Map();
       for (const key of patch.keys) {

@@ -2,6 +2,7 @@
 (function () {
   "use strict";
   const G = C15.geo, DEGREE_M = 110500, NOISE_M2 = 1e-9, STRIDE = 64;
+  const EDGE = 1e-7; // share of a cell: nearer to its border a point stands in the cells on both sides
 
   /* ── lattice: corners of a grid by Chebyshev series in column and row ── */
 
@@ -94,10 +95,12 @@
       ];
     }
 
-    /* Column and row of the cell that holds a point; null beyond the lattice. */
-    cell(lon, lat) {
-      const { i, j } = this.find(lon, lat), col = Math.floor(i), row = Math.floor(j);
-      return col >= 0 && row >= 0 && col < this.cols && row < this.rows ? [col, row] : null;
+    /* Columns and rows of the cells that hold a point, several on a border, from the north-west; none beyond the lattice. */
+    cellsAt(lon, lat) {
+      const { i, j } = this.find(lon, lat), held = [];
+      const [cols, rows] = [[i, this.cols], [j, this.rows]].map(([at, n]) => [...new Set([Math.floor(at - EDGE), Math.floor(at + EDGE)])].filter((k) => k >= 0 && k < n));
+      for (const row of rows.reverse()) for (const col of cols) held.push([col, row]);
+      return held;
     }
   }
 
@@ -221,11 +224,15 @@
       return this.key[n] === key ? this.people[n] : 0;
     }
 
+    /* Unknown (NaN) beyond the lattice and without data; 0 in an empty cell that has data. */
     cellDensity(lon, lat) {
-      const at = this.lattice.cell(lon, lat);
-      if (!at) return 0;
-      const people = this.peopleOf(...at);
-      return people > 0 ? people / (this.lattice.frame(...at).area / 1e6) : 0;
+      const cells = this.lattice.cellsAt(lon, lat), at = cells.find((c) => this.peopleOf(...c) > 0);
+      if (at) return this.peopleOf(...at) / (this.lattice.frame(...at).area / 1e6);
+      return cells.some((c) => this.hasData(...c)) ? 0 : NaN;
+    }
+
+    hasData(col, row) {
+      return Boolean(this.land) && this.runs[row].some(([from, count]) => col >= from && col < from + count);
     }
 
     /* Populated cells near a point as outlines, for grounds within the position error. */
@@ -287,7 +294,7 @@
       if (this.kind === "point") return NaN;
       const held = this.whole.find((w) => w.outline.holds(lon, lat) >= 0);
       if (held) return held.people / held.km2;
-      return this.kind === "grid" ? 0 : this.onLand(lon, lat) ? 0 : NaN;
+      return this.ground && this.onLand(lon, lat) ? 0 : NaN;
     }
 
     onLand(lon, lat) {

@@ -182,7 +182,7 @@
 
   const met = (count, limit) => (J.exceeds(count, limit) ? BREACHED : MET);
 
-  /* Institutions among sites: campuses of one (schema.py institution_codes) count once. */
+  /* Institutions among sites: campuses of one (institution_codes) count once. */
   J.institutions = (sites) => new Set(sites.map((s) => s.institution || s));
   const union = (a, b) => new Set([...a, ...b]);
 
@@ -208,7 +208,7 @@
     if (inside.some((n) => n.would_exceed)) told.push("neighbours_exceed");
     return J.finding(rule, outcome, {
       ground: "circle", observed: count + own, limit: most === undefined ? null : most, neighbours: inside,
-      borderline: [...edge, ...unsure], apart, figures: figures || {}, notes: told,
+      borderline: [...edge, ...unsure], apart, figures: { ...figures, ...(own ? { today: count } : {}) }, notes: told,
     });
   }
 

@@ -68,7 +68,7 @@
       el("h4", { text: word("set.impact", { place: T.scopeName }) }),
       el("table", {}, [el("caption", { cls: "t-hidden", text: word("set.cover", { radius: num(city.plan.radius_m) }) }), el("tbody", {}, rows)]),
       el("ul", { cls: "t-gaps" }, gaps.length ? gaps : [el("li", { cls: "quiet", text: word("set.gap_none") })]),
-      city.people.lattice ? null : el("p", { cls: "t-quiet", text: word("set.gap_assessed") }),
+      T.after.size === T.effects.size ? null : el("p", { cls: "t-quiet", text: word("set.gap_assessed") }),
     ]);
   }
 

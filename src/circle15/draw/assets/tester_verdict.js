@@ -8,6 +8,7 @@
     admit: ["good", "M4.6 8.3 7 10.8 11.6 5.4", "circle"], priority: ["good", "M4.6 8.3 7 10.8 11.6 5.4", "circle"], admit_all: ["good", "M4.6 8.3 7 10.8 11.6 5.4", "circle"],
   };
   const OUTLINES = { square: "M1 1h14v14H1z", triangle: "M8 .8 15.6 14.6H.4z", diamond: "M8 .2 15.8 8 8 15.8.2 8z", circle: "M8 .6a7.4 7.4 0 1 0 .01 0z" };
+  const COUNTED = ["institutions", "beds", "stations", "physicians"]; // units in which a count and its change are one
   const SHOWN = 8, LOOSE_M = 100;
   C15.verdictLook = (conclusion) => LOOK[conclusion] || LOOK.review;
 
@@ -29,8 +30,10 @@
 
     function counts(f) {
       if (f.observed === null) return null;
-      if (f.limit === null) return word("verdict.counted_open", { observed: shown(f.observed, f.unit) });
-      return word("verdict.counted", { observed: shown(f.observed, f.unit), bound: word("bound." + f.bound), limit: shown(f.limit, f.unit) });
+      const { today } = f.figures, moved = COUNTED.includes(f.unit) && Number.isFinite(today) && today !== f.observed;
+      const observed = word(moved ? "verdict.after" : "verdict.now", { observed: shown(f.observed, f.unit), today: shown(today, f.unit) });
+      if (f.limit === null) return word("verdict.counted_open", { observed });
+      return word("verdict.counted", { observed, bound: word("bound." + f.bound), limit: shown(f.limit, f.unit) });
     }
 
     function note(f, id) {
