@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
+import rasterio
 from told import told
 
 from circle15.cli import main
@@ -112,6 +114,42 @@ def test_one_site_is_written_as_json_only(capsys, workplace, name: str) -> None:
     assert code == 2
     assert ".json" in said
     assert not (workplace / name).exists()
+
+
+def test_a_long_query_is_no_file(capsys, toy_city) -> None:
+    query = "sql:SELECT 1 AS " + "x" * 5000
+    told = ("--institutions", query, "--database", "postgresql://u@127.0.0.1:1/db", *PLANNED, "--lang", "en")
+    code, said = run(capsys, "gaps", toy_city, *told)
+    assert code == 1
+    assert "127.0.0.1:1" in said
+    assert "could not be read or written" not in said
+
+
+def test_two_outputs_are_not_one_file(capsys, workplace) -> None:
+    before = held_by(workplace)
+    code, said = run(capsys, "check-data", "city.toml", "--out", "r.xlsx", "--corrected", "r.xlsx", "--lang", "en")
+    assert code == 2
+    assert "--out and --corrected name the same file." in said
+    assert held_by(workplace) == before
+
+
+def test_the_tiles_of_a_virtual_raster_are_inputs_too(capsys, workplace) -> None:
+    grid = {"width": 2, "height": 2, "count": 1, "dtype": "float32", "crs": "EPSG:4326"}
+    with rasterio.open("depth_pharmacy.tif", "w", transform=rasterio.Affine(1, 0, 105, 0, -1, 38), **grid) as tile:
+        tile.write(np.ones((1, 2, 2), dtype="float32"))
+    (workplace / "all.vrt").write_text(
+        '<VRTDataset rasterXSize="2" rasterYSize="2"><GeoTransform>105, 1, 0, 38, 0, -1</GeoTransform>'
+        '<VRTRasterBand dataType="Float32" band="1"><SimpleSource><SourceFilename relativeToVRT="1">depth_pharmacy.tif'
+        "</SourceFilename><SourceBand>1</SourceBand></SimpleSource></VRTRasterBand></VRTDataset>",
+        encoding="utf-8",
+    )
+    before = held_by(workplace)
+    told = [*NATION, "--population", "all.vrt", "--rasters", ".", "--out", "o", "--lang", "en"]
+    code, said = run(capsys, "nation", *told)
+    assert code == 2, said
+    assert "depth_pharmacy.tif" in said
+    assert "--rasters would write over" in said
+    assert held_by(workplace) == before
 
 
 @pytest.mark.parametrize("link", [False, True])

@@ -12,7 +12,34 @@ from circle15.judge.verdict import judge_site
 from circle15.schema import Outcome
 from circle15.words import words_under
 
+TOY_PLAN = """\
+schema = 1
+city = "手绘市"
+[document]
+title = "手绘市规划"
+issuer = "手绘市医疗保障局"
+status = "in_force"
+text = "plan.txt"
+[circle]
+radius_m = {radius_m}
+force = "must"
+clause = "一"
+quote = "服务圈"
+"""
 NEAR = ["site_id", "id", "name", "distance_m", "position_accuracy_m", "service", "tags", "level"]
+
+
+@pytest.fixture
+def toy_plan(tmp_path):
+    """Write a plan for the hand-drawn city: cards and the text that they quote; returns its path."""
+
+    def write(cards, *, text, radius_m):
+        path = tmp_path / "plan.toml"
+        path.write_text(TOY_PLAN.format(radius_m=radius_m) + cards, encoding="utf-8")
+        (tmp_path / "plan.txt").write_text(text, encoding="utf-8")
+        return path
+
+    return write
 
 
 def assert_worded(verdict):

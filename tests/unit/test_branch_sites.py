@@ -60,19 +60,7 @@ WHOSE = ["H1", "", "H1", "H3", "H3", "H1"]
 AT_M = [0.0, 100.0, 200.0, 300.0, 400.0, 4000.0]
 LON, LAT = 105.02, 37.515
 TEXT = "每个服务圈内定点住院机构不超过2家。每个区县不超过3家、180张。床位使用率低于70%的退出。"
-PLAN = """\
-schema = 1
-city = "手绘市"
-[document]
-title = "手绘市规划"
-issuer = "手绘市医疗保障局"
-status = "in_force"
-text = "plan.txt"
-[circle]
-radius_m = 350
-force = "must"
-clause = "一"
-quote = "每个服务圈"
+INDICATOR = """\
 [[indicator]]
 id = "bed_use"
 title = "床位使用率"
@@ -92,15 +80,14 @@ RULES = (
 
 
 @pytest.fixture
-def ready(lasting_toy_city, tmp_path):
+def ready(lasting_toy_city, tmp_path, toy_plan):
     """The hand-drawn city with the street of hospitals in it."""
     cards = "".join(
         f'[[rule]]\nkind = "{kind}"\nid = "{name}"\ntitle = "{name}"\nservices = ["inpatient"]\n{more}\n'
         f'force = "must"\nclause = "一"\nquote = "{quote}"\n'
         for kind, name, more, quote in RULES
     )
-    (tmp_path / "plan.toml").write_text(PLAN + cards, encoding="utf-8")
-    (tmp_path / "plan.txt").write_text(TEXT, encoding="utf-8")
+    plan = load_plan(toy_plan(INDICATOR + cards, text=TEXT, radius_m=350))
     lon, lat = moved_to([LON] * 6, [LAT] * 6, [90.0] * 6, AT_M)
     lines = ["医保编码,机构名称,机构类型,经度,纬度,床位数,定位精度"]
     beds = (100, 50, 20, 30, 10, 5)
@@ -112,7 +99,7 @@ def ready(lasting_toy_city, tmp_path):
         "place_id": "", "institution_id": ["H1", "H2", "H3"], "indicator": "bed_use", "period": "",
         "value": [0.6, 0.8, 0.9],
     })  # fmt: skip
-    return Prepared(load_plan(tmp_path / "plan.toml"), replace(city, institutions=sites), indicators=indicators)
+    return Prepared(plan, replace(city, institutions=sites), indicators=indicators)
 
 
 def test_the_circle_of_a_campus_counts_other_institutions_once(ready):

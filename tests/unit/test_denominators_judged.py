@@ -14,19 +14,7 @@ from circle15.prepared import Prepared
 from circle15.read.city import load_city, read_city
 from circle15.schema import Outcome
 
-PLAN = """\
-schema = 1
-city = "手绘市"
-[document]
-title = "手绘市规划"
-issuer = "手绘市医疗保障局"
-status = "in_force"
-text = "plan.txt"
-[circle]
-radius_m = 800
-force = "must"
-clause = "一"
-quote = "服务圈"
+CARDS = """\
 [[indicator]]
 id = "insured"
 title = "参保总人数"
@@ -48,9 +36,8 @@ TABLE = "区划代码,名称,常住参保人口,参保人数\n640500,中卫市,2
 
 
 @pytest.fixture
-def table(tmp_path):
-    (tmp_path / "plan.toml").write_text(PLAN, encoding="utf-8")
-    (tmp_path / "plan.txt").write_text("服务圈。每万常住参保人口不超过3.7家。", encoding="utf-8")
+def table(tmp_path, toy_plan):
+    toy_plan(CARDS, text="服务圈。每万常住参保人口不超过3.7家。", radius_m=800)
     path = tmp_path / "分母.csv"
     path.write_text(TABLE, encoding="utf-8")
     return path

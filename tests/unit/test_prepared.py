@@ -1,5 +1,7 @@
 """A city held ready gives the numbers that the slow measures give."""
 
+from dataclasses import replace
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -105,6 +107,25 @@ def test_a_window_of_a_grid_holds_what_the_whole_grid_holds(ready, monkeypatch, 
     np.testing.assert_allclose(found["circle_land_km2"][1:], np.minimum(ground_m2[1:] / 1e6, 0.64 * np.pi), rtol=1e-8)
     assert np.isnan(found["residents_within"][0])
     assert found["residents_within"][1] == 0
+
+
+def test_many_sites_in_parts_are_measured_as_all_at_once(ready, monkeypatch):
+    """Threads take parts that lie together; rows come back in the order that was asked for."""
+    rng = np.random.default_rng(8)
+    grid = GridCells(rng.integers(0, 60, (60, 120)).astype(float), (0.001, 0.0, 105.0, 0.0, -0.001, 37.55))
+    population = Population(ready.city.population.cells, None, "grid", 100.0, grid)
+    sites = sites_at(rng.uniform(104.99, 105.13, 90), rng.uniform(37.48, 37.56, 90))
+    sites.index = rng.permutation(90)
+    sites.loc[sites.index[4], "geometry"] = None
+    sites.loc[sites.index[7:30], "service"] = "outpatient"
+    whole = Prepared(ready.plan, replace(ready.city, population=population))
+    together = whole.measure(sites)
+    monkeypatch.setattr("circle15.measure.ground._PART_SITES", 12)
+    monkeypatch.setattr(grid_ground, "_BOX", 20)
+    assert len(whole._ground.parts(*lonlat(sites))) > 8
+    pd.testing.assert_frame_equal(
+        whole.measure(sites), together, rtol=1e-8
+    )  # whether ground is known whole or cell by cell
 
 
 def test_a_cap_for_every_so_many_residents_is_doubted_where_a_few_residents_more_or_less_decide(ready):

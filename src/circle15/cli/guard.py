@@ -32,11 +32,12 @@ def guarding(params: Sequence[click.Parameter], given: Mapping[str, Any]) -> Ite
     Raises
     ------
     UsageError
-        With every output that would replace an input, or whose suffix it does not take.
+        With every output that would replace an input or another output, or whose suffix it does not take.
     """
     city = files_of({k: v for k, v in given.items() if k in CITY_INPUTS}) if "city_file" in given else None
-    inputs = [path for path in _inputs(params, given, city) if path.is_file()]
+    inputs = [path for path in _inputs(params, given, city) if identity(path) is not None]
     problems = [p for param in params for p in _faults(param, given, inputs, city)]
+    problems += _twice(params, given)
     if problems:
         raise UsageError(problems)
     with protected(inputs):
@@ -73,8 +74,17 @@ def _tiles_of(raster: Path) -> list[Path]:
     try:
         with rasterio.open(raster) as opened:
             return [Path(name) for name in opened.files]
-    except rasterio.errors.RasterioIOError:
+    except rasterio.errors.RasterioError:
         return []
+
+
+def _twice(params: Sequence[click.Parameter], given: Mapping[str, Any]) -> Iterator[Problem]:
+    """Outputs that are one and the same file."""
+    first: dict[Path, str] = {}
+    for param in params:
+        name = given[param.name] if param.name and isinstance(param.type, Writes) else None
+        if name and (before := first.setdefault(Path(name).absolute(), param.opts[0])) != param.opts[0]:
+            yield Problem("use.outputs_same", value=name, params={"output": before, "other": param.opts[0]})
 
 
 def _faults(
