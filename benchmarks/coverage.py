@@ -68,8 +68,10 @@ def from_files_to_results(size: str) -> Callable[[], dict[str, float]]:
 
     def work() -> dict[str, float]:
         inputs = _inputs(size)
+        _ = inputs.others
         give_back()
         blocks = run_blocks(inputs.task, place)
+        inputs.task.lay_down()
         give_back()
         sums = add_together(inputs.task, blocks)
         give_back()

@@ -42,7 +42,6 @@ from circle15.scale.results import (
     gaps_table,
     institutions_in,
     institutions_parts,
-    others_within,
     places_table,
 )
 from circle15.scale.run import run_blocks
@@ -335,10 +334,10 @@ def test_campuses_of_one_institution_count_once(nation, tmp_path):
     )
     expected = pairs.groupby("site_id")["institution"].nunique().reindex(table["id"], fill_value=0)
     sites = count_others(x, y, table["service"].to_numpy(), radius_m=800.0)
-    assert others_within(inputs).tolist() == expected.tolist()
+    assert inputs.others.tolist() == expected.tolist()
     assert (sites >= expected.to_numpy()).all()
     assert (sites > expected.to_numpy()).any()
-    assert others_within(inputs_of(nation)).sum() > 0
+    assert inputs_of(nation).others.sum() > 0
     codes = pd.Series(institution_codes(table))
     at = locate(x, y, inputs.task.places)
     told = codes.groupby([table["service"], at]).nunique()

@@ -52,6 +52,7 @@ def measure_nation(
         Path(institutions), Path(places), Path(population), radius_m=rules.circle.radius_m, services=services,
         min_residents=min_residents, datum=register_datum, block=block,
     )  # fmt: skip
+    _ = inputs.others  # counted while little else is held in memory
     give_back()
     warnings = list(inputs.warnings)
     if needs_townships(inputs.task, rules):
@@ -62,6 +63,7 @@ def measure_nation(
     with StepBar(lang) as bar:
         blocks = run_blocks(inputs.task, folder, cluster=cluster, progress=bar.show)
         total = len(inputs.task.windows)
+        inputs.task.lay_down()
         give_back()
         bar.show("merge", total, total)
         sums = add_together(inputs.task, blocks)

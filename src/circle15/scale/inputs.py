@@ -10,6 +10,7 @@ import numpy as np
 import rasterio
 
 from circle15.errors import InputError, Problem, UsageError
+from circle15.measure.circles import count_others
 from circle15.read.faults import Faults
 from circle15.read.files import RASTER, checked_path
 from circle15.read.geoparquet import fingerprint, read_outlines, read_points
@@ -43,6 +44,15 @@ class Inputs:
     points: Points
     warnings: tuple[Problem, ...]
     simulated: bool
+
+    @cached_property
+    def others(self) -> NDArray[np.int32]:
+        """Other institutions of its service (n,) in each one's circle."""
+        at = self.points
+        counts = count_others(
+            at.lon, at.lat, at.service, radius_m=self.task.radius_m, institution=at.institution
+        )  # fmt: skip
+        return counts.astype(np.int32)
 
     @cached_property
     def standing(self) -> dict[int, NDArray[np.int32]]:

@@ -12,7 +12,6 @@ import pandas as pd
 
 from circle15 import __version__
 from circle15.draw.nation import draw_nation
-from circle15.measure.circles import count_others
 from circle15.measure.grid_ground import beyond_m2, known_ground
 from circle15.project.metric import areas_m2
 from circle15.scale.gap_outlines import gap_outline
@@ -87,21 +86,12 @@ def institutions_in(inputs: Inputs) -> Any:  # noqa: ANN401 - counts (places, se
     return out
 
 
-def others_within(inputs: Inputs) -> Any:  # noqa: ANN401 - counts (n,)
-    """Other institutions of its service in each one's circle."""
-    task, points = inputs.task, inputs.points
-    return count_others(
-        task.lon, task.lat, points.service, radius_m=task.radius_m, institution=points.institution
-    )  # fmt: skip
-
-
 def institutions_parts(inputs: Inputs, sums: Sums, plan: Plan, *, rows: int = _ROWS) -> Iterator[dict[str, Any]]:
     """One row an institution: others of its service, residents and ground of its circle, density and its class.
 
     Columns of so many rows at a time: words for a million would take as much memory as the whole run.
     """
     task, points = inputs.task, inputs.points
-    others = others_within(inputs)
     circle_km2 = np.pi * task.radius_m**2 / _M2_PER_KM2
     for first in range(0, len(task.lon), rows):
         some = slice(first, first + rows)
@@ -110,7 +100,7 @@ def institutions_parts(inputs: Inputs, sums: Sums, plan: Plan, *, rows: int = _R
         yield {
             "id": points.ids.slice(first, rows),
             "service": np.array(points.names, dtype=object)[points.service[some]],
-            "others_within": others[some],
+            "others_within": inputs.others[some],
             "residents_within": sums.residents[some],
             "circle_land_km2": land_km2,
             "density_circle_per_km2": density,
