@@ -36,8 +36,8 @@ OVERLAY = """
 
 - `schema = 1`，`plan`：所补充规划的编号 id of the plan
 - `[density]`: {density}
-- `[[set]]`: `rule` 或 or `place_class` 指明卡片 names the card，`source` 依据 where the value comes from；其余键为补充的数值，
-  any other key is a value；不能改 never: {protected}
+- `[[set]]`: `rule` 或 or `place_class` 指明卡片 names the card，`source` 依据 where the value comes from；
+  其余键为补充的数值 any other key is a value；不能改 never: {protected}
 - `[[mark]]`: {mark}"""
 
 
