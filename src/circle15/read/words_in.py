@@ -79,10 +79,14 @@ def meaning_inside(name: Vocabulary, text: str) -> str | None:
     return longest.pop() if len(longest) == 1 else None
 
 
+def words_of(name: Vocabulary) -> Mapping[str, Sequence[str]]:
+    """Schema word -> the words accepted for it."""
+    return cast("Mapping[str, Sequence[str]]", _aliases()["word"][name])
+
+
 def spellings(name: Vocabulary) -> str:
     """All known words of a vocabulary, for a remedy."""
-    words = cast("Mapping[str, Sequence[str]]", _aliases()["word"][name])
-    return "; ".join(f"{known}: {' '.join(spelled[:4])}" for known, spelled in words.items())
+    return "; ".join(f"{known}: {' '.join(spelled[:4])}" for known, spelled in words_of(name).items())
 
 
 def match_columns(found: Sequence[str], kind: Kind, columns: Mapping[str, str] | None) -> dict[str, str]:
