@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 from dataclasses import replace
 
 import geopandas as gpd
@@ -126,13 +127,13 @@ JUDGE = """(sites) => {
   const out = sites.map((s) => city.judge({ id: "proposed", ...s }));
   const ms = performance.now() - start, none = (v) => (Number.isNaN(v) ? null : v);
   const near = (all) => all.map((n) => [n.id, n.distance_m]);
-  return { ms, verdicts: out.map((v) => ({
+  return JSON.stringify({ ms, verdicts: out.map((v) => ({
     conclusion: v.conclusion, decided_by: v.decided_by, collisions: v.collisions.map((c) => [c.kind, c.rules]),
     row: Object.fromEntries(Object.entries(v.row).map(([k, x]) => [k, none(x)])),
     findings: v.findings.map((f) => ({
       said: [f.rule_id, f.bound, f.outcome, f.ground, f.ground_name, f.effect, f.unit, f.notes, f.lifted_by],
       workbench: f.kind === "area_limit" && !C15.judge.decides(f.rule, city), observed: f.observed, limit: f.limit, neighbours: near(f.neighbours), borderline: near(f.borderline), apart: near(f.apart),
-    })) })) };
+    })) })) }); // as text: playwright takes structures apart value by value
 }"""
 
 
@@ -213,12 +214,17 @@ def finding_differences(mine, theirs):
     return found
 
 
+def judged(page, sites):
+    """What the page says of sites, and its milliseconds."""
+    return json.loads(page.evaluate(JUDGE, sites))
+
+
 def judge_both(page, ready, sites, *, at_once=500, share=1e-6):
     """Differences by site, conclusions counted, and milliseconds a site in the page."""
     wrong, counted, ms = [], {}, 0.0
     for first in range(0, len(sites), at_once):
         some = sites[first : first + at_once]
-        told = page.evaluate(JUDGE, some)
+        told = judged(page, some)
         ms += told["ms"]
         for site, mine in zip(some, told["verdicts"], strict=True):
             theirs = ready.judge(

@@ -115,7 +115,7 @@ def test_campuses_of_one_institution_count_once(watched, sample):
     sites = tools.sites_on(city, np.random.default_rng(19), 24, services=("pharmacy", "outpatient", "inpatient"))
     wrong, _, _ = tools.judge_both(page, ready, sites)
     assert wrong == []
-    notes = [n for s in sites for f in page.evaluate(tools.JUDGE, [s])["verdicts"][0]["findings"] for n in f["said"][7]]
+    notes = [n for s in sites for f in tools.judged(page, [s])["verdicts"][0]["findings"] for n in f["said"][7]]
     assert "campuses_once" in notes
 
 
@@ -176,6 +176,26 @@ def test_rules_of_the_other_plans(watched, sample, name):
     services = sorted({s for r in other.rules for s in r.services})
     sites = tools.sites_on(moved, np.random.default_rng(3), SITES // 10 or 10, services=services)
     wrong, _, _ = tools.judge_both(page, ready, sites)
+    assert wrong == []
+
+
+def test_points_of_residents_at_the_very_edge(watched, lasting_toy_city):
+    files = load_city(lasting_toy_city)
+    city, _ = read_city(files)
+    middle = city.population.cells.geometry.representative_point().translate(
+        4.4e-10, 4.4e-10
+    )  # 0.05 mm off a round place
+    cells = city.population.cells.assign(geometry=middle)
+    plan, city = load_plan(files.plan), replace(city, population=Population(cells, None, "point", 0.0))
+    page = opened(watched, tools.quick_assessment(plan, city), plan)
+    some = np.flatnonzero(cells["residents"] > 0)[:40]
+    metres, turn = 800.0 + np.tile([-1e-5, -2e-6, 2e-6, 1e-5], 10), np.linspace(0.0, 351.0, 40)
+    lon, lat = moved_to(middle.x.to_numpy()[some], middle.y.to_numpy()[some], turn, metres)
+    sites = [
+        {"lon": float(x), "lat": float(y), "service": "pharmacy", "accuracy_m": 0.0}
+        for x, y in zip(lon, lat, strict=True)
+    ]
+    wrong, _, _ = tools.judge_both(page, Prepared(plan, city), sites)
     assert wrong == []
 
 

@@ -73,7 +73,7 @@ def test_one_day_holds_and_the_other_cuts_nothing(dated, file_day, day):
 @pytest.mark.parametrize(("file_day", "day"), [(EARLY, LATE), (LATE, EARLY)])
 def test_the_option_overrules_the_city_file_everywhere(capsys, dated, tmp_path, file_day, day):
     path, told = dated(file_day), ["--as-of", day.isoformat()]
-    place = ["--lon", SITE["lon"], "--lat", SITE["lat"], "--datum", "wgs84"]
+    place = ["--lon", SITE["lon"], "--lat", SITE["lat"], "--datum", "wgs84", "--service", "pharmacy"]
     given = json.loads(run(capsys, "site", path, *place, *told, "--json"))
     assert given["as_of"] == day.isoformat()
     assert given["run"]["as_of"] == {"day": day.isoformat(), "from": "option"}
@@ -82,7 +82,7 @@ def test_the_option_overrules_the_city_file_everywhere(capsys, dated, tmp_path, 
     run(capsys, "assess", path, *told, "--out", tmp_path / "a")
     record = json.loads((tmp_path / "a" / "手绘市_assess_run.json").read_text(encoding="utf-8"))
     assert record["as_of"] == {"day": day.isoformat(), "from": "option"}
-    run(capsys, "gaps", path, *told, "--min-residents", 1, "--out", tmp_path / "g")
+    run(capsys, "gaps", path, *told, "--service", "pharmacy", "--min-residents", 1, "--out", tmp_path / "g")
     gaps = json.loads(next((tmp_path / "g").glob("*_run.json")).read_text(encoding="utf-8"))
     assert gaps["as_of"] == record["as_of"]
     checked = run(capsys, "check-data", path, *told)

@@ -10,7 +10,7 @@ import shapely
 
 from circle15.draw.grid_cells import STRIPE_CELLS
 from circle15.draw.tester_grid import Grid, find_grid, read_grid
-from circle15.draw.tester_pack import BILLIONTH, Packer
+from circle15.draw.tester_pack import BILLIONTH, MOST_EXACT, Packer
 from circle15.project.metric import areas_m2
 
 if TYPE_CHECKING:
@@ -67,9 +67,11 @@ def pack_people(
     if population.kind == "point":
         order = np.lexsort((shapely.get_x(geometry), np.round(shapely.get_y(geometry), 3)))
         told = packer.add_residents(residents[order])
+        exact = len(order) <= MOST_EXACT  # a point at the edge of a circle is in or out by a thousandth of a millimetre
         for name, values in (("lon", shapely.get_x(geometry)), ("lat", shapely.get_y(geometry))):
-            packer.add(f"point.{name}", np.rint(values[order] * BILLIONTH), "d5")
-        return {"kind": "point", "lattice": False, **told}, None
+            kept = values[order] if exact else np.rint(values[order] * BILLIONTH)
+            packer.add(f"point.{name}", kept, "f8" if exact else "d5")
+        return {"kind": "point", "lattice": False, "unit": 1 if exact else BILLIONTH, **told}, None
     if population.kind == "grid":
         grid = find_grid(geometry, window=around)
         runs = None if grid is None or land is None else _land_runs(grid, land)

@@ -261,7 +261,7 @@
       this.whole = [];
       if (meta.kind === "point") {
         const x = arrays["point.lon"], y = arrays["point.lat"];
-        for (let n = 0; n < people.length; n += 1) this.cells.push({ lon: x[n] / 1e9, lat: y[n] / 1e9, reach: 0, area: 0, xy: [], people: people[n], key: n });
+        for (let n = 0; n < people.length; n += 1) this.cells.push({ lon: x[n] / meta.unit, lat: y[n] / meta.unit, reach: 0, area: 0, xy: [], people: people[n], key: n });
       } else {
         const rings = C15.testerRings(arrays, "area"), starts = arrays["area.start"];
         const part = C15.testerRings(arrays, "part"), of = arrays["part.start"];
