@@ -45,7 +45,7 @@ def grounds(rules: Sequence[Card], here: Row, elsewhere: Iterable[Row]) -> list[
     """Rows of other ground on which another rule or limit may hold, the nearest of each kind."""
     seen = {_signature(rules, here)}
     kept = []
-    for row in sorted(elsewhere, key=lambda r: float(r["moved_m"])):
+    for row in sorted(elsewhere, key=lambda r: round(float(r["moved_m"]), 3)):  # as near to a millimetre: as given
         kind = _signature(rules, row)
         if kind not in seen:
             seen.add(kind)

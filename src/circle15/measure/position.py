@@ -84,7 +84,7 @@ def other_ground(
         finds += _elsewhere(lon, lat, accuracy_m, outlines)
     if ring is not None:
         finds += _rings(lon, lat, accuracy_m, np.flatnonzero(ring))
-    return sorted(finds, key=lambda f: (f[0], f[1]))
+    return sorted(finds, key=lambda f: (f[0], round(f[1], 3)))  # grounds that meet in one corner stay in order
 
 
 def accuracies_m(sites: pd.DataFrame) -> FloatArray:
@@ -141,8 +141,9 @@ def circle_bounds(
 
 
 def _grounds(places: gpd.GeoDataFrame, cells: Population | PopulationBlocks | None) -> list[Geometries]:
-    """Outlines that share out the ground, one array a level."""
-    levels = [np.asarray(places.geometry.array[(places["level"] == level).to_numpy()]) for level in PLACE_LEVELS]
+    """Outlines that share out the ground, one array a level, the finest first: it tells best where a point lies."""
+    fine = PLACE_LEVELS[::-1]
+    levels = [np.asarray(places.geometry.array[(places["level"] == level).to_numpy()]) for level in fine]
     if cells is not None and cells.kind != "point":
         levels += [np.asarray(block.cells.geometry.array, dtype=object) for block in cells.blocks()]
     return [outlines.astype(object) for outlines in levels if len(outlines)]

@@ -130,7 +130,8 @@
 
   J.grounds = function (rules, here, rows) {
     const seen = new Set([signature(rules, here)]), kept = [];
-    for (const row of [...rows].sort((a, b) => a.moved_m - b.moved_m)) {
+    const near = (row) => Math.round(row.moved_m * 1000); // as near to a millimetre: as given
+    for (const row of [...rows].sort((a, b) => near(a) - near(b))) {
       const kind = signature(rules, row);
       if (!seen.has(kind)) { seen.add(kind); kept.push(row); }
     }
