@@ -56,13 +56,12 @@ def from_files_to_results(size: str) -> Callable[[], dict[str, float]]:
     """What the command `nation` does for one service, from reading the files to the last result."""
     from circle15.draw.map import Marks  # noqa: PLC0415 - imports are not timed
     from circle15.policy.plan import load_plan  # noqa: PLC0415 - imports are not timed
-    from circle15.scale.memory import give_back, share_one_heap  # noqa: PLC0415 - imports are not timed
+    from circle15.scale.memory import give_back  # noqa: PLC0415 - imports are not timed
     from circle15.scale.merge import add_together  # noqa: PLC0415 - imports are not timed
     from circle15.scale.results import write_results  # noqa: PLC0415 - imports are not timed
     from circle15.scale.run import forget, run_blocks  # noqa: PLC0415 - imports are not timed
 
     plan, place = load_plan("zhongwei"), Path(tempfile.mkdtemp())
-    share_one_heap()
     run_blocks(_inputs("s").task, place / "s")  # machine code is loaded
     give_back()
 

@@ -37,6 +37,7 @@ def draw_nation(
     *,
     plan: Plan,
     simulated: bool,
+    as_of: str = "",
     marks: Marks | None = None,
     lang: Lang = "zh",
 ) -> str:
@@ -54,6 +55,8 @@ def draw_nation(
         The plan whose circle and classes were measured.
     simulated
         Whether the data are simulated (模拟数据); the page then says so.
+    as_of
+        Day on which the institutions stand (ISO); the page names it where it is told.
 
     Returns
     -------
@@ -68,6 +71,7 @@ def draw_nation(
         "lang": lang,
         "words": {code: _words(code, ordered) for code in LANGS},
         "simulated": simulated,
+        "as_of": as_of,
         "internal": shown_marks.internal,
         "plan": {"title": shown(plan.title), "version": plan.version[:12], "approval": shown(shown_marks.map_number)},
         "radius_m": number(plan.circle.radius_m, 3),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -150,16 +151,15 @@ def _columns(gaps: pd.DataFrame, outline: BaseGeometry | None) -> dict[str, Any]
 
 def write_results(inputs: Inputs, sums: Sums, out: Path, *, plan: Plan, marks: Marks, lang: Lang) -> list[Path]:
     """Write everything, each file whole; same input, same bytes."""
-    services = inputs.task.services
     places, gaps = places_table(inputs, sums), gaps_table(inputs, sums)
+    page = partial(
+        draw_nation, places, gaps, inputs.task.services, plan=plan, simulated=inputs.simulated, as_of=inputs.as_of
+    )
     steps: list[Callable[[], Path]] = [
         lambda: write_points(out / "gaps.parquet", gaps_parts(inputs, sums, gaps), kinds=("Point", *_AREAS)),
         lambda: write_outlines(out / "places.parquet", places),
         lambda: write_points(out / "institutions.parquet", institutions_parts(inputs, sums, plan)),
-        lambda: write_text(
-            out / "nation.html",
-            draw_nation(places, gaps, services, plan=plan, simulated=inputs.simulated, marks=marks, lang=lang),
-        ),
+        lambda: write_text(out / "nation.html", page(marks=marks, lang=lang)),
         lambda: write_run_record(out / "nation_run.json", _record(inputs, plan)),
     ]
     written = []
@@ -181,7 +181,7 @@ def _record(inputs: Inputs, plan: Plan) -> dict[str, object]:
         "plan": plan.summary(),
         "options": {
             "services": list(task.services), "radius_m": task.radius_m, "min_residents": task.min_residents,
-            "block": task.raster.block,
+            "block": task.raster.block, "as_of": inputs.as_of,
             "others_counted": "sites" if inputs.points.institution is None else "institutions",
         },
         "python": platform.python_version(),

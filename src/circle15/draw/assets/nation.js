@@ -69,6 +69,7 @@
       ]),
       el("h1", { text: word("title") }),
       el("p", { cls: "intro", text: word("lead", { places: num(rows.length), residents: num(total().residents), radius: num(data.radius_m) }) }),
+      data.as_of ? el("p", { cls: "intro", text: word("as_of", { day: data.as_of }) }) : null,
     ]);
   }
 
