@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 from circle15.judge.circles import limit_by_residents
 from circle15.judge.conditions import attribute_state
 from circle15.judge.effects import CASE_BY_CASE, EXEMPT, PRIORITY
-from circle15.judge.findings import CHECKLIST
 from circle15.judge.inputs import number, text
 from circle15.judge.on_foot import residents_column
 from circle15.policy.rules import CircleLimit, Require
-from circle15.schema import Finding, Outcome
+from circle15.schema import CHECKLIST, Finding, Outcome
 
 if TYPE_CHECKING:
     from circle15.policy.cards import Card
