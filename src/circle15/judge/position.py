@@ -1,4 +1,4 @@
-"""Position error 位置误差: what would be said where the site may also stand, never a silent yes or no.
+"""Position error 定位误差: what would be said where the site may also stand, never a silent yes or no.
 
 Other ground within the position accuracy is judged like the site itself. A finding that would come out otherwise there
 asks for a check on site and says how far that ground lies and what holds on it.
