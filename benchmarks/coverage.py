@@ -218,13 +218,13 @@ def contests(size: str) -> list[Contest]:
             note="dask.distributed, five services; a ratio of 1.6 from one to two is 80 % of efficiency",
         ),
     ]  # fmt: skip
-    if size in {"s", "city"}:
+    if size != "nation":
         rivals = [
             Entry("geopandas: buffer, union, overlay", at + "overlay", {"size": size}),
             Entry("geopandas: buffer, union, sjoin of centres", at + "centres_joined", {"size": size}),
             Entry("exactextract on the union", at + "exact_extract_union", {"size": size}),
         ]
-        goal = 100.0 if size == "city" else None
+        goal = {"city": 100.0, "province": 300.0}.get(size)
         found.append(
             Contest("各县覆盖 coverage by district, exact fractions", [mine, *rivals], mine.label,
                     against=rivals[0].label, at_least=goal)

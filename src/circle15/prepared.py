@@ -169,7 +169,7 @@ class Prepared:
         )
 
     def measure_elsewhere(self, sites: gpd.GeoDataFrame, measured: pd.DataFrame) -> pd.DataFrame:
-        """Measures at points within the position accuracy of sites that may be judged otherwise 位置误差.
+        """Measures at points within the position accuracy of sites that may be judged otherwise 定位误差.
 
         Other places are always looked for; cells, and circles about points around the site, only where the plan's
         density or steps are read from them and a threshold lies near enough. Rows as of `measure`, with `moved_m`.

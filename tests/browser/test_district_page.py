@@ -9,6 +9,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
+from drawn_city import DISTRICT
 from pyproj import Geod
 
 from circle15.draw.basemap import Basemap
@@ -19,17 +20,6 @@ from circle15.project.metric import circle_outline, distances_m
 from circle15.schema import CRS
 
 pytestmark = pytest.mark.browser
-DISTRICT = "640502"
-
-
-@pytest.fixture(scope="module")
-def assessment():
-    return drawn_city.make_assessment()
-
-
-@pytest.fixture(scope="module")
-def html(assessment):
-    return draw_district(assessment, DISTRICT)
 
 
 def test_opens_offline_and_asks_for_nothing(watched, html):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from circle15.cli.load import marks_of
 from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
+from circle15.draw.map import page_marks
 from circle15.errors import Problem
 from circle15.policy.plan import load_plan
 from circle15.scale.cluster import Cluster
@@ -45,7 +45,7 @@ def measure_nation(
     public: bool,
 ) -> None:
     """Measure all blocks, add them up, write the tables and the page."""
-    marks = marks_of(public=public, map_number=map_number)
+    marks = page_marks(public=public, map_number=map_number)
     start = time.monotonic()
     folder = Path(out)
     rules = load_plan(plan)

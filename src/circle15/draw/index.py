@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from circle15.words import Lang
 
 WORST_GAPS = 3
-SCRIPTS = ("unpack.js", "geodesy.js", "marks.js", "small_maps.js", "index.js")
+SCRIPTS = ("unpack.js", "geodesy.js", "marks.js", "choice.js", "small_maps.js", "index.js")
 _SMALL_MAP_STEPS = 700
 """Outlines of the small maps are simplified to the width of the city over this many: half a pixel."""
 

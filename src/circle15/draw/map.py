@@ -13,6 +13,7 @@ from circle15.draw.pack import json_bytes, number, shown
 from circle15.draw.page import assemble_page, build_shell, fill, join_scripts, read_asset
 from circle15.draw.streets import pack_streets
 from circle15.draw.summary import coverage_targets, findings_by_place, quota_rows, service_summary
+from circle15.errors import Problem, UsageError
 from circle15.schema import SERVICES
 from circle15.words import LANGS, word, words_under
 
@@ -45,6 +46,14 @@ class Marks:
     internal: bool = True
     map_number: str = ""
     basemap: Basemap | None = None
+
+
+def page_marks(*, public: bool, map_number: str, basemap: Basemap | None = None) -> Marks:
+    """What the pages say of their own standing; UsageError for a public page without a map review number 审图号."""
+    number = map_number.strip()
+    if public and not number:
+        raise UsageError(Problem("use.public_without_number"))
+    return Marks(internal=not public, map_number=number, basemap=basemap)
 
 
 def draw_district(

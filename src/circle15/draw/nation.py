@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from circle15.policy.plan import Plan
     from circle15.words import Lang
 
-SCRIPTS = ("unpack.js", "marks.js", "nation_map.js", "nation.js")
+SCRIPTS = ("unpack.js", "marks.js", "choice.js", "nation_map.js", "nation.js")
 _STEPS = 1500
 """Outlines are simplified, borders alike on both sides, to the width of the map over this many."""
 _LISTED_GAPS = 10

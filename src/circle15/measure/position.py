@@ -1,4 +1,4 @@
-"""Where a site may truly stand 位置误差: points within its position accuracy on other ground than it is thought to be.
+"""Where a site may truly stand 定位误差: points within its position accuracy on other ground than it is thought to be.
 
 The circle of error is cut by the outlines of places; each piece of other ground gives one point inside it and how far
 the site would have to move to reach it. Distances are geodesic (a local frame, right to micrometres at this size).

@@ -118,7 +118,7 @@ def lay_out(
         Walk the city's streets (UsageError where it has none); every cell is then laid out alike, in parts of
         `WIDEST_M` as for `walk`.
     sure
-        Circles hold whatever the true positions are: institutions count as within when they may be (位置误差从严).
+        Circles hold whatever the true positions are: institutions count as within when they may be (定位误差从严).
     """
     if service not in SERVICES:
         raise UsageError(Problem("use.unknown_service", value=service, params={"known": ", ".join(SERVICES)}))
