@@ -54,7 +54,7 @@ def ours(size: str) -> Callable[[], dict[str, float]]:
 
 def from_files_to_results(size: str) -> Callable[[], dict[str, float]]:
     """What the command `nation` does for one service, from reading the files to the last result."""
-    from circle15.draw.map import Marks  # noqa: PLC0415 - imports are not timed
+    from circle15.draw.marks import Marks  # noqa: PLC0415 - imports are not timed
     from circle15.policy.plan import load_plan  # noqa: PLC0415 - imports are not timed
     from circle15.scale.memory import give_back  # noqa: PLC0415 - imports are not timed
     from circle15.scale.merge import add_together  # noqa: PLC0415 - imports are not timed

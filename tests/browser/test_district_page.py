@@ -13,7 +13,8 @@ from drawn_city import DISTRICT
 from pyproj import Geod
 
 from circle15.draw.basemap import Basemap
-from circle15.draw.map import Marks, draw_city, draw_district
+from circle15.draw.map import draw_city, draw_district
+from circle15.draw.marks import Marks
 from circle15.errors import UsageError
 from circle15.project.datum import to_wgs84
 from circle15.project.metric import circle_outline, distances_m

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from drawn_city import DISTRICT
 
-from circle15.draw.map import Marks, draw_district
+from circle15.draw.map import draw_district
+from circle15.draw.marks import Marks
 from circle15.draw.tester import build_tester
 from circle15.policy.plan import load_plan
 

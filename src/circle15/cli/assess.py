@@ -14,7 +14,8 @@ from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
 from circle15.draw.basemap import Basemap, BasemapName
 from circle15.draw.index import draw_index
-from circle15.draw.map import draw_city, draw_district, page_marks
+from circle15.draw.map import draw_city, draw_district
+from circle15.draw.marks import page_marks
 from circle15.draw.tester import build_tester
 from circle15.draw.tester_people import held_exactly
 from circle15.errors import Problem, UsageError

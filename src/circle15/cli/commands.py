@@ -343,7 +343,7 @@ def _check_data(make: Maker) -> LocalCommand:
 def _check_plan(make: Maker) -> LocalCommand:
     return make.command(
         "check-plan",
-        "check:check_plan",
+        "check_plan:check_plan",
         click.Argument(["plan_file"], type=Reads(), required=False, metavar="[ID|FILE]"),
         make.as_json(),
         make.option("--out", key="plan_out", type=Writes(".xlsx"), metavar="FILE.xlsx"),

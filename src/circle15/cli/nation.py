@@ -10,7 +10,7 @@ import click
 
 from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
-from circle15.draw.map import page_marks
+from circle15.draw.marks import page_marks
 from circle15.errors import Problem
 from circle15.policy.plan import load_plan
 from circle15.scale.cluster import Cluster

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import shapely
 
-from circle15.draw.map import Marks
+from circle15.draw.marks import Marks
 from circle15.draw.pack import array_bytes, json_bytes, microdegrees, number, numbers, polygon_arrays, shown
 from circle15.draw.page import assemble_page, fill, join_scripts, read_asset
 from circle15.words import LANGS, word, words_under

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from shapely.geometry.base import BaseGeometry
 
-    from circle15.draw.map import Marks
+    from circle15.draw.marks import Marks
     from circle15.policy.plan import Plan
     from circle15.scale.inputs import Inputs
     from circle15.scale.merge import Sums
