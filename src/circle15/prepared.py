@@ -38,12 +38,12 @@ from circle15.measure.totals import measure_totals, register_of
 from circle15.measure.walking_circles import Both, HomesOnFoot, OnFoot, walking_to
 from circle15.policy.plan import Plan, check_places, mark_places
 from circle15.project.datum import to_wgs84
+from circle15.quantities import Floats
 from circle15.schema import CRS, POSITION_ACCURACY_M, SERVICES, City, Datum, Population, Verdict
 
 if TYPE_CHECKING:
     from circle15.measure.crowd import Near
 
-Floats = NDArray[np.float64]
 Objects = NDArray[np.object_]
 
 

@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from circle15.measure.compiled import inner, kernel
-from circle15.measure.kernels import Floats, Ints, _depth_cell
+from circle15.measure.kernels import _depth_cell
 from circle15.measure.quad_kernels import (
     _DEG,
     _SMALL_CELL,
@@ -28,6 +28,7 @@ from circle15.measure.quad_kernels import (
     _share,
     _turned,
 )  # fmt: skip
+from circle15.quantities import Floats, Ints
 
 
 @inner

@@ -15,12 +15,9 @@ from circle15.scale.block import Result, load_result, result_path
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
+    from circle15.quantities import Floats, Ints
     from circle15.scale.task import Task
 
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
     Sides = tuple[Ints, Ints, Ints, Ints]
 
 _TOP, _BOTTOM, _LEFT, _RIGHT = range(4)

@@ -18,8 +18,8 @@ from circle15.schema import CHECKLIST, CRS, City, Conclusion, Finding, Force, Ou
 from circle15.siting.standing import Standing
 
 if TYPE_CHECKING:
+    from circle15.quantities import Flags
     from circle15.siting.field import Field
-    from circle15.siting.kernels import Flags
     from circle15.siting.schedule import Schedule
 
 REFUSED = frozenset({Conclusion.REFUSE, Conclusion.REFUSE_IN_PRINCIPLE})

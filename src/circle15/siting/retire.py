@@ -27,8 +27,8 @@ from circle15.siting.tables import alternatives_of, beside, coverage_change, ent
 from circle15.siting.ties import Scores, Tie, break_ties, rank_of
 
 if TYPE_CHECKING:
+    from circle15.quantities import Flags, Floats, Ints
     from circle15.siting.cover import Choice, Method
-    from circle15.siting.kernels import Flags, Floats, Ints
     from circle15.siting.limits import Limits
     from circle15.siting.near import Far, Nearness
     from circle15.siting.schedule import Schedule

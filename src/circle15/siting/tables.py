@@ -17,9 +17,9 @@ import shapely
 from circle15.measure.coverage import measure_coverage
 from circle15.measure.pieces import locate
 from circle15.project.metric import nearest
+from circle15.quantities import Flags, Floats, Ints
 from circle15.siting.choose import near_best
 from circle15.siting.field import Field
-from circle15.siting.kernels import Flags, Floats, Ints
 from circle15.siting.limits import Limits
 from circle15.siting.recheck import conclusion_of, planned_city, rules_against
 from circle15.siting.schedule import by_gain
