@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-    from circle15.measure.kernels import Floats, Ints
+    from circle15.quantities import Floats, Ints
     from circle15.schema import Population, PopulationBlocks
 
 MIN_RESIDENTS = 100.0

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from circle15.measure.kernels import Floats, Ints
+    from circle15.quantities import Floats, Ints
     from circle15.schema import GridCells
 
 DEPTHS = 3

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
     from circle15.measure.grid_places import Outlines
-    from circle15.measure.kernels import Floats, Ints
+    from circle15.quantities import Floats, Ints
 
 FEW = 32
 """Up to this many circles are measured each in a window of its own (close ones in one), more of them by squares."""

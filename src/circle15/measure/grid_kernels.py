@@ -13,15 +13,9 @@ import math
 import numpy as np
 
 from circle15.measure.compiled import kernel
-from circle15.measure.kernels import Floats, Ints, _depth_cell
-from circle15.measure.quad_kernels import (
-    _SMALL_CELL,
-    _depth_quad,
-    _frame,
-    _middle,
-    _quad,
-    _series,
-)  # fmt: skip
+from circle15.measure.kernels import _depth_cell
+from circle15.measure.quad_kernels import _SMALL_CELL, _depth_quad, _frame, _middle, _quad, _series
+from circle15.quantities import Floats, Ints
 
 
 @kernel

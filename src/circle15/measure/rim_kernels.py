@@ -16,8 +16,8 @@ import math
 import numpy as np
 
 from circle15.measure.compiled import inner
-from circle15.measure.kernels import Floats
 from circle15.measure.quad_kernels import _share, _turned
+from circle15.quantities import Floats
 
 TOGETHER = 128
 """Cells that are measured in one run."""

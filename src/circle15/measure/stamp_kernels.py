@@ -14,7 +14,6 @@ import math
 import numpy as np
 
 from circle15.measure.compiled import inner, kernel
-from circle15.measure.kernels import Floats
 from circle15.measure.quad_kernels import _DEG, EARTH_A_M, _frame, _middle, _parallel, _quad, _series
 from circle15.measure.rim_kernels import (
     AREA,
@@ -34,6 +33,7 @@ from circle15.measure.rim_kernels import (
     WIDE,
     measure_rim,
 )
+from circle15.quantities import Floats
 
 Pairs = tuple[np.ndarray, np.ndarray, Floats]
 
