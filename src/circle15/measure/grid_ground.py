@@ -12,8 +12,8 @@ import shapely
 
 from circle15.measure.cells import frame_xy
 from circle15.measure.grid import Block, block_of, centres_on, circles_on
-from circle15.measure.grid_kernels import stamp
 from circle15.measure.grid_places import lay_levels, missing_m2, outlines_on, people_in
+from circle15.measure.stamp_kernels import stamp
 from circle15.project.lattice import Lattice
 from circle15.project.metric import areas_m2
 from circle15.schema import GridCells
