@@ -41,6 +41,56 @@ def _span(a: float, b: float, c: float, middle: float) -> tuple[int, int]:
 
 
 @inner
+def _picture(
+    series: tuple[float, float, float, float, float, float, float, float, float],
+    lattice: tuple[Floats, Floats],
+    at: tuple[float, float],
+    where: tuple[float, float],
+    radius: float,
+    shape: tuple[int, int],
+) -> tuple[tuple[float, float, float], tuple[float, float], int, int]:
+    """The grid about a circle (centre in degrees, in column and row) as a flat picture, and the rows it may reach.
+
+    Products of the steps of one column and of one row in metres (column², column · row, row²); distances of a cell's
+    middle from which on it is surely outside, and up to which it is surely inside; first and last row.
+    """
+    lon, lat = lattice
+    column, row = where
+    rows, columns = shape
+    r, c = int(min(max(row, 0.0), rows - 1.0)), int(min(max(column, 0.0), columns - 1.0))
+    ox, oy = _frame(series, at[1], (lon[r, c], lat[r, c]), at)
+    cx, cy = _frame(series, at[1], (lon[r, c + 1], lat[r, c + 1]), at)
+    dx, dy = _frame(series, at[1], (lon[r + 1, c], lat[r + 1, c]), at)
+    cx, cy, dx, dy = cx - ox, cy - oy, dx - ox, dy - oy
+    half = 0.5 * max(math.hypot(cx + dx, cy + dy), math.hypot(cx - dx, cy - dy))
+    slack = 0.01 * half + 4.0 * radius * (radius + half) / EARTH_A_M
+    outer = radius + half + slack
+    a = cx * cx + cy * cy
+    high = outer * math.sqrt(a) / abs(cx * dy - cy * dx)
+    first, last = max(math.ceil(row - 0.5 - high), 0), min(math.floor(row - 0.5 + high), rows - 1)
+    return (a, cx * dx + cy * dy, dx * dx + dy * dy), (outer, radius - half - slack), first, last
+
+
+@inner
+def _reached(
+    picture: tuple[float, float, float], radii: tuple[float, float], where: tuple[float, float], r: int, columns: int
+) -> tuple[int, int, int, int]:
+    """Columns of a row that a circle may reach, and among them those surely inside; first and last of each."""
+    a, across, down = picture
+    outer, inner = radii
+    column, row = where
+    step = r + 0.5 - row
+    b, off2 = step * across, step * step * down
+    lo, hi = _span(a, b, off2 - outer * outer, column - 0.5)
+    lo, hi = max(lo, 0), min(hi, columns - 1)
+    in_lo, in_hi = 0, -1
+    if inner > 0.0 and hi >= lo:
+        in_lo, in_hi = _span(a, b, off2 - inner * inner, column - 0.5)
+        in_lo, in_hi = max(in_lo, lo), min(in_hi, hi)
+    return lo, hi, in_lo, in_hi
+
+
+@inner
 def _longer(values: np.ndarray) -> np.ndarray:
     more = np.empty(2 * len(values), values.dtype)
     more[: len(values)] = values
@@ -61,7 +111,7 @@ def _stamp(
 ) -> tuple[np.ndarray, np.ndarray, Floats]:
     """See `stamp`."""
     lon, lat = lattice
-    rows, columns = values.shape
+    columns = values.shape[1]
     at_lon, at_lat, at_column, at_row = discs
     rings = np.array([0, 4])
     quad = np.empty((4, 2))
@@ -71,30 +121,10 @@ def _stamp(
         at = (at_lon[n], at_lat[n])
         series = _series(at[1])
         column, row = at_column[n], at_row[n]
-        # the grid about the circle as a flat picture: steps of one column and of one row, in metres
-        r, c = int(min(max(row, 0.0), rows - 1.0)), int(min(max(column, 0.0), columns - 1.0))
-        ox, oy = _frame(series, at[1], (lon[r, c], lat[r, c]), at)
-        cx, cy = _frame(series, at[1], (lon[r, c + 1], lat[r, c + 1]), at)
-        dx, dy = _frame(series, at[1], (lon[r + 1, c], lat[r + 1, c]), at)
-        cx, cy, dx, dy = cx - ox, cy - oy, dx - ox, dy - oy
-        half = 0.5 * max(math.hypot(cx + dx, cy + dy), math.hypot(cx - dx, cy - dy))
-        slack = 0.01 * half + 4.0 * radius * (radius + half) / EARTH_A_M
-        outer, inner = radius + half + slack, radius - half - slack
-        a = cx * cx + cy * cy
-        high = outer * math.sqrt(a) / abs(cx * dy - cy * dx)
+        picture, radii, first, last = _picture(series, lattice, at, (column, row), radius, values.shape)
         total = land = 0.0
-        first, last = max(math.ceil(row - 0.5 - high), 0), min(math.floor(row - 0.5 + high), rows - 1)
         for r in range(first, last + 1):
-            step = r + 0.5 - row
-            b, off2 = step * (cx * dx + cy * dy), step * step * (dx * dx + dy * dy)
-            lo, hi = _span(a, b, off2 - outer * outer, column - 0.5)
-            lo, hi = max(lo, 0), min(hi, columns - 1)
-            if hi < lo:
-                continue
-            in_lo, in_hi = 0, -1
-            if inner > 0.0:
-                in_lo, in_hi = _span(a, b, off2 - inner * inner, column - 0.5)
-                in_lo, in_hi = max(in_lo, lo), min(in_hi, hi)
+            lo, hi, in_lo, in_hi = _reached(picture, radii, (column, row), r, columns)
             if in_hi >= in_lo:
                 for v in values[r, in_lo : in_hi + 1]:
                     if v > 0.0:
