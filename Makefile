@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
+READY_TO_TEST = $(VENV)/.ready-to-test
 OUT ?= maps/zhongwei
 
 .PHONY: demo test sample bench clean
@@ -14,7 +15,7 @@ demo: $(READY) sample
 	$(BIN)/circle15 site data/zhongwei/city.toml --sites data/zhongwei/proposed_sites.csv --sheet $(OUT)/研判单.docx
 	$(BIN)/circle15 assess data/zhongwei/city.toml --out $(OUT)
 
-test: $(READY) sample
+test: $(READY_TO_TEST) sample
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -26,10 +27,14 @@ sample: $(READY)
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	touch $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	touch $@
 
-bench: $(READY) sample
+$(READY_TO_TEST): $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+bench: $(READY_TO_TEST) sample
 	$(BIN)/python -m benchmarks --size city
 
 clean:

@@ -13,6 +13,7 @@ from circle15.schema import CRS, Assessment, City, Evidence, Finding, Force, Nei
 
 WEST, SOUTH, STEP = 105.10, 37.40, 0.05
 RADIUS_M = 800.0
+DISTRICT = "640502"
 SERVICES = ("inpatient", "outpatient", "pharmacy", "ltc_home", "ltc_facility")
 TOWNSHIPS = ("滨河镇", "文昌镇", "柔远镇", "东园镇", "宣和镇", "兴仁镇")
 QUOTE = "人口密集区域（ ≥ 3000 人/ km^2 ），以800米为半径，同一服务圈内定点零售药店原则上不超过3家。"

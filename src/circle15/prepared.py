@@ -38,12 +38,12 @@ from circle15.measure.totals import measure_totals, register_of
 from circle15.measure.walking_circles import Both, HomesOnFoot, OnFoot, walking_to
 from circle15.policy.plan import Plan, check_places, mark_places
 from circle15.project.datum import to_wgs84
+from circle15.quantities import Floats
 from circle15.schema import CRS, POSITION_ACCURACY_M, SERVICES, City, Datum, Population, Verdict
 
 if TYPE_CHECKING:
     from circle15.measure.crowd import Near
 
-Floats = NDArray[np.float64]
 Objects = NDArray[np.object_]
 
 
@@ -169,7 +169,7 @@ class Prepared:
         )
 
     def measure_elsewhere(self, sites: gpd.GeoDataFrame, measured: pd.DataFrame) -> pd.DataFrame:
-        """Measures at points within the position accuracy of sites that may be judged otherwise 位置误差.
+        """Measures at points within the position accuracy of sites that may be judged otherwise 定位误差.
 
         Other places are always looked for; cells, and circles about points around the site, only where the plan's
         density or steps are read from them and a threshold lies near enough. Rows as of `measure`, with `moved_m`.

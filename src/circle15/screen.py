@@ -7,7 +7,7 @@ threshold, or under a rule that weighs its neighbours one by one, is judged by i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from circle15.measure.position import accuracies_m
 from circle15.policy.asked import asked_of
 from circle15.policy.rules import CircleLimit, Exempt, Prefer, Suspend
 from circle15.project.metric import PointTree
+from circle15.quantities import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 _SHOWN = frozenset({"name", "address"})
 """What an application says that no rule weighs, unless it names it."""
-Progress = Callable[[str, int, int], None]
 _GROUND = ("community_id", "township_id", "district_id", "city_id", "density_class", "density_class_place",
            "density_class_circle", "density_class_cell")  # fmt: skip
 

@@ -26,9 +26,9 @@ from circle15.measure.walking_circles import add_ways
 from circle15.policy.plan import Plan
 from circle15.policy.rules import Target
 from circle15.prepared import Prepared
+from circle15.quantities import Progress
 from circle15.schema import CRS, POSITION_ACCURACY_M, SERVICES, Assessment, City, Datum, Verdict
 
-Progress = Callable[[str, int, int], None]
 GAP_MIN_RESIDENTS = 100.0
 _PACKAGES = ("geopandas", "shapely", "pyproj", "numpy", "pandas", "scipy", "numba", "rasterio", "pyogrio", "folium")
 

@@ -6,7 +6,7 @@ As `study` is for straight circles, this is the door for the street network; it 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import geopandas as gpd
@@ -23,10 +23,9 @@ from circle15.measure.walking_gaps import find_walking_gaps
 from circle15.measure.walking_reach import reached_streets
 from circle15.policy.plan import Plan
 from circle15.prepared import Prepared
+from circle15.quantities import Progress
 from circle15.schema import CRS, SERVICES, Assessment, City
 from circle15.study import GAP_MIN_RESIDENTS, provenance
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import drawn_city
 import pytest
+
+from circle15.draw.map import draw_district
 
 
 class Watched:
@@ -36,3 +39,15 @@ def watched(browser, tmp_path) -> Iterator[Watched]:
     context = browser.new_context(viewport={"width": 1440, "height": 900}, offline=True)
     yield Watched(context.new_page(), tmp_path)
     context.close()
+
+
+@pytest.fixture(scope="session")
+def assessment():
+    """The drawn city: read only, tests change copies."""
+    return drawn_city.make_assessment()
+
+
+@pytest.fixture(scope="session")
+def html(assessment):
+    """The page of one of its districts."""
+    return draw_district(assessment, drawn_city.DISTRICT)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import drawn_city
 import pytest
+from drawn_city import DISTRICT
 
 from circle15.draw.index import draw_index
 from circle15.draw.map import draw_city, draw_district
@@ -21,7 +22,6 @@ pytestmark = pytest.mark.browser
 ROOT = Path(__file__).resolve().parents[2]
 AXE = ROOT / ".axe" / "node_modules" / "axe-core" / "axe.min.js"
 CHROMIUM = os.environ.get("CIRCLE15_CHROMIUM", "/usr/bin/chromium")
-DISTRICT = "640502"
 STATES = {
     "figures": "() => {}",
     "table": "() => C15.setTab('table')",

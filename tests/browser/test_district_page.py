@@ -9,27 +9,18 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
+from drawn_city import DISTRICT
 from pyproj import Geod
 
 from circle15.draw.basemap import Basemap
-from circle15.draw.map import Marks, draw_city, draw_district
+from circle15.draw.map import draw_city, draw_district
+from circle15.draw.marks import Marks
 from circle15.errors import UsageError
 from circle15.project.datum import to_wgs84
 from circle15.project.metric import circle_outline, distances_m
 from circle15.schema import CRS
 
 pytestmark = pytest.mark.browser
-DISTRICT = "640502"
-
-
-@pytest.fixture(scope="module")
-def assessment():
-    return drawn_city.make_assessment()
-
-
-@pytest.fixture(scope="module")
-def html(assessment):
-    return draw_district(assessment, DISTRICT)
 
 
 def test_opens_offline_and_asks_for_nothing(watched, html):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from drawn_city import counties
 
-from circle15.draw.map import Marks
+from circle15.draw.marks import Marks
 from circle15.draw.nation import draw_nation
 from circle15.policy.plan import load_plan
 

@@ -8,24 +8,14 @@ from pathlib import Path
 
 import drawn_city
 import pytest
+from drawn_city import DISTRICT
 
 from circle15.draw.map import draw_city, draw_district
 from circle15.draw.tester import build_tester
 from circle15.policy.plan import load_plan
 
 pytestmark = pytest.mark.browser
-DISTRICT = "640502"
 CJK = re.compile(r"[\u4e00-\u9fff]")
-
-
-@pytest.fixture(scope="module")
-def assessment():
-    return drawn_city.make_assessment()
-
-
-@pytest.fixture(scope="module")
-def html(assessment):
-    return draw_district(assessment, DISTRICT)
 
 
 def test_lists_filter_sort_select_and_export(watched, html, assessment):

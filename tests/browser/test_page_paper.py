@@ -6,26 +6,16 @@ import re
 import shutil
 import subprocess
 
-import drawn_city
 import numpy as np
 import pytest
+from drawn_city import DISTRICT
 
-from circle15.draw.map import Marks, draw_district
+from circle15.draw.map import draw_district
+from circle15.draw.marks import Marks
 from circle15.draw.tester import build_tester
 from circle15.policy.plan import load_plan
 
 pytestmark = pytest.mark.browser
-DISTRICT = "640502"
-
-
-@pytest.fixture(scope="module")
-def assessment():
-    return drawn_city.make_assessment()
-
-
-@pytest.fixture(scope="module")
-def html(assessment):
-    return draw_district(assessment, DISTRICT)
 
 
 def test_prints_map_and_figures_on_paper(watched, html):

@@ -9,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circle15.judge.city import judge_city
-from circle15.judge.findings import CHECKLIST
 from circle15.judge.limits import circle_caps
 from circle15.judge.verdict import judge_site
 from circle15.policy.plan import load_plan
-from circle15.schema import Conclusion, Neighbour, Outcome
+from circle15.schema import CHECKLIST, Conclusion, Neighbour, Outcome
 from circle15.words import words_under
 
 PLAN = load_plan("zhongwei")

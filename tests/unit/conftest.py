@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -11,6 +13,11 @@ from circle15.judge.inputs import Inputs
 from circle15.judge.verdict import judge_site
 from circle15.schema import Outcome
 from circle15.words import words_under
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.make_nation import make  # noqa: E402 - the folder beside src is no installed package
 
 TOY_PLAN = """\
 schema = 1
@@ -27,6 +34,12 @@ clause = "一"
 quote = "服务圈"
 """
 NEAR = ["site_id", "id", "name", "distance_m", "position_accuracy_m", "service", "tags", "level"]
+
+
+@pytest.fixture(scope="session")
+def nation(tmp_path_factory):
+    """A simulated nation of fifty thousand cells in four tiles."""
+    return make(tmp_path_factory.mktemp("nation"), size="tiny")
 
 
 @pytest.fixture

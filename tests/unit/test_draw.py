@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from drawn_city import DISTRICT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -26,8 +27,6 @@ from circle15.draw.index import draw_index
 from circle15.draw.map import SCRIPTS, draw_district
 from circle15.draw.page import content_policy, fill, inline_asset
 from circle15.words import catalogue
-
-DISTRICT = "640502"
 
 
 @pytest.fixture(scope="module")

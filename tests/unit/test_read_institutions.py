@@ -155,12 +155,15 @@ def test_sheet_names_tell_the_service_and_hidden_sheets_are_left_out(tmp_path: P
         "定点零售药店": [header, ["P64050200001", "甲", 105.1, 37.5]],
         "门诊机构": [header, ["H64050200001", "乙", 105.2, 37.5]],
         "说明": [["填报说明", "版本"], ["甲", "乙"]],
+        "补充": [["机构名称", "地址"], ["丙", "丙街1号"]],
         "旧药店": [header, ["P64050200009", "旧", 105.1, 37.5]],
     }
     path = write_xlsx(tmp_path / "a.xlsx", sheets, hidden=("旧药店",))
     reading = read_institutions(path, datum="wgs84")
     assert list(reading.table["service"]) == ["pharmacy", "outpatient"]
-    assert warned(reading) == {"sheet_hidden", "sheet_skipped"}
+    skipped = [p.sheet for p in reading.warnings if p.id == "sheet_skipped"]
+    assert (warned(reading), skipped) == ({"sheet_hidden", "sheet_skipped"}, ["补充"])
+    assert {a.sheet for a in reading.assumptions if a.what == "sheet_skipped"} == {"说明", "补充"}
     assert list(read_institutions(path, datum="wgs84", sheet="旧药店").table["id"]) == ["P64050200009"]
     assert problems_of(lambda: read_institutions(path, datum="wgs84", sheet="无"))[0][0] == "sheet_missing"
 

@@ -50,17 +50,8 @@ from circle15.schema import institution_codes
 from circle15.words import word_problem
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-
-from benchmarks.make_nation import make  # noqa: E402 - the folder beside src is no installed package
 
 FILES = ("places.parquet", "institutions.parquet", "gaps.parquet", "nation.html", "nation_run.json")
-
-
-@pytest.fixture(scope="session")
-def nation(tmp_path_factory):
-    """A simulated nation of fifty thousand cells in four tiles."""
-    return make(tmp_path_factory.mktemp("nation"), size="tiny")
 
 
 def inputs_of(nation, **options):

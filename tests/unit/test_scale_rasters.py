@@ -11,12 +11,7 @@ from circle15.policy.plan import load_plan
 from circle15.read.nation import read_nation
 from circle15.scale.inputs import read_inputs
 from circle15.scale.rasters import layers_of, write_rasters
-from tests.unit.test_scale import command, make
-
-
-@pytest.fixture(scope="module")
-def nation(tmp_path_factory):
-    return make(tmp_path_factory.mktemp("nation"), size="tiny")
+from tests.unit.test_scale import command
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ TABLE = """\
 甲药店,零售药店,105.02101,37.51604,wgs84,,营利性
 乙医院,住院,105.08002,37.51004,gcj02,50,非营利性
 """
+SITE = ("--plan", "wuhu", "--service", "pharmacy", "--lon", "105.02", "--lat", "37.51", "--datum", "wgs84")
 
 
 def table(folder, text=TABLE, name="sites.csv"):
@@ -121,40 +122,14 @@ def test_one_site_and_a_table_exclude_each_other_and_one_is_needed(capsys, tmp_p
     assert (code, "--sites" in err) == (2, True)
     code, _, err = run(capsys, "site", toy_city)
     assert (code, "--lon" in err, "--sites" in err) == (2, True, True)
-    site = [
-        "site",
-        toy_city,
-        "--plan",
-        "wuhu",
-        "--service",
-        "pharmacy",
-        "--lon",
-        "105.02",
-        "--lat",
-        "37.51",
-        "--datum",
-        "wgs84",
-    ]
+    site = ["site", toy_city, *SITE]
     assert run(capsys, *site, "--attribute", "beds")[0] == 2
     code, out, _ = run(capsys, *site, "--name", "新店", "--attribute", "beds=50", "--json")
     assert (code, json.loads(out)["measures"]["name"]) == (0, "新店")
 
 
 def test_day_and_overlay_reach_the_judgement(capsys, tmp_path, toy_city):
-    site = [
-        "site",
-        toy_city,
-        "--plan",
-        "wuhu",
-        "--service",
-        "pharmacy",
-        "--lon",
-        "105.02",
-        "--lat",
-        "37.51",
-        "--datum",
-        "wgs84",
-    ]
+    site = ["site", toy_city, *SITE]
     code, out, _ = run(capsys, *site, "--as-of", "2026-08-01", "--json")
     assert (code, json.loads(out)["as_of"]) == (0, "2026-08-01")
     assert run(capsys, *site, "--as-of", "1 August")[0] == 2

@@ -9,6 +9,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
+from drawn_city import DISTRICT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from page_payload import values_of
@@ -22,7 +23,7 @@ from circle15.draw.streets import line_arrays, pack_streets
 from circle15.schema import CRS
 from circle15.walk import streets_on_foot, with_coverage_on_foot
 
-DISTRICT, SERVICES = "640502", ("inpatient", "pharmacy")
+SERVICES = ("inpatient", "pharmacy")
 
 
 @pytest.fixture(scope="module")

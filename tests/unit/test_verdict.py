@@ -11,11 +11,10 @@ import pytest
 
 import circle15.judge
 from circle15.judge.city import judge_city
-from circle15.judge.findings import CHECKLIST
 from circle15.judge.lattice import conclude
 from circle15.judge.verdict import judge_site
 from circle15.policy.plan import load_plan
-from circle15.schema import Conclusion, Evidence, Finding, Force, Outcome
+from circle15.schema import CHECKLIST, Conclusion, Evidence, Finding, Force, Outcome
 from circle15.words import LANGS, words_under
 
 PLAN = load_plan("zhongwei")

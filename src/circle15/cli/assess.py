@@ -9,12 +9,13 @@ from typing import Any
 
 import click
 
-from circle15.cli.load import beside, load, marks_of, url_of
+from circle15.cli.load import beside, load, url_of
 from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
 from circle15.draw.basemap import Basemap, BasemapName
 from circle15.draw.index import draw_index
 from circle15.draw.map import draw_city, draw_district
+from circle15.draw.marks import page_marks
 from circle15.draw.tester import build_tester
 from circle15.draw.tester_people import held_exactly
 from circle15.errors import Problem, UsageError
@@ -69,7 +70,7 @@ def map_city(
     **inputs: Any,  # noqa: ANN401
 ) -> None:
     """Draw a page for each district, one of all of them, and the index that compares them; evidence as in `assess`."""
-    marks = marks_of(public=public, map_number=map_number, basemap=Basemap(basemap, basemap_key) if basemap else None)
+    marks = page_marks(public=public, map_number=map_number, basemap=Basemap(basemap, basemap_key) if basemap else None)
     plan, city, told = _loaded(lang, inputs)
     districts = city.places[city.places["level"] == "district"]
     chosen = (

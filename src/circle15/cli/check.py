@@ -1,4 +1,4 @@
-"""The commands `check-data` and `check-plan`: faults in the inputs, figures of a plan worked out again."""
+"""The command `check-data`: faults in the inputs."""
 
 from __future__ import annotations
 
@@ -11,16 +11,13 @@ import pandas as pd
 from circle15.cli.load import files_of
 from circle15.cli.tell import tell_written
 from circle15.draw.suspects import draw_suspects
-from circle15.errors import InputError, Problem, UsageError
-from circle15.policy.audit import FigureVerdict, audit_plan
-from circle15.policy.figures import load_figures, shipped_figures
+from circle15.errors import InputError
 from circle15.read.check import DataCheck
 from circle15.read.check import check_data as check_files
 from circle15.read.city_parts import CityFiles
 from circle15.read.faults import word_assumption
 from circle15.read.originals import original_tables
 from circle15.words import Lang, word, word_problem
-from circle15.write.audit import audit_lines, audit_record, write_audit
 from circle15.write.check_book import CheckContent, write_check
 from circle15.write.corrected import Given, write_corrected
 from circle15.write.files import write_text
@@ -92,20 +89,3 @@ def content_of(found: DataCheck) -> CheckContent:
         denominators=found.denominators,
         outside=(0, 0.0) if people is None else (people.outside_cells, people.outside_residents),
     )
-
-
-def check_plan(*, lang: Lang, plan_file: str | None, as_json: bool, out: str | None) -> int:
-    """Audit one plan; every shipped plan where none is named."""
-    if plan_file is None and (as_json or out is not None):
-        raise UsageError(Problem("use.plan_missing", params={"known": ", ".join(shipped_figures())}))
-    wrong = 0
-    for name in [plan_file] if plan_file is not None else shipped_figures():
-        checks, title = audit_plan(name), load_figures(name).title
-        if as_json:
-            click.echo(audit_record(checks, title=title, lang=lang), nl=False)
-        else:
-            click.echo("\n".join(audit_lines(checks, title=title, lang=lang)))
-        if out is not None:
-            tell_written([write_audit(Path(out), checks, title=title, lang=lang)], lang, aside=as_json)
-        wrong += sum(c.verdict is FigureVerdict.INCONSISTENT for c in checks)
-    return FAULTS if wrong else DONE

@@ -93,9 +93,9 @@ class Maker:
         """The folder that files of these names are written to."""
         return self.option("--out", key="out", type=Fills(*names), metavar="DIR", default="maps", show_default=True)
 
-    def as_of(self) -> click.Option:
+    def as_of(self, key: str = "as_of") -> click.Option:
         """On which day."""
-        return self.option("--as-of", "as_of", key="as_of", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD")
+        return self.option("--as-of", "as_of", key=key, type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD")
 
     def day(self) -> list[click.Option]:
         """On which day, and with what a bureau has filled in."""
@@ -317,6 +317,7 @@ def _nation(make: Maker) -> LocalCommand:
         make.reads("--population", key="nation_population", metavar="FILE.tif|FILE.vrt", required=True),
         make.option("--register-datum", key="register_datum", type=click.Choice(DATUMS), required=True),
         make.reads("--plan", key="plan", metavar="ID|FILE", required=True),
+        make.as_of("nation_as_of"),
         make.services(),
         make.least(),
         make.option("--block", key="block", type=click.IntRange(min=64, max=8192), default=1024, show_default=True),
@@ -342,7 +343,7 @@ def _check_data(make: Maker) -> LocalCommand:
 def _check_plan(make: Maker) -> LocalCommand:
     return make.command(
         "check-plan",
-        "check:check_plan",
+        "check_plan:check_plan",
         click.Argument(["plan_file"], type=Reads(), required=False, metavar="[ID|FILE]"),
         make.as_json(),
         make.option("--out", key="plan_out", type=Writes(".xlsx"), metavar="FILE.xlsx"),

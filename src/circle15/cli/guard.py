@@ -12,17 +12,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import rasterio
 
 from circle15.cli.files import Fills, Reads, Writes
-from circle15.cli.load import CITY_INPUTS, files_of
 from circle15.errors import Problem, UsageError
 from circle15.policy.figures import SUFFIX as FIGURES
-from circle15.read.city_parts import CityFiles
 from circle15.write.files import identity, protected, safe_file_name
+
+if TYPE_CHECKING:
+    from circle15.read.city_parts import CityFiles
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def guarding(params: Sequence[click.Parameter], given: Mapping[str, Any]) -> Ite
     UsageError
         With every output that would replace an input or another output, or whose suffix it does not take.
     """
-    city = files_of({k: v for k, v in given.items() if k in CITY_INPUTS}) if "city_file" in given else None
+    city = _city_of(given) if "city_file" in given else None
     inputs = [path for path in _inputs(params, given, city) if identity(path) is not None]
     problems = [p for param in params for p in _faults(param, given, inputs, city)]
     problems += _twice(params, given)
@@ -42,6 +42,13 @@ def guarding(params: Sequence[click.Parameter], given: Mapping[str, Any]) -> Ite
         raise UsageError(problems)
     with protected(inputs):
         yield
+
+
+def _city_of(given: Mapping[str, Any]) -> CityFiles:
+    """Files of the city that a command is asked about."""
+    from circle15.cli.load import CITY_INPUTS, files_of  # noqa: PLC0415 - a second that commands without a city save
+
+    return files_of({k: v for k, v in given.items() if k in CITY_INPUTS})
 
 
 def _inputs(params: Sequence[click.Parameter], given: Mapping[str, Any], city: CityFiles | None) -> Iterator[Path]:
@@ -71,6 +78,8 @@ def _text_of(plan: Path) -> Iterator[Path]:
 
 def _tiles_of(raster: Path) -> list[Path]:
     """The files behind a virtual raster; one that cannot be read is told of where it is read."""
+    import rasterio  # noqa: PLC0415 - GDAL takes 0.2 s to load
+
     try:
         with rasterio.open(raster) as opened:
             return [Path(name) for name in opened.files]

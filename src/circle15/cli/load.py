@@ -10,8 +10,6 @@ from typing import Any
 import click
 import pandas as pd
 
-from circle15.draw.basemap import Basemap
-from circle15.draw.map import Marks
 from circle15.errors import Problem, UsageError
 from circle15.judge.inputs import Inputs
 from circle15.judge.series import series_of
@@ -56,14 +54,6 @@ def files_of(inputs: dict[str, Any]) -> CityFiles:
             Problem("use.inputs_missing", params={"missing": ", ".join("--" + m.replace("_", "-") for m in missing)})
         )
     return city_files(**given)
-
-
-def marks_of(*, public: bool, map_number: str, basemap: Basemap | None = None) -> Marks:
-    """What the pages say of their own standing; UsageError for a public page without a map review number 审图号."""
-    number = map_number.strip()
-    if public and not number:
-        raise UsageError(Problem("use.public_without_number"))
-    return Marks(internal=not public, map_number=number, basemap=basemap)
 
 
 def url_of(asked: dict[str, Any], inputs: dict[str, Any]) -> str | None:

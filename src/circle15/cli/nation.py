@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from pathlib import Path
 
 import click
 
-from circle15.cli.load import marks_of
 from circle15.cli.tell import tell_written
 from circle15.cli.words import StepBar
+from circle15.draw.marks import page_marks
 from circle15.errors import Problem
 from circle15.policy.plan import load_plan
 from circle15.scale.cluster import Cluster
 from circle15.scale.inputs import read_inputs
-from circle15.scale.memory import give_back, peak_mib, share_one_heap
+from circle15.scale.memory import give_back, peak_mib
 from circle15.scale.merge import add_together
 from circle15.scale.rasters import write_rasters
 from circle15.scale.results import write_results
@@ -32,6 +33,7 @@ def measure_nation(
     population: str,
     register_datum: Datum,
     plan: str,
+    as_of: dt.datetime | None,
     services: tuple[str, ...],
     min_residents: float,
     block: int,
@@ -43,14 +45,13 @@ def measure_nation(
     public: bool,
 ) -> None:
     """Measure all blocks, add them up, write the tables and the page."""
-    marks = marks_of(public=public, map_number=map_number)
+    marks = page_marks(public=public, map_number=map_number)
     start = time.monotonic()
     folder = Path(out)
     rules = load_plan(plan)
-    share_one_heap()
     inputs = read_inputs(
         Path(institutions), Path(places), Path(population), radius_m=rules.circle.radius_m, services=services,
-        min_residents=min_residents, datum=register_datum, block=block,
+        min_residents=min_residents, datum=register_datum, as_of=as_of.date() if as_of else None, block=block,
     )  # fmt: skip
     _ = inputs.others  # counted while little else is held in memory
     give_back()

@@ -42,9 +42,9 @@ from circle15.write.run_record import write_run_record
 
 if TYPE_CHECKING:
     from circle15.policy.plan import Plan
+    from circle15.quantities import Flags
     from circle15.schema import Finding
     from circle15.siting.field import Field
-    from circle15.siting.kernels import Flags
     from circle15.siting.solve import Watch
 
 WATCH_S = 5.0

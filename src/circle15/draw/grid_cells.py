@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
+    from circle15.quantities import Floats, Ints
     from circle15.schema import GridCells
 
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
     Bools = NDArray[np.bool_]
     Test = Callable[[BaseGeometry, NDArray[np.object_]], Bools]
 

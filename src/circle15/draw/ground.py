@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from circle15.draw.payload import Area
     from circle15.draw.tester_grid import Grid
+    from circle15.quantities import Floats
     from circle15.schema import Assessment, GridCells, Population, PopulationBlocks
 
-    Floats = NDArray[np.float64]
 
 EXACT_CELLS = 1_200_000
 """Up to so many cells a page holds tenths of residents; beyond, the density class in fine steps."""

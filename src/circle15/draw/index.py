@@ -8,7 +8,8 @@ from urllib.parse import quote
 import numpy as np
 import shapely
 
-from circle15.draw.map import Marks, heading_values
+from circle15.draw.map import heading_values
+from circle15.draw.marks import Marks
 from circle15.draw.pack import array_bytes, json_bytes, microdegrees, number, polygon_arrays, shown
 from circle15.draw.page import assemble_page, fill, join_scripts, read_asset
 from circle15.draw.payload import whole_area
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from circle15.words import Lang
 
 WORST_GAPS = 3
-SCRIPTS = ("unpack.js", "geodesy.js", "marks.js", "small_maps.js", "index.js")
+SCRIPTS = ("unpack.js", "geodesy.js", "marks.js", "choice.js", "small_maps.js", "index.js")
 _SMALL_MAP_STEPS = 700
 """Outlines of the small maps are simplified to the width of the city over this many: half a pixel."""
 

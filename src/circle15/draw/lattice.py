@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
     from circle15.draw.tester_grid import Grid
     from circle15.project.lattice import Lattice as Source
+    from circle15.quantities import Floats, Ints
 
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
 
 DEGREE = 5
 SAMPLE = 4_000

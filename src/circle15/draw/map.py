@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from circle15.draw import payload
-from circle15.draw.basemap import Basemap
 from circle15.draw.ground import pack_ground
+from circle15.draw.marks import Marks
 from circle15.draw.pack import json_bytes, number, shown
 from circle15.draw.page import assemble_page, build_shell, fill, join_scripts, read_asset
 from circle15.draw.streets import pack_streets
@@ -32,19 +31,6 @@ SCRIPTS = (
     *("labels.js", "select.js", "panel.js", "quota.js", "table.js", "legend.js", "search.js", "measure.js"),
     *("basemap.js", "link.js", "district.js"),
 )
-
-
-@dataclass(frozen=True)
-class Marks:
-    """What a page says of its own standing 图面标注.
-
-    `internal` writes 内部使用; `map_number` is the 审图号, "" where there is none; `basemap` a map of the network below
-    (None: the page asks nobody for anything).
-    """
-
-    internal: bool = True
-    map_number: str = ""
-    basemap: Basemap | None = None
 
 
 def draw_district(

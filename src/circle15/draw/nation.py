@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import shapely
 
-from circle15.draw.map import Marks
+from circle15.draw.marks import Marks
 from circle15.draw.pack import array_bytes, json_bytes, microdegrees, number, numbers, polygon_arrays, shown
 from circle15.draw.page import assemble_page, fill, join_scripts, read_asset
 from circle15.words import LANGS, word, words_under
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from circle15.policy.plan import Plan
     from circle15.words import Lang
 
-SCRIPTS = ("unpack.js", "marks.js", "nation_map.js", "nation.js")
+SCRIPTS = ("unpack.js", "marks.js", "choice.js", "nation_map.js", "nation.js")
 _STEPS = 1500
 """Outlines are simplified, borders alike on both sides, to the width of the map over this many."""
 _LISTED_GAPS = 10
@@ -37,6 +37,7 @@ def draw_nation(
     *,
     plan: Plan,
     simulated: bool,
+    as_of: str = "",
     marks: Marks | None = None,
     lang: Lang = "zh",
 ) -> str:
@@ -54,6 +55,8 @@ def draw_nation(
         The plan whose circle and classes were measured.
     simulated
         Whether the data are simulated (模拟数据); the page then says so.
+    as_of
+        Day on which the institutions stand (ISO); the page names it where it is told.
 
     Returns
     -------
@@ -68,6 +71,7 @@ def draw_nation(
         "lang": lang,
         "words": {code: _words(code, ordered) for code in LANGS},
         "simulated": simulated,
+        "as_of": as_of,
         "internal": shown_marks.internal,
         "plan": {"title": shown(plan.title), "version": plan.version[:12], "approval": shown(shown_marks.map_number)},
         "radius_m": number(plan.circle.radius_m, 3),

@@ -19,9 +19,7 @@ from importlib.metadata import distribution
 from importlib.resources import files
 from typing import Any
 
-import folium
 import rjsmin
-from branca.element import JavascriptLink, Link
 
 from circle15.draw.pack import json_bytes, pack_blocks
 from circle15.words import Lang
@@ -56,6 +54,9 @@ def build_shell(*, map_id: str, bounds: Sequence[float]) -> Shell:
     ValueError
         Where folium links an asset that no installed package is known to hold.
     """
+    import folium  # noqa: PLC0415 - 10 MB and a tenth of a second that only pages with a map need
+    from branca.element import JavascriptLink, Link  # noqa: PLC0415 - see folium
+
     west, south, east, north = bounds
     built = folium.Map(location=[(south + north) / 2, (west + east) / 2], tiles=None, zoom_control=False, zoom_start=11)
     built._id = map_id  # noqa: SLF001 - folium has no public way to make two runs alike

@@ -22,11 +22,10 @@ if TYPE_CHECKING:
 
     from circle15.draw.grid_cells import Window
     from circle15.project.lattice import Lattice
+    from circle15.quantities import Floats, Ints
     from circle15.schema import GridCells
 
     Bools = NDArray[np.bool_]
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
 
 CORNER_DEG = 1e-10
 _MOST_DEGREE = 12

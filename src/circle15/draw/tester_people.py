@@ -12,6 +12,7 @@ from circle15.draw.grid_cells import STRIPE_CELLS
 from circle15.draw.tester_grid import Grid, find_grid, read_grid
 from circle15.draw.tester_pack import BILLIONTH, MOST_EXACT, Packer
 from circle15.project.metric import areas_m2
+from circle15.quantities import M2_PER_KM2, Floats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from circle15.schema import Population, PopulationBlocks
 
     Geometries = NDArray[np.object_]
-    Floats = NDArray[np.float64]
 
 MOST_CELLS = 10_000_000
 """Populated cells that one page holds for its tester: with 50,000 institutions 29.8 MB of the 32 that a page may weigh,
@@ -32,7 +32,6 @@ PART_M = 2000.0
 _METRES_A_DEGREE = 111_320.0
 _LAND_SHARE = 0.02
 _SQUARE = 32
-_M2_PER_KM2 = 1e6
 
 
 def held_exactly(population: Population | PopulationBlocks) -> bool:
@@ -170,7 +169,7 @@ def _pack_areas(
 ) -> dict[str, Any]:
     parts, row = _split(geometry)
     packer.add_rings("area", geometry)
-    packer.add("area.km2", areas_m2(geometry) / _M2_PER_KM2, "f8")
+    packer.add("area.km2", areas_m2(geometry) / M2_PER_KM2, "f8")
     packer.add_rings("part", parts)
     packer.add("part.row", row, "d4")
     if land is not None:

@@ -13,14 +13,14 @@ from circle15.judge.circles import circle_findings, circle_of_site, grouped, wit
 from circle15.judge.columns import columns_of, records, words
 from circle15.judge.conditions import Site
 from circle15.judge.effects import suspended
-from circle15.judge.findings import CHECKLIST, checklist_card, finding, in_order
+from circle15.judge.findings import checklist_card, finding, in_order
 from circle15.judge.inputs import Inputs, Scope, first_sites, names_of, number, places, scope_of, standing_in, text
 from circle15.judge.limits import bears, plain_circle
 from circle15.judge.position import either, grounds
 from circle15.judge.series import Series, State, bare_series, both_states, series_of
 from circle15.policy.cards import Card, Where
 from circle15.policy.rules import AreaLimit, CircleLimit, Exit, Suspend
-from circle15.schema import LEVELS, Finding, Neighbour, Outcome
+from circle15.schema import CHECKLIST, LEVELS, Finding, Neighbour, Outcome
 
 if TYPE_CHECKING:
     from circle15.policy.plan import Plan

@@ -9,10 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from circle15.policy.cards import Card
-from circle15.schema import Evidence, Finding, Neighbour, Outcome
-
-CHECKLIST = "checklist"
-"""Ground of a card that people check; it is listed with every verdict and decides none."""
+from circle15.schema import CHECKLIST, Evidence, Finding, Neighbour, Outcome
 
 _ORDER = {Outcome.MET: 0, Outcome.NO_DATA: 1, Outcome.REVIEW: 2, Outcome.BREACHED: 3}
 

@@ -7,9 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from circle15.judge.effects import CASE_BY_CASE, EXEMPT, PRIORITY, TARGET, WARN
-from circle15.judge.findings import CHECKLIST
 from circle15.policy.rules import AreaLimit, Exempt
-from circle15.schema import Collision, Conclusion, Finding, Force, Outcome
+from circle15.schema import CHECKLIST, Collision, Conclusion, Finding, Force, Outcome
 
 if TYPE_CHECKING:
     from circle15.policy.cards import Card

@@ -1,4 +1,4 @@
-"""Position error 位置误差: what would be said where the site may also stand, never a silent yes or no.
+"""Position error 定位误差: what would be said where the site may also stand, never a silent yes or no.
 
 Other ground within the position accuracy is judged like the site itself. A finding that would come out otherwise there
 asks for a check on site and says how far that ground lies and what holds on it.
@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 from circle15.judge.circles import limit_by_residents
 from circle15.judge.conditions import attribute_state
 from circle15.judge.effects import CASE_BY_CASE, EXEMPT, PRIORITY
-from circle15.judge.findings import CHECKLIST
 from circle15.judge.inputs import number, text
 from circle15.judge.on_foot import residents_column
 from circle15.policy.rules import CircleLimit, Require
-from circle15.schema import Finding, Outcome
+from circle15.schema import CHECKLIST, Finding, Outcome
 
 if TYPE_CHECKING:
     from circle15.policy.cards import Card

@@ -17,6 +17,7 @@ from circle15.measure.grid_ground import circles_in
 from circle15.measure.near_kernels import count_near
 from circle15.measure.others import Others, Sites
 from circle15.project.metric import DISTANCE_TOLERANCE_M, candidate_pairs, distances_m, pairs_within
+from circle15.quantities import LEAST_M_PER_DEGREE, M2_PER_KM2
 from circle15.schema import institution_codes
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 _SITES_AT_ONCE = 10_000
 _NEAR_DATE_LINE = 179.0
-_M_PER_DEGREE = 110_500.0  # least length of a degree of latitude, and of longitude at the equator
-_M2_PER_KM2 = 1e6
 
 
 def neighbours_within(
@@ -100,7 +99,7 @@ def measure_circles(
     residents, land_km2 = circle_ground(population, lon, lat, radius_m=radius_m)
     nowhere = np.isnan(lon) | np.isnan(lat)
     residents[nowhere] = land_km2[nowhere] = np.nan
-    circle_km2 = np.pi * radius_m**2 / _M2_PER_KM2
+    circle_km2 = np.pi * radius_m**2 / M2_PER_KM2
     density = np.divide(residents, land_km2, out=np.full(len(sites), np.nan), where=land_km2 > 0)
     return pd.DataFrame(
         {
@@ -119,10 +118,10 @@ def circle_ground(
     population: Population | PopulationBlocks, lon: FloatArray, lat: FloatArray, *, radius_m: float
 ) -> tuple[FloatArray, FloatArray]:
     """Residents and km² of ground (n,) of circles about points in degrees; at NaN 0 and no meaningful area."""
-    circle_km2 = np.pi * radius_m**2 / _M2_PER_KM2
+    circle_km2 = np.pi * radius_m**2 / M2_PER_KM2
     if population.grid is not None:
         residents, ground_m2 = circles_in(population.grid, lon, lat, radius_m=radius_m)
-        return residents, np.minimum(ground_m2 / _M2_PER_KM2, circle_km2)
+        return residents, np.minimum(ground_m2 / M2_PER_KM2, circle_km2)
     residents, land_km2 = np.zeros(len(lon)), np.zeros(len(lon))
     for block in population.blocks():
         residents += residents_within(lon, lat, block, radius_m=radius_m)
@@ -200,7 +199,7 @@ def land_within_km2(lon: FloatArray, lat: FloatArray, land: BaseGeometry, radius
     shore = np.flatnonzero(~whole & shapely.intersects(land, boxes))
     if len(shore):
         out[shore] = _shore_m2(lon[shore], lat[shore], shapely.get_parts(land), radius_m)
-    return out / _M2_PER_KM2
+    return out / M2_PER_KM2
 
 
 def _shore_m2(lon: FloatArray, lat: FloatArray, ground: NDArray[np.object_], radius_m: float) -> FloatArray:
@@ -221,7 +220,7 @@ def _sums(at: IndexArray, values: FloatArray, n: int) -> FloatArray:
 
 def boxes_about(lon: FloatArray, lat: FloatArray, radius_m: float) -> NDArray[np.object_]:
     """Boxes of degrees that hold the circles with room to spare; empty where there is no position."""
-    north = 1.01 * radius_m / _M_PER_DEGREE
+    north = 1.01 * radius_m / LEAST_M_PER_DEGREE
     east = np.minimum(north / np.cos(np.radians(np.minimum(np.abs(lat) + north, 89.0))), 180.0)
     boxes = np.asarray(shapely.box(lon - east, lat - north, lon + east, lat + north), dtype=object)
     boxes[~(np.isfinite(lon) & np.isfinite(lat))] = shapely.Polygon()

@@ -16,13 +16,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def inner(function: F) -> F:
     """Compile as a part of the kernels that call it."""
-    return cast("F", njit(nogil=True)(function))
+    return cast("F", njit(nogil=True, error_model="numpy")(function))
 
 
 def kernel(function: F) -> F:
     """Compile and keep the machine code on disk; where no folder can be written, compile anew in each process."""
     try:
-        compiled = njit(nogil=True, cache=True)(function)
+        compiled = njit(nogil=True, cache=True, error_model="numpy")(function)
     except (RuntimeError, OSError):
         return inner(function)
     # numba looks for changes in the kernel's own file alone, not in those of the functions that it calls
@@ -46,4 +46,4 @@ def run(compiled: Callable[..., None], *args: object) -> None:
     try:
         compiled(*args)
     except OSError:
-        njit(nogil=True)(compiled.py_func)(*args)  # type: ignore[attr-defined]
+        njit(nogil=True, error_model="numpy")(compiled.py_func)(*args)  # type: ignore[attr-defined]

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
-    from circle15.measure.kernels import Floats, Ints
     from circle15.measure.pieces import Geometries
+    from circle15.quantities import Floats, Ints
     from circle15.schema import GridCells, Population, PopulationBlocks
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
+    from circle15.quantities import Floats, Ints
+
     Objects = NDArray[np.object_]
     Near = tuple[Ints, Floats]
 

@@ -16,6 +16,7 @@ from circle15.measure.coverage import piece_residents
 from circle15.measure.grid_ground import cell_densities, ground_of
 from circle15.measure.pieces import locate, meet_places, polygons_only
 from circle15.project.metric import areas_m2
+from circle15.quantities import M2_PER_KM2
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     IndexArray = NDArray[np.int64]
     Geometries = NDArray[np.object_]
 
-_M2_PER_KM2 = 1e6
 LEVELS = ("community", "township", "district", "city")
 
 
@@ -118,7 +118,7 @@ def place_densities(
             counted += residents_of(townships, block) if counting else 0.0
     residents[unknown] = counted[unknown]
     # a source of several blocks that cannot tell its land counts each place once
-    ground_km2 = np.minimum(ground_m2, areas_m2(outlines)) / _M2_PER_KM2
+    ground_km2 = np.minimum(ground_m2, areas_m2(outlines)) / M2_PER_KM2
     density = np.full(len(townships) + 1, np.nan)
     density[asked] = np.divide(residents[asked], ground_km2, out=density[asked], where=ground_km2 > 0)
     return np.asarray(density[holder])
@@ -135,7 +135,7 @@ def _cell_densities(points: Geometries, population: Population | PopulationBlock
         open_to = np.flatnonzero(np.isnan(density) & ~shapely.is_missing(points) & ~shapely.is_empty(points))
         cell = first_holder(points[open_to], cells)
         held = cell >= 0
-        area_km2 = areas_m2(cells[cell[held]]) / _M2_PER_KM2
+        area_km2 = areas_m2(cells[cell[held]]) / M2_PER_KM2
         density[open_to[held]] = block.cells["residents"].to_numpy(dtype=np.float64)[cell[held]] / area_km2
     return _empty_ground(points, density, population)
 

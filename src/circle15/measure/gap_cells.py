@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from circle15.measure.gap_ground import Points
-    from circle15.measure.kernels import Floats, Ints
+    from circle15.quantities import Floats, Ints
     from circle15.schema import Population, PopulationBlocks
 
 POINTS_TOGETHER_M = 100.0
@@ -69,21 +69,7 @@ class DrawnCells:
 
     def gains(self, share: Floats, at: Points, centres: Points, *, radius_m: float) -> Floats:
         """Residents (k,) whom a new circle about each point covers and no existing one does."""
-        gains = np.zeros(len(at[0]))
-        known = _near_each_cell(self.cells, centres, radius_m)
-        for first in range(0, len(gains), CANDIDATES_AT_ONCE):
-            lon, lat = (v[first : first + CANDIDATES_AT_ONCE] for v in at)
-            cell, of = candidate_pairs(self.cells, lon, lat, radius_m=radius_m)
-            part = disc_fractions(self.cells, cell, lon[of], lat[of], radius_m=radius_m)
-            bare = share[cell]
-            # where both the new circle and the old ones cut a cell, only their union tells what is new
-            both = (part > 0) & (part < 1) & (bare < 1)
-            part = np.where(both, 0.0, part * bare)
-            part[both] = _newly(
-                self.cells, cell[both], (lon[of[both]], lat[of[both]]), bare[both], known, radius_m=radius_m
-            )
-            gains[first : first + len(lon)] = np.bincount(of, part * self.cells.residents[cell], minlength=len(lon))
-        return gains
+        return gains_of(self.cells, share, at, centres, radius_m=radius_m)
 
     def outline(self, members: Ints) -> BaseGeometry:
         """Outline of some of the cells; of points the ground about each."""
@@ -147,6 +133,26 @@ def _touching(cells: CellArrays, lon: Floats, lat: Floats) -> tuple[Ints, Ints]:
     else:
         a, b = shapely.STRtree(cells.geometry).query(cells.geometry, predicate="dwithin", distance=CELLS_TOUCH_DEG)
     return a, b
+
+
+def gains_of(cells: CellArrays, share: Floats, at: Points, centres: Points, *, radius_m: float) -> Floats:
+    """Residents (k,) of cells whom a circle about each point `at` covers and none about `centres` does.
+
+    `share` (n,) is what those about `centres` leave bare of each cell.
+    """
+    gains = np.zeros(len(at[0]))
+    known = _near_each_cell(cells, centres, radius_m)
+    for first in range(0, len(gains), CANDIDATES_AT_ONCE):
+        lon, lat = (v[first : first + CANDIDATES_AT_ONCE] for v in at)
+        cell, of = candidate_pairs(cells, lon, lat, radius_m=radius_m)
+        part = disc_fractions(cells, cell, lon[of], lat[of], radius_m=radius_m)
+        bare = share[cell]
+        # where both the new circle and the old ones cut a cell, only their union tells what is new
+        both = (part > 0) & (part < 1) & (bare < 1)
+        part = np.where(both, 0.0, part * bare)
+        part[both] = _newly(cells, cell[both], (lon[of[both]], lat[of[both]]), bare[both], known, radius_m=radius_m)
+        gains[first : first + len(lon)] = np.bincount(of, part * cells.residents[cell], minlength=len(lon))
+    return gains
 
 
 def _near_each_cell(cells: CellArrays, centres: Points, radius_m: float) -> tuple[Ints, Floats, Floats]:

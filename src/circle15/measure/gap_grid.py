@@ -1,4 +1,6 @@
-"""Ground of gaps out of a regular grid's numbers 格网空白底数: no cell becomes a polygon.
+"""Ground of gaps out of a regular grid's numbers 格网空白底数.
+
+No cell becomes a polygon but those that the edge of a circle crosses, where a new site is weighed.
 
 `gap_cells` says the same of polygons, more slowly, and is its twin in the tests.
 """
@@ -11,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
-from circle15.measure.gain_kernels import newly_covered
-from circle15.measure.gap_cells import OUTLINE_DECIMALS
+from circle15.measure.cells import pack_geometries
+from circle15.measure.gap_cells import OUTLINE_DECIMALS, gains_of
 from circle15.measure.gap_ground import GapGround, gap_level, holders
 from circle15.measure.gap_kernels import LEAST_SHARE
-from circle15.measure.grid import centres_on
+from circle15.measure.grid import Block, centres_on
 from circle15.measure.grid_ground import blocks_of, lattice_of
 from circle15.measure.grid_places import lay_levels, outlines_on
 from circle15.measure.place_kernels import ASTRIDE
@@ -29,10 +31,10 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from circle15.measure.gap_ground import Points
-    from circle15.measure.grid import Block, Centres, Cover
+    from circle15.measure.grid import Centres, Cover
     from circle15.measure.grid_places import Laid, Outlines
-    from circle15.measure.kernels import Floats, Ints
     from circle15.project.lattice import Lattice
+    from circle15.quantities import Floats, Ints
     from circle15.schema import GridCells
 
 _TOLD = ("district", "township")
@@ -86,18 +88,16 @@ class CellsOnGrid:
 
     def gains(self, share: Floats, at: Points, centres: Points, *, radius_m: float) -> Floats:
         """Residents (k,) whom a new circle about each point covers and no existing one does."""
-        old, new = centres_on(*centres, self.lattice), centres_on(*at, self.lattice)
-        gains = np.zeros(len(at[0]))
+        cut, new = np.flatnonzero(share < 1), centres_on(*at, self.lattice)
+        # cells that the edge of an old circle crosses are few; only they must be measured under old and new at once
+        drawn = pack_geometries(self.lattice.quads(self.row[cut], self.column[cut]), self.residents[cut])
+        gains = gains_of(drawn, share[cut], at, centres, radius_m=radius_m)
         for block, mine, cell in self._by_block():
-            cover = block.cover(old, radius_m=radius_m, depths=1, ground=False)
-            bare = np.zeros(block.values.shape)
-            bare.ravel()[cell] = share[mine] * self.residents[mine]
-            some = block.reached_by(new, radius_m)
-            discs = new.lon[some], new.lat[some], new.column[some] - block.column, new.row[some] - block.row
-            gains[some] += newly_covered(
-                bare, block.corners, discs, known=(cover.slot, cover.shares, cover.start, cover.found),
-                old=(old.lon, old.lat), radius_m=radius_m, straight=block.lattice.straight,
-            )  # fmt: skip
+            whole = np.zeros(block.values.shape)
+            whole.ravel()[cell] = np.where(share[mine] < 1, 0.0, self.residents[mine])
+            bare = Block(whole, self.lattice, block.row, block.column)
+            held = bare.cover(new, radius_m=radius_m, depths=0, ground=False)
+            gains[held.disc] += held.residents
         return gains
 
     def outline(self, members: Ints) -> BaseGeometry:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from shapely.geometry.base import BaseGeometry
 
-    from circle15.measure.kernels import Floats, Ints
+    from circle15.quantities import Floats, Ints
 
     Points = tuple[Floats, Floats]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from circle15.measure.compiled import inner, kernel
-from circle15.measure.kernels import Floats, Ints
+from circle15.quantities import Floats, Ints
 
 LEAST_SHARE = 1e-6
 """A thinner sliver is rounding of an outline and must not tie two patches together."""

@@ -13,6 +13,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from circle15.project.metric import areas_m2, nearest
+from circle15.quantities import M2_PER_KM2
 from circle15.schema import CRS
 
 if TYPE_CHECKING:
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from circle15.measure.gap_ground import BareGround
-    from circle15.measure.kernels import Floats, Ints
-
-M2_PER_KM2 = 1e6
+    from circle15.quantities import Floats, Ints
 
 COLUMNS = {
     "rank": "int64",

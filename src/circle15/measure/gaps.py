@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
     from circle15.measure.gap_ground import GapGround, Points
-    from circle15.measure.kernels import Floats, Ints
+    from circle15.quantities import Floats, Ints
     from circle15.schema import Population, PopulationBlocks
 
 MIN_RESIDENTS = 100.0

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from circle15.measure.cells import frame_xy
-from circle15.measure.grid_kernels import deepen, stamp
+from circle15.measure.grid_kernels import deepen
+from circle15.measure.stamp_kernels import stamp
 from circle15.project.lattice import Lattice
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from circle15.measure.kernels import Floats, Ints
+    from circle15.quantities import Floats, Ints
     from circle15.schema import GridCells
 
 DEPTHS = 3

@@ -12,8 +12,8 @@ import shapely
 
 from circle15.measure.cells import frame_xy
 from circle15.measure.grid import Block, block_of, centres_on, circles_on
-from circle15.measure.grid_kernels import stamp
 from circle15.measure.grid_places import lay_levels, missing_m2, outlines_on, people_in
+from circle15.measure.stamp_kernels import stamp
 from circle15.project.lattice import Lattice
 from circle15.project.metric import areas_m2
 from circle15.schema import GridCells
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
     from circle15.measure.grid_places import Outlines
-    from circle15.measure.kernels import Floats, Ints
+    from circle15.quantities import Floats, Ints
 
 FEW = 32
 """Up to this many circles are measured each in a window of its own (close ones in one), more of them by squares."""

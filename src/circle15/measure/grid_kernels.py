@@ -1,8 +1,7 @@
-"""Circles stamped on a regular grid 服务圈落格: arrays in, arrays out, compiled.
+"""What circles stamped on a regular grid come to 落格之后: depth of cover, sums of places; arrays in, arrays out.
 
 Cells are the quadrilaterals between the corners `lon`, `lat` (rows + 1, columns + 1), degrees; `quad_kernels` measures
-one. Cells surely inside or outside a circle are told by a flat picture of the grid about its centre; only those in
-between are measured.
+one, `stamp_kernels` lays the circles.
 
 `values` (rows, columns) holds residents; NaN is ground without data.
 """
@@ -13,165 +12,10 @@ import math
 
 import numpy as np
 
-from circle15.measure.compiled import inner, kernel
-from circle15.measure.kernels import Floats, Ints, _depth_cell
-from circle15.measure.quad_kernels import (
-    _DEG,
-    _SMALL_CELL,
-    EARTH_A_M,
-    _depth_quad,
-    _frame,
-    _middle,
-    _parallel,
-    _quad,
-    _series,
-    _share,
-    _turned,
-)  # fmt: skip
-
-
-@inner
-def _span(a: float, b: float, c: float, middle: float) -> tuple[int, int]:
-    """Whole columns between the roots of a·t² + 2·b·t + c about a column; (0, −1) where there are none."""
-    root = b * b - a * c
-    if root < 0.0:
-        return 0, -1
-    root = math.sqrt(root)
-    return math.ceil(middle + (-b - root) / a), math.floor(middle + (-b + root) / a)
-
-
-@inner
-def _picture(
-    series: tuple[float, float, float, float, float, float, float, float, float],
-    lattice: tuple[Floats, Floats],
-    at: tuple[float, float],
-    where: tuple[float, float],
-    radius: float,
-    shape: tuple[int, int],
-) -> tuple[tuple[float, float, float], tuple[float, float], int, int]:
-    """The grid about a circle (centre in degrees, in column and row) as a flat picture, and the rows it may reach.
-
-    Products of the steps of one column and of one row in metres (column², column · row, row²); distances of a cell's
-    middle from which on it is surely outside, and up to which it is surely inside; first and last row.
-    """
-    lon, lat = lattice
-    column, row = where
-    rows, columns = shape
-    r, c = int(min(max(row, 0.0), rows - 1.0)), int(min(max(column, 0.0), columns - 1.0))
-    ox, oy = _frame(series, at[1], (lon[r, c], lat[r, c]), at)
-    cx, cy = _frame(series, at[1], (lon[r, c + 1], lat[r, c + 1]), at)
-    dx, dy = _frame(series, at[1], (lon[r + 1, c], lat[r + 1, c]), at)
-    cx, cy, dx, dy = cx - ox, cy - oy, dx - ox, dy - oy
-    half = 0.5 * max(math.hypot(cx + dx, cy + dy), math.hypot(cx - dx, cy - dy))
-    slack = 0.01 * half + 4.0 * radius * (radius + half) / EARTH_A_M
-    outer = radius + half + slack
-    a = cx * cx + cy * cy
-    high = outer * math.sqrt(a) / abs(cx * dy - cy * dx)
-    first, last = max(math.ceil(row - 0.5 - high), 0), min(math.floor(row - 0.5 + high), rows - 1)
-    return (a, cx * dx + cy * dy, dx * dx + dy * dy), (outer, radius - half - slack), first, last
-
-
-@inner
-def _reached(
-    picture: tuple[float, float, float], radii: tuple[float, float], where: tuple[float, float], r: int, columns: int
-) -> tuple[int, int, int, int]:
-    """Columns of a row that a circle may reach, and among them those surely inside; first and last of each."""
-    a, across, down = picture
-    outer, inner = radii
-    column, row = where
-    step = r + 0.5 - row
-    b, off2 = step * across, step * step * down
-    lo, hi = _span(a, b, off2 - outer * outer, column - 0.5)
-    lo, hi = max(lo, 0), min(hi, columns - 1)
-    in_lo, in_hi = 0, -1
-    if inner > 0.0 and hi >= lo:
-        in_lo, in_hi = _span(a, b, off2 - inner * inner, column - 0.5)
-        in_lo, in_hi = max(in_lo, lo), min(in_hi, hi)
-    return lo, hi, in_lo, in_hi
-
-
-@inner
-def _longer(values: np.ndarray) -> np.ndarray:
-    more = np.empty(2 * len(values), values.dtype)
-    more[: len(values)] = values
-    return more
-
-
-@kernel
-def _stamp(
-    values: Floats,
-    lattice: tuple[Floats, Floats],
-    discs: tuple[Floats, Floats, Floats, Floats],
-    radius: float,
-    depths: int,
-    straight: bool,
-    ground: bool,
-    base: np.ndarray,
-    sums: Floats,
-) -> tuple[np.ndarray, np.ndarray, Floats]:
-    """See `stamp`."""
-    lon, lat = lattice
-    columns = values.shape[1]
-    at_lon, at_lat, at_column, at_row = discs
-    rings = np.array([0, 4])
-    quad = np.empty((4, 2))
-    pair_cell, pair_disc, pair_share = np.empty(256, np.int32), np.empty(256, np.int32), np.empty(256)
-    pairs = 0
-    for n in range(len(at_lon)):
-        at = (at_lon[n], at_lat[n])
-        series = _series(at[1])
-        column, row = at_column[n], at_row[n]
-        picture, radii, first, last = _picture(series, lattice, at, (column, row), radius, values.shape)
-        total = land = 0.0
-        for r in range(first, last + 1):
-            lo, hi, in_lo, in_hi = _reached(picture, radii, (column, row), r, columns)
-            if in_hi >= in_lo:
-                for v in values[r, in_lo : in_hi + 1]:
-                    if v > 0.0:
-                        total += v
-                under = base[r, in_lo : in_hi + 1]
-                for i in range(len(under)):
-                    under[i] += np.uint8(under[i] < depths)
-                if ground:
-                    for c in range(in_lo, in_hi + 1):
-                        if not math.isnan(values[r, c]):
-                            land += _quad(series, at[1], lattice, (r, c), quad)[0]
-            size, parallel = (0.0, 0.0), (0.0, 0.0, 0.0)
-            fresh = True
-            for c in range(lo, hi + 1):
-                if in_lo <= c <= in_hi:
-                    continue
-                v = values[r, c]
-                if not (v > 0.0 or (ground and not math.isnan(v))):
-                    continue
-                if not straight:
-                    size = _quad(series, at[1], lattice, (r, c), quad)
-                    where = _frame(series, at[1], at, _middle(lon, lat, r, c))
-                else:
-                    if fresh:
-                        size = _quad(series, at[1], lattice, (r, c), quad)
-                        parallel = _parallel(series, at[1], at[1], 0.5 * (lat[r, c] + lat[r + 1, c]))
-                        fresh = False
-                    where = _turned(parallel, (at[0] - 0.5 * (lon[r, c] + lon[r, c + 1])) * _DEG)
-                share = _share(quad, rings, where, size, radius)
-                if share <= 0.0:
-                    continue
-                land += share * size[0]
-                if not v > 0.0:
-                    continue
-                total += share * v
-                if base[r, c] >= depths:
-                    continue
-                if share >= 1.0:
-                    base[r, c] += 1
-                    continue
-                if pairs == len(pair_cell):
-                    pair_cell, pair_disc, pair_share = _longer(pair_cell), _longer(pair_disc), _longer(pair_share)
-                pair_cell[pairs], pair_disc[pairs], pair_share[pairs] = r * columns + c, n, share
-                pairs += 1
-        sums[n, 0] = total
-        sums[n, 1] = land
-    return pair_cell[:pairs], pair_disc[:pairs], pair_share[:pairs]
+from circle15.measure.compiled import kernel
+from circle15.measure.kernels import _depth_cell
+from circle15.measure.quad_kernels import _SMALL_CELL, _depth_quad, _frame, _middle, _quad, _series
+from circle15.quantities import Floats, Ints
 
 
 @kernel
@@ -300,48 +144,6 @@ def clean(values: Floats, *, nodata: float) -> tuple[int, int, int, int]:
     """
     populated, without, negative, infinite = _clean(values, nodata)
     return int(populated), int(without), int(negative), int(infinite)
-
-
-def stamp(
-    values: Floats,
-    lattice: tuple[Floats, Floats],
-    discs: tuple[Floats, Floats, Floats, Floats],
-    *,
-    radius_m: float,
-    depths: int,
-    straight: bool,
-    ground: bool,
-    base: np.ndarray,
-) -> tuple[Floats, tuple[np.ndarray, np.ndarray, Floats]]:
-    """Lay circles on a block of cells.
-
-    Parameters
-    ----------
-    values
-        (rows, columns) residents, float32 or float64; NaN is no ground.
-    lattice
-        Corner longitudes and latitudes (rows + 1, columns + 1).
-    discs
-        Longitudes, latitudes, columns and rows (n,) of the centres; they may lie outside the block.
-    radius_m
-        Radius; the circles' edges belong to them.
-    depths
-        Whole covers are counted up to this.
-    straight
-        All cells of a row are alike.
-    ground
-        Measure ground too.
-    base
-        (rows, columns) uint8, changed in place: circles that hold the whole cell, `depths` where more.
-
-    Returns
-    -------
-    sums (n, 2): residents of the block in each circle, and m² of its ground (0 where not asked); and the pairs of a
-    populated cell and a circle that cuts it: cell (row · columns + column), circle, share of the cell.
-    """
-    sums = np.zeros((len(discs[0]), 2))
-    pairs = _stamp(values, lattice, discs, float(radius_m), depths, straight, ground, base, sums)
-    return sums, pairs
 
 
 def deepen(

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from circle15.measure.grid import Block, Centres, Cover
-    from circle15.measure.kernels import Floats, Ints
     from circle15.project.lattice import Lattice
+    from circle15.quantities import Floats, Ints
 
 _SEGMENT_DEG = 0.001  # an edge of a place of 100 m strays from the plane's straight line by 0.1 mm
 

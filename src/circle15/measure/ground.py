@@ -17,6 +17,7 @@ from circle15.measure.circles import boxes_about, circle_ground, land_within_km2
 from circle15.measure.density import LEVELS, place_densities
 from circle15.measure.grid_ground import cell_densities, squares_of
 from circle15.project.metric import PointTree, areas_m2
+from circle15.quantities import M2_PER_KM2
 from circle15.schema import Population
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
     IndexArray = NDArray[np.int64]
 
-_M2_PER_KM2 = 1e6
 _PART_SITES, _PART_SQUARES = 12_500, 8
 _STRIP_DEG = 0.01
 
@@ -112,7 +112,7 @@ class Ground:
         -------
         Columns (n,): residents_within, circle_km2, circle_land_km2, density_circle_per_km2.
         """
-        n, circle_km2 = len(lon), np.pi * radius_m**2 / _M2_PER_KM2
+        n, circle_km2 = len(lon), np.pi * radius_m**2 / M2_PER_KM2
         if self.population.grid is not None:
             residents, land_km2 = circle_ground(self.population, lon, lat, radius_m=radius_m)
         else:
@@ -199,7 +199,7 @@ class Ground:
         np.minimum.at(first, point, cell)
         held = np.flatnonzero(first < len(block.cells))
         cells = self._outlines_of_cells.geometries[first[held]]
-        density[held] = self._cells_residents[first[held]] / (areas_m2(cells) / _M2_PER_KM2)
+        density[held] = self._cells_residents[first[held]] / (areas_m2(cells) / M2_PER_KM2)
         if block.land is not None:
             density[np.isnan(density) & shapely.intersects(block.land, points)] = 0.0
         return density

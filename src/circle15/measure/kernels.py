@@ -14,12 +14,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from circle15.measure.compiled import inner, kernel, run
+from circle15.quantities import Floats, Ints
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Rings = tuple[Floats, Ints, Ints]
 
 NONE, PART, WHOLE = 0, 1, 2

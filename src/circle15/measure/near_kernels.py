@@ -11,18 +11,17 @@ import math
 import numpy as np
 
 from circle15.measure.compiled import kernel
-from circle15.measure.kernels import Floats, Ints
 from circle15.measure.quad_kernels import _frame, _series
+from circle15.quantities import LEAST_M_PER_DEGREE, Floats, Ints
 
 CLOSE_CALL_M = 1e-3
-_M_PER_DEGREE = 110_500.0
 
 
 @kernel
 def _count(lon: Floats, lat: Floats, start: Ints, band: Ints, radius: float, close: np.ndarray, count: Ints) -> int:
     """See `count_near`."""
     calls = 0
-    high = (radius + 1.0) / _M_PER_DEGREE
+    high = (radius + 1.0) / LEAST_M_PER_DEGREE
     for i in range(len(lon)):
         at = (lon[i], lat[i])
         series = _series(lat[i])
@@ -64,7 +63,7 @@ def count_near(lon: Floats, lat: Floats, *, radius_m: float) -> tuple[Ints, Ints
     -------
     count (n,): others that are surely within; and pairs (m, 2) so near to the radius that a geodesic must decide.
     """
-    band = np.floor((lat + 90.0) / ((radius_m + 1.0) / _M_PER_DEGREE)).astype(np.int64)
+    band = np.floor((lat + 90.0) / ((radius_m + 1.0) / LEAST_M_PER_DEGREE)).astype(np.int64)
     band -= band.min(initial=0) if not len(band) else band.min()
     order = np.lexsort((lon, band))
     x, y = (np.ascontiguousarray(v[order], dtype=np.float64) for v in (lon, lat))

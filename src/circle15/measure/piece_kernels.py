@@ -12,8 +12,9 @@ from __future__ import annotations
 import numpy as np
 
 from circle15.measure.compiled import inner, kernel
-from circle15.measure.kernels import Floats, Ints, _cell_area, _depth_cell, _inside_cell
+from circle15.measure.kernels import _cell_area, _depth_cell, _inside_cell
 from circle15.measure.quad_kernels import _frame, _middle, _series
+from circle15.quantities import Floats, Ints
 
 _STRIP = 32  # rows cut out of the block at a time
 _ON_BORDER = 1e-9  # cells

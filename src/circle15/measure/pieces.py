@@ -10,16 +10,15 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from circle15.quantities import M_PER_DEGREE, Floats, Ints
+
 if TYPE_CHECKING:
     import geopandas as gpd
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Geometries = NDArray[np.object_]
 
 PART_M = 2000.0
 """Widest part that one local frame serves; see `cells` for the error that it makes."""
-M_PER_DEGREE = 111_320.0
 
 
 def polygons_only(geometries: Geometries) -> Geometries:

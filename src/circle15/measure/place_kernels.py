@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from circle15.measure.compiled import inner, kernel
-from circle15.measure.kernels import Floats, Ints
+from circle15.quantities import Floats, Ints
 
 NOWHERE, ASTRIDE = -1, -2
 _LEAST = 1e-9

@@ -1,4 +1,4 @@
-"""Where a site may truly stand 位置误差: points within its position accuracy on other ground than it is thought to be.
+"""Where a site may truly stand 定位误差: points within its position accuracy on other ground than it is thought to be.
 
 The circle of error is cut by the outlines of places; each piece of other ground gives one point inside it and how far
 the site would have to move to reach it. Distances are geodesic (a local frame, right to micrometres at this size).
@@ -15,6 +15,7 @@ import shapely
 
 from circle15.measure.circles import lonlat
 from circle15.project.metric import DISTANCE_TOLERANCE_M, distances_m, local_xy, moved_to
+from circle15.quantities import M2_PER_KM2
 from circle15.schema import CRS, PLACE_LEVELS, POSITION_ACCURACY_M
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ _OVER = 1.0 / np.cos(np.pi / _CORNERS)  # the polygon is drawn about the circle,
 _RINGS = ((1.0, 16), (0.5, 8))
 NOISE_M = 0.5
 """Half the width of gaps between outlines that are taken as noise of the drawing, not as ground outside all places."""
-_M2_PER_KM2 = 1e6
 
 
 def points_within_error(
@@ -126,7 +126,7 @@ def circle_bounds(
         low[at] = residents(at, radius_m - d) if radius_m > d else 0.0
         high[at] = residents(at, radius_m + d)
     inner, circle, outer = (
-        np.pi * r**2 / _M2_PER_KM2 for r in (np.maximum(radius_m - reach_m, 0.0), radius_m, radius_m + reach_m)
+        np.pi * r**2 / M2_PER_KM2 for r in (np.maximum(radius_m - reach_m, 0.0), radius_m, radius_m + reach_m)
     )
     most_km2, least_km2 = land_km2 + outer - circle, np.maximum(land_km2 - circle + inner, 0.0)
     return {

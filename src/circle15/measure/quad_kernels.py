@@ -16,14 +16,13 @@ from circle15.measure.kernels import (
     SAME_CENTRE_M,
     TOUCH_M,
     WHOLE,
-    Floats,
-    Ints,
     _cuts,
     _disc_area,
     _inside_cell,
     _relation,
     _sort,
 )  # fmt: skip
+from circle15.quantities import Floats, Ints
 
 EARTH_A_M = 6378137.0
 EARTH_E2 = 0.0066943799901413165

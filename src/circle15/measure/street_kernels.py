@@ -8,12 +8,10 @@ search stops at its limit, bound included, so that it costs what its reach costs
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from circle15.measure.compiled import inner, kernel
+from circle15.quantities import Floats, Ints
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Graph = tuple[Ints, Ints, Floats]
 Heap = tuple[Floats, Ints]
 Room = tuple[Floats, Ints, Heap]

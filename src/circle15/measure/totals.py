@@ -12,6 +12,7 @@ from circle15.measure.coverage import count_standing, piece_residents
 from circle15.measure.grid_ground import ground_of
 from circle15.measure.pieces import meet_places, polygons_only
 from circle15.project.metric import areas_m2
+from circle15.quantities import M2_PER_KM2
 from circle15.schema import PLACE_LEVELS
 
 if TYPE_CHECKING:
@@ -19,10 +20,9 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
 
-    from circle15.measure.kernels import Floats, Ints
+    from circle15.quantities import Floats, Ints
     from circle15.schema import City, Population, PopulationBlocks
 
-M2_PER_KM2 = 1e6
 PEOPLE = 10_000
 """Institutions are told per this many residents 每万人."""
 DUAL_CHANNEL = "dual_channel"

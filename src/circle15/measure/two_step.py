@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from circle15.measure.street_kernels import Floats, Ints
+    from circle15.quantities import Floats, Ints
 
 WHOLE: tuple[tuple[float, float], ...] = ((1.0, 1.0),)
 """One zone: plain 2SFCA."""

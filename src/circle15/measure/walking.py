@@ -18,15 +18,16 @@ from numpy.typing import NDArray
 
 from circle15.measure.street_kernels import count_within, nearest_seed, node_costs, pair_costs
 from circle15.project.metric import DISTANCE_TOLERANCE_M, candidate_pairs, distances_m
+from circle15.quantities import Flags
 from circle15.schema import Pace
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from circle15.measure.street_kernels import Floats, Graph, Ints
+    from circle15.measure.street_kernels import Graph
+    from circle15.quantities import Floats, Ints
     from circle15.schema import Streets
 
-Flags = NDArray[np.bool_]
 
 _E = 0.0818191908426215  # first eccentricity of WGS 84
 

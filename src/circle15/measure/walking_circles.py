@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
-    from circle15.measure.street_kernels import Floats, Ints
+    from circle15.quantities import Floats, Ints
     from circle15.schema import Population, PopulationBlocks, Streets
 
 MINUTES = 15.0

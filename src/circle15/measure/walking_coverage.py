@@ -23,8 +23,7 @@ from circle15.project.metric import DISTANCE_TOLERANCE_M, PointTree, distances_m
 if TYPE_CHECKING:
     import geopandas as gpd
 
-    from circle15.measure.street_kernels import Floats, Ints
-    from circle15.measure.walking import Flags
+    from circle15.quantities import Flags, Floats, Ints
     from circle15.schema import Population, PopulationBlocks
 
 NEARLY_ALL = 0.95

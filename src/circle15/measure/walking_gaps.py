@@ -19,8 +19,8 @@ from circle15.project.metric import DISTANCE_TOLERANCE_M
 if TYPE_CHECKING:
     import geopandas as gpd
 
-    from circle15.measure.street_kernels import Floats, Ints
     from circle15.measure.walking import WalkNetwork
+    from circle15.quantities import Floats, Ints
     from circle15.schema import Population, PopulationBlocks
 
 

@@ -14,8 +14,8 @@ from circle15.schema import CRS
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-    from circle15.measure.street_kernels import Floats
     from circle15.measure.walking import Spots, WalkNetwork
+    from circle15.quantities import Floats
 
 LEAST_M = 0.5  # shorter ends are not drawn
 

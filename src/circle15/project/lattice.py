@@ -22,8 +22,8 @@ from circle15.schema import CRS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
+    from circle15.quantities import Floats, Ints
+
 
 _DEGREES = (4326, 4490)
 _DIRECT = 40_000  # corners; fewer are carried over one by one

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 from pyproj import Geod
-from scipy.spatial import cKDTree
 from shapely.geometry import Polygon
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+    from scipy.spatial import cKDTree
 
     FloatArray = NDArray[np.float64]
     IndexArray = NDArray[np.int64]
@@ -44,7 +44,7 @@ class PointTree:
     def __init__(self, lon: ArrayLike, lat: ArrayLike) -> None:
         self.lon, self.lat = np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
         self._keep, xyz = _finite_ecef(self.lon, self.lat)
-        self._tree = cKDTree(xyz) if len(xyz) else None
+        self._tree = _tree(xyz) if len(xyz) else None
 
     def candidates(self, lon: ArrayLike, lat: ArrayLike, radius_m: float) -> tuple[IndexArray, IndexArray]:
         """Pairs (i, j) of a point asked about and one of the tree that may lie within `radius_m`, sorted."""
@@ -155,7 +155,7 @@ def candidate_pairs(
     keep_b, xyz_b = _finite_ecef(lon_b, lat_b)
     if not len(keep_a) or not len(keep_b) or not radius_m >= 0:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    found = cKDTree(xyz_a).sparse_distance_matrix(cKDTree(xyz_b), radius_m + _CHORD_MARGIN_M, output_type="ndarray")
+    found = _tree(xyz_a).sparse_distance_matrix(_tree(xyz_b), radius_m + _CHORD_MARGIN_M, output_type="ndarray")
     i, j = keep_a[found["i"]], keep_b[found["j"]]
     order = np.lexsort((j, i))
     return i[order], j[order]
@@ -261,3 +261,10 @@ def _finite_ecef(lon: ArrayLike, lat: ArrayLike) -> tuple[IndexArray, FloatArray
     across = normal_m * np.cos(phi)
     xyz = np.column_stack((across * np.cos(lam), across * np.sin(lam), normal_m * (1.0 - _E2) * np.sin(phi)))
     return keep.astype(np.int64), xyz
+
+
+def _tree(xyz: FloatArray) -> cKDTree:
+    """Tree of points (n, 3)."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415 - 24 MB that a run over a nation never asks for
+
+    return cKDTree(xyz)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +20,11 @@ import pyarrow.parquet as pq
 import pyproj
 import shapely
 
-from circle15.errors import InputError
+from circle15.errors import InputError, Problem
 from circle15.project.datum import to_wgs84
+from circle15.read.dates import dates
 from circle15.read.faults import Faults, fail
+from circle15.read.values import Column
 from circle15.schema import CRS, PLACE_COLUMNS, PLACE_LEVELS, SERVICES, Datum, Source
 
 if TYPE_CHECKING:
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
 _POINT_BYTES = 21  # WKB: byte order, type, x, y
 _DEGREES = (4326, 4490)
 _EXAMPLES = 5
+_VALIDITY = ("valid_from", "valid_to")
 _ENDS = 1 << 16
 
 
@@ -46,6 +52,8 @@ class Points:
     institution
         Number of the institution that each site is part of (`schema.institution_codes` 分院区); None where the file has
         no column `institution`, and each site is one.
+    warnings
+        What was noticed while reading.
     """
 
     ids: pa.ChunkedArray
@@ -55,6 +63,7 @@ class Points:
     lat: NDArray[np.float64]
     source: Source
     institution: NDArray[np.int32] | None = None
+    warnings: tuple[Problem, ...] = ()
 
     @property
     def services(self) -> NDArray[np.object_]:
@@ -62,37 +71,81 @@ class Points:
         return np.array(self.names, dtype=object)[self.service]
 
 
-def read_points(path: Path, *, datum: Datum = "wgs84") -> Points:
+def read_points(path: Path, *, datum: Datum = "wgs84", as_of: dt.date | None = None) -> Points:
     """Read `id`, `service` and point geometry; every fault at once (InputError).
 
-    Degrees are taken in `datum`; a file in another system than degrees of WGS 84 or CGCS2000 is refused.
+    Degrees are taken in `datum`; a file in another system than degrees of WGS 84 or CGCS2000 is refused. With `as_of`
+    only the sites that stand on that day are kept 在册机构, by the columns `valid_from` and `valid_to`.
     """
-    columns, geometry, faults = _table(path, ("id", "service"), ("institution",))
-    lon, lat = _lonlat(geometry)
-    service = columns.column("service").combine_chunks().dictionary_encode()
+    file = _Table.opened(path, ("id", "service"))
+    faults = Faults(path.name)
+    lon, lat = _lonlat(file.column(file.geometry))
+    service = pc.fill_null(file.column("service").cast(pa.string()), "").combine_chunks().dictionary_encode()
     names = tuple(str(v) for v in service.dictionary.to_pylist())
+    code = service.indices.to_numpy().astype(np.int8)
     for value in sorted(set(names) - set(SERVICES)):
         faults.error("scale.service", column="service", value=value, known=", ".join(SERVICES))
     bad = np.flatnonzero(~((np.abs(lon) <= 180) & (np.abs(lat) <= 90)))  # noqa: PLR2004 - degrees
     for at in bad[:_EXAMPLES]:
         faults.error("scale.coordinate", row=int(at) + 1, value=f"{lon[at]}, {lat[at]}", count=len(bad))
-    ids = columns.column("id").cast(pa.string())
+    ids = file.column("id").cast(pa.string())
     twice = len(ids) - _distinct(ids)
     if twice:
         faults.error("scale.id_twice", column="id", count=twice)
+    stands = None if as_of is None else _standing(file, as_of, faults)
     faults.raise_errors()
-    x, y = to_wgs84(lon, lat, datum)
-    code = service.indices.to_numpy(zero_copy_only=False).astype(np.int8)
-    whose = _institutions(ids, columns.column("institution")) if "institution" in columns.column_names else None
-    del columns, geometry, service
+    whose = _institutions(ids, file.column("institution")) if file.has("institution") else None
+    x, y = (np.asarray(v) for v in to_wgs84(lon, lat, datum))
+    if stands is not None:
+        ids, code, x, y = ids.filter(pa.array(stands)), code[stands], x[stands], y[stands]
+        whose = None if whose is None else whose[stands]
     _give_back()
-    return Points(ids, code, names, np.asarray(x), np.asarray(y), _source("institutions", path, datum), whose)
+    options = {} if as_of is None else {"as_of": as_of.isoformat()}
+    return Points(ids, code, names, x, y, _source("institutions", path, datum, options), whose, faults.warnings)
+
+
+def _standing(file: _Table, as_of: dt.date, faults: Faults) -> NDArray[np.bool_]:
+    """Rows (n,) that stand on a day, both days of an agreement included; how many do not is warned of."""
+    if not any(file.has(name) for name in _VALIDITY):
+        found = ", ".join(file.held.schema_arrow.names)
+        faults.error("scale.no_validity", as_of=as_of.isoformat(), columns=", ".join(_VALIDITY), found=found)
+        return np.ones(file.held.metadata.num_rows, dtype=bool)
+    day, stands = np.datetime64(as_of, "D"), np.ones(file.held.metadata.num_rows, dtype=bool)
+    if file.has("valid_from"):
+        stands &= ~(_days(file, "valid_from", faults) > day)
+    if file.has("valid_to"):
+        stands &= ~(_days(file, "valid_to", faults, ends=True) < day)
+    if not stands.any():
+        faults.error("scale.nobody_stands", as_of=as_of.isoformat())
+    elif not stands.all():
+        faults.warn("institutions_expired", count=int((~stands).sum()), as_of=as_of.isoformat())
+    return stands
+
+
+def _days(file: _Table, name: str, faults: Faults, *, ends: bool = False) -> NDArray[np.datetime64]:
+    """Days (n,) of a column of dates, or of words in any form that registers use; NaT where none is given."""
+    given = file.column(name)
+    if pa.types.is_date(given.type) or (pa.types.is_timestamp(given.type) and given.type.tz is None):
+        return np.asarray(given.cast(pa.timestamp("s"), safe=False).to_numpy(), dtype="datetime64[D]")
+    words = given.cast(pa.string()).combine_chunks().dictionary_encode()
+    cells, own = [str(cell) for cell in words.dictionary.to_pylist()], Faults(faults.file)
+    found = dates(Column(cells, list(range(len(cells))), name, None), own, ends=ends)
+    code = np.asarray(pc.fill_null(words.indices, len(cells)).to_numpy())
+    unread = [p.row for p in own.problems if p.severity == "error" and p.row is not None]
+    wrong = np.flatnonzero(np.isin(code, unread))
+    if len(wrong):
+        row = int(wrong[0])
+        faults.error("scale.day", row=row + 1, column=name, value=cells[code[row]], count=len(wrong))
+    days = np.append(found, np.datetime64("NaT")).astype("datetime64[D]")
+    return np.asarray(days[code], dtype="datetime64[D]")
 
 
 def read_outlines(path: Path) -> tuple[gpd.GeoDataFrame, Source]:
     """Read places with `id`, `name`, `level` and outline (columns as in `schema.PLACE_COLUMNS`, others filled)."""
-    _, _, faults = _table(path, ("id", "name", "level"))
-    table = gpd.read_parquet(path)
+    _Table.opened(path, ("id", "name", "level"))
+    faults = Faults(path.name)
+    with _arrow_faults(path):
+        table = gpd.read_parquet(path)
     for value in sorted(set(table["level"].astype(str)) - set(PLACE_LEVELS)):
         faults.error("scale.level", column="level", value=value, known=", ".join(PLACE_LEVELS))
     if table["id"].duplicated().any():
@@ -115,26 +168,47 @@ def _institutions(ids: pa.ChunkedArray, given: pa.ChunkedArray) -> NDArray[np.in
     return np.asarray(pc.if_else(said, code, ids).combine_chunks().dictionary_encode().indices, dtype=np.int32)
 
 
-def _table(
-    path: Path, wanted: tuple[str, ...], optional: tuple[str, ...] = ()
-) -> tuple[pa.Table, pa.ChunkedArray, Faults]:
-    faults = Faults(path.name)
+@contextmanager
+def _arrow_faults(path: Path) -> Iterator[None]:
+    """What Arrow says of a file becomes an InputError."""
     try:
-        held = pq.ParquetFile(path)
-        said = json.loads((held.schema_arrow.metadata or {}).get(b"geo", b"{}"))
-        name = said.get("primary_column", "geometry")
-        missing = [c for c in (*wanted, name) if c not in held.schema_arrow.names]
-        if missing or "columns" not in said:
-            found = ", ".join(held.schema_arrow.names)
-            raise fail(path, "scale.columns", params={"missing": ", ".join(missing) or "geo", "found": found})
-        _check_system(path, said["columns"][name])
-        there = [c for c in optional if c in held.schema_arrow.names]
-        table = held.read(columns=[*wanted, *there, name])
+        yield
+    except InputError:
+        raise
     except (pa.ArrowException, OSError, ValueError) as fault:
-        if isinstance(fault, InputError):
-            raise
         raise fail(path, "file_unreadable", params={"reason": str(fault)}) from fault
-    return table, table.column(name), faults
+
+
+@dataclass(frozen=True)
+class _Table:
+    """An open file of which columns are read one by one: all at once would take as much memory as a whole run."""
+
+    path: Path
+    held: pq.ParquetFile
+    geometry: str
+
+    @classmethod
+    def opened(cls, path: Path, wanted: tuple[str, ...]) -> _Table:
+        """Open a file and make sure of its columns and its system."""
+        with _arrow_faults(path):
+            held = pq.ParquetFile(path)
+            said = json.loads((held.schema_arrow.metadata or {}).get(b"geo", b"{}"))
+            name = said.get("primary_column", "geometry")
+            missing = [c for c in (*wanted, name) if c not in held.schema_arrow.names]
+            if missing or "columns" not in said:
+                found = ", ".join(held.schema_arrow.names)
+                raise fail(path, "scale.columns", params={"missing": ", ".join(missing) or "geo", "found": found})
+            _check_system(path, said["columns"][name])
+            return cls(path, held, name)
+
+    def has(self, name: str) -> bool:
+        """Whether the file has such a column."""
+        return name in self.held.schema_arrow.names
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """Read one column."""
+        with _arrow_faults(self.path):
+            return self.held.read(columns=[name]).column(0)
 
 
 def _give_back() -> None:
@@ -191,7 +265,7 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _source(role: str, path: Path, datum: str) -> Source:
+def _source(role: str, path: Path, datum: str, options: Mapping[str, object] | None = None) -> Source:
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return Source(role, os.path.basename(path), digest, datum)  # noqa: PTH119 - as source_of names it
+    return Source(role, os.path.basename(path), digest, datum, options or {})  # noqa: PTH119 - as source_of names it

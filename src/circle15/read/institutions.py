@@ -231,7 +231,8 @@ def _placed(
     """Tables with coordinates, joined with those without; where there is none the best one is told what it lacks."""
     placed, unused = join_tables(raws, faults, columns=columns)
     for raw in unused if placed else ():
-        faults.warn("sheet_skipped", sheet=raw.sheet)
+        if match_columns(raw.columns, "institution", columns):  # notes and legends go without a word
+            faults.warn("sheet_skipped", sheet=raw.sheet)
         faults.assume("sheet_skipped", count=1, sheet=raw.sheet)
     if not placed:
         best = max(raws, key=lambda r: len(match_columns(r.columns, "institution", columns)))

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from circle15.quantities import M_PER_DEGREE
 from circle15.read.coordinates import DMS, MOST_DIGITS, NUMBER, Axis
 
 FloatArray = npt.NDArray[np.float64]
 
-_M_PER_DEGREE = 111_320.0
 _NEGLIGIBLE_M = 1.0
 _USUAL_SHARE = 0.05
 _BY_CHANCE = 0.5
@@ -80,5 +80,5 @@ def _beyond_chance(digits: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def _half_diagonal_m(step_deg: FloatArray, lat: FloatArray) -> FloatArray:
-    across = _M_PER_DEGREE * np.cos(np.radians(lat))
-    return np.asarray(0.5 * step_deg * np.hypot(across, _M_PER_DEGREE), dtype=np.float64)
+    across = M_PER_DEGREE * np.cos(np.radians(lat))
+    return np.asarray(0.5 * step_deg * np.hypot(across, M_PER_DEGREE), dtype=np.float64)

@@ -17,11 +17,8 @@ from circle15.project.metric import distances_m
 from circle15.schema import Streets
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from circle15.quantities import Floats, Ints
 
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
-    Flags = NDArray[np.bool_]
 
 SAME_LENGTH_DECIMALS = 3  # m
 SAME_MIDDLE_DECIMALS = 6  # degrees: 0.1 m

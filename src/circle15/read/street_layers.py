@@ -24,10 +24,9 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
+    from circle15.quantities import Floats, Ints
     from circle15.schema import Datum
 
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
 
 LON_MAX, LAT_MAX = 180.0, 90.0
 _XML = "{http://graphml.graphdrawing.org/xmlns}"

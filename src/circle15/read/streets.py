@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from circle15.errors import InputError, Problem
+from circle15.quantities import LEAST_M_PER_DEGREE
 from circle15.read.faults import fail
 from circle15.read.files import Reading, checked_path, sha256
 from circle15.read.street_cache import cache_key, keep_streets, load_streets
@@ -26,7 +27,6 @@ OSM = (".pbf", ".osm")
 GRAPH = (".graphml", ".gpkg")
 MARGIN_M = 2_000.0
 """Streets are read this far beyond the outlines, so that the way to a neighbour across the border is known."""
-M_PER_DEGREE = 110_500.0  # least length of a degree of latitude
 ROLE = "streets"
 LIVE = "live"
 """Given instead of a file: the streets are fetched through osmnx."""
@@ -158,7 +158,7 @@ def _clipped(lines: Lines, box: tuple[float, float, float, float]) -> Lines:
 
 def _wider(box: tuple[float, float, float, float] | list[float], margin_m: float) -> tuple[float, float, float, float]:
     west, south, east, north = (float(b) for b in box)
-    up = margin_m / M_PER_DEGREE
+    up = margin_m / LEAST_M_PER_DEGREE
     steepest = min(max(abs(south), abs(north)) + up, 89.0)
     across = up / float(np.cos(np.radians(steepest)))
     return west - across, south - up, east + across, north + up

@@ -12,7 +12,6 @@ import numpy as np
 import shapely
 from affine import Affine
 from rasterio.features import shapes
-from scipy import ndimage
 
 from circle15.measure.gap_grid import open_shares
 from circle15.measure.gap_kernels import LEAST_SHARE
@@ -48,15 +47,14 @@ def gap_outline(task: Task, service: int, seats: NDArray[np.int64]) -> BaseGeome
     block = (seats[:, 0] - window.row_off) // side * task.across + (seats[:, 1] - window.col_off) // side
     numbers = np.unique(block)
     top, left, rows, columns = np.array([task.windows[n] for n in numbers]).T
-    corner = int(top.min()), int(left.min())
-    shape = int((top + rows).max()) - corner[0], int((left + columns).max()) - corner[1]
-    if shape[0] * shape[1] > WIDEST:
+    if ((top + rows).max() - top.min()) * ((left + columns).max() - left.min()) > WIDEST:
         return None
-    held = np.zeros(shape, dtype=np.uint8)
-    for n, r, c, high, wide in zip(numbers, top - corner[0], left - corner[1], rows, columns, strict=True):
-        held[r : r + high, c : c + wide] = _cells(task, service, int(n), seats[block == n])
+    cells = np.concatenate([_cells(task, service, int(n), seats[block == n]) for n in numbers])
+    corner = cells.min(axis=0)
+    held = np.zeros(cells.max(axis=0) - corner + 1, dtype=np.uint8)
+    held[tuple((cells - corner).T)] = 1
     return shapely.transform(
-        _outline(held, corner, straight=task.lattice.straight),
+        _outline(held, (int(corner[0]), int(corner[1])), straight=task.lattice.straight),
         lambda xy: np.column_stack(task.lattice.degrees(xy[:, 0], xy[:, 1])),
     )
 
@@ -72,12 +70,15 @@ def _outline(held: NDArray[np.uint8], corner: tuple[int, int], *, straight: bool
     return shapely.normalize(whole if straight else shapely.segmentize(whole, _STEP))
 
 
-def _cells(task: Task, service: int, number: int, seats: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Cells (rows, columns) of a block that belong to a patch."""
+def _cells(task: Task, service: int, number: int, seats: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Row and column (k, 2) of the cells of a block that belong to a patch."""
+    from scipy import ndimage  # noqa: PLC0415 - 7 MB that only outlines need
+
     row, column, _, _ = task.windows[number]
     bare = _bare_cells(task, service, number)
     label = np.asarray(ndimage.label(bare, _TOUCHING)[0])
-    return np.isin(label, label[seats[:, 0] - row, seats[:, 1] - column]) & bare
+    belongs = np.isin(label, label[seats[:, 0] - row, seats[:, 1] - column]) & bare
+    return np.argwhere(belongs).astype(np.int32) + np.array([row, column], dtype=np.int32)
 
 
 def _bare_cells(task: Task, service: int, number: int) -> NDArray[np.bool_]:

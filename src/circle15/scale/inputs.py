@@ -15,11 +15,13 @@ from circle15.read.faults import Faults
 from circle15.read.files import RASTER, checked_path
 from circle15.read.geoparquet import fingerprint, read_outlines, read_points
 from circle15.read.raster import BLOCK, plan_raster
+from circle15.scale.memory import share_one_heap
 from circle15.scale.standing import standing_places
 from circle15.scale.task import Task
 from circle15.schema import SERVICES, Datum, Source
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
@@ -54,6 +56,11 @@ class Inputs:
         )  # fmt: skip
         return counts.astype(np.int32)
 
+    @property
+    def as_of(self) -> str:
+        """Day on which the institutions stand, "" where all were taken."""
+        return str(self.points.source.options.get("as_of", ""))
+
     @cached_property
     def standing(self) -> dict[int, NDArray[np.int32]]:
         """Place of each level in which each institution stands, as from `standing_places`."""
@@ -69,6 +76,7 @@ def read_inputs(
     services: Sequence[str] = (),
     min_residents: float = 100.0,
     datum: Datum = "wgs84",
+    as_of: dt.date | None = None,
     block: int = BLOCK,
 ) -> Inputs:
     """Read the inputs of a run.
@@ -83,6 +91,8 @@ def read_inputs(
         Services whose cover is measured; those that the institutions hold where not given.
     datum
         Of the institutions' degrees.
+    as_of
+        Only institutions that stand on this day are read, by their columns `valid_from` and `valid_to`.
     block
         Cells along a block's side.
 
@@ -91,7 +101,8 @@ def read_inputs(
     InputError, UsageError
         What is wrong with a file; a service that no institution has.
     """
-    points = read_points(checked_path(institutions, kinds=_PARQUET), datum=datum)
+    share_one_heap()
+    points = read_points(checked_path(institutions, kinds=_PARQUET), datum=datum, as_of=as_of)
     table, of_places = read_outlines(checked_path(places, kinds=_PARQUET))
     file = checked_path(population, kinds=_RASTERS)
     faults = Faults(file.name)
@@ -121,7 +132,7 @@ def read_inputs(
         min_residents=min_residents,
         sources=(points.source, of_places, _of_raster(file, parts)),
     )
-    warnings = (*faults.warnings, *_off_raster(task, places.name))
+    warnings = (*points.warnings, *faults.warnings, *_off_raster(task, places.name))
     return Inputs(task, points, warnings, simulated)
 
 

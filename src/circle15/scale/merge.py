@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from circle15.errors import InputError, Problem
 from circle15.measure.grid import DEPTHS
@@ -17,12 +15,9 @@ from circle15.scale.block import Result, load_result, result_path
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
+    from circle15.quantities import Floats, Ints
     from circle15.scale.task import Task
 
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
     Sides = tuple[Ints, Ints, Ints, Ints]
 
 _TOP, _BOTTOM, _LEFT, _RIGHT = range(4)
@@ -158,6 +153,9 @@ class _Patches:
 
     def table(self) -> tuple[pd.DataFrame, list[Ints]]:
         """The patches, and the seats of all parts of the first OUTLINED."""
+        from scipy.sparse import coo_array  # noqa: PLC0415 - 11 MB that blocks do without
+        from scipy.sparse.csgraph import connected_components  # noqa: PLC0415 - see above
+
         sums = np.concatenate([np.empty((0, 4)), *self._sums])
         where = np.concatenate([np.empty((0, 3), np.int64), *self._where])
         a, b = np.concatenate([np.empty((0, 2), np.int64), *self._pairs]).T

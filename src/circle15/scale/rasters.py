@@ -12,6 +12,7 @@ import numpy as np
 
 from circle15.measure.grid import DEPTHS, Block, Cover
 from circle15.measure.grid_kernels import clean
+from circle15.quantities import M2_PER_KM2
 from circle15.read.raster import read_block
 from circle15.write.cog import NODATA, Layer, cog_windows
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     Small = NDArray[np.uint8]
 
-_M2_PER_KM2 = 1e6
 _PERCENT = 100
 
 
@@ -99,7 +99,7 @@ def _classes(plan: Plan) -> list[PlaceClass]:
 
 def _class_codes(plan: Plan, block: Block) -> Small:
     """Code of the first class of the plan that each cell's density fits; 0 where none does."""
-    density = block.values / block.cell_areas_m2 * _M2_PER_KM2
+    density = block.values / block.cell_areas_m2 * M2_PER_KM2
     codes = np.zeros(density.shape, dtype=np.uint8)
     for code, one in enumerate(_classes(plan), start=1):
         fits = codes == 0

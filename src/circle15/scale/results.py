@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from circle15 import __version__
 from circle15.draw.nation import draw_nation
 from circle15.measure.grid_ground import beyond_m2, known_ground
 from circle15.project.metric import areas_m2
+from circle15.quantities import M2_PER_KM2
 from circle15.scale.gap_outlines import gap_outline
 from circle15.scale.memory import give_back
 from circle15.scale.merge import OUTLINED
@@ -28,13 +30,12 @@ if TYPE_CHECKING:
 
     from shapely.geometry.base import BaseGeometry
 
-    from circle15.draw.map import Marks
+    from circle15.draw.marks import Marks
     from circle15.policy.plan import Plan
     from circle15.scale.inputs import Inputs
     from circle15.scale.merge import Sums
     from circle15.words import Lang
 
-_M2_PER_KM2 = 1e6
 _ROWS = 100_000
 _AREAS = ("Polygon", "MultiPolygon")
 _PACKAGES = ("numpy", "numba", "geopandas", "shapely", "pyproj", "rasterio", "pyarrow", "scipy")
@@ -55,8 +56,8 @@ def places_table(inputs: Inputs, sums: Sums) -> gpd.GeoDataFrame:
     beyond = beyond_m2(task.lattice, (int(window.height), int(window.width)), task.outlines)
     land_m2 = known_ground(area_m2, sums.missing_m2 + beyond)
     table["residents"] = residents
-    table["area_km2"], table["land_km2"] = area_m2 / _M2_PER_KM2, land_m2 / _M2_PER_KM2
-    table["density_per_km2"] = _per(residents, land_m2 / _M2_PER_KM2)
+    table["area_km2"], table["land_km2"] = area_m2 / M2_PER_KM2, land_m2 / M2_PER_KM2
+    table["density_per_km2"] = _per(residents, land_m2 / M2_PER_KM2)
     institutions = institutions_in(inputs)
     for s, service in enumerate(task.services):
         people = sums.people[:, s]
@@ -92,10 +93,10 @@ def institutions_parts(inputs: Inputs, sums: Sums, plan: Plan, *, rows: int = _R
     Columns of so many rows at a time: words for a million would take as much memory as the whole run.
     """
     task, points = inputs.task, inputs.points
-    circle_km2 = np.pi * task.radius_m**2 / _M2_PER_KM2
+    circle_km2 = np.pi * task.radius_m**2 / M2_PER_KM2
     for first in range(0, len(task.lon), rows):
         some = slice(first, first + rows)
-        land_km2 = np.minimum(sums.ground_m2[some] / _M2_PER_KM2, circle_km2)
+        land_km2 = np.minimum(sums.ground_m2[some] / M2_PER_KM2, circle_km2)
         density = _per(sums.residents[some], land_km2)
         yield {
             "id": points.ids.slice(first, rows),
@@ -116,7 +117,7 @@ def gaps_table(inputs: Inputs, sums: Sums) -> pd.DataFrame:
     found = sums.gaps
     lon, lat = task.lattice.degrees(found["column"].to_numpy() + 0.5, found["row"].to_numpy() + 0.5)
     holder = found["holder"].to_numpy()
-    area_km2 = found["area_m2"].to_numpy() / _M2_PER_KM2
+    area_km2 = found["area_m2"].to_numpy() / M2_PER_KM2
     rank = found.groupby("service").cumcount() + 1
     service = np.array(task.services, dtype=object)[found["service"].to_numpy()]
     return pd.DataFrame(
@@ -150,16 +151,15 @@ def _columns(gaps: pd.DataFrame, outline: BaseGeometry | None) -> dict[str, Any]
 
 def write_results(inputs: Inputs, sums: Sums, out: Path, *, plan: Plan, marks: Marks, lang: Lang) -> list[Path]:
     """Write everything, each file whole; same input, same bytes."""
-    services = inputs.task.services
     places, gaps = places_table(inputs, sums), gaps_table(inputs, sums)
+    page = partial(
+        draw_nation, places, gaps, inputs.task.services, plan=plan, simulated=inputs.simulated, as_of=inputs.as_of
+    )
     steps: list[Callable[[], Path]] = [
         lambda: write_points(out / "gaps.parquet", gaps_parts(inputs, sums, gaps), kinds=("Point", *_AREAS)),
         lambda: write_outlines(out / "places.parquet", places),
         lambda: write_points(out / "institutions.parquet", institutions_parts(inputs, sums, plan)),
-        lambda: write_text(
-            out / "nation.html",
-            draw_nation(places, gaps, services, plan=plan, simulated=inputs.simulated, marks=marks, lang=lang),
-        ),
+        lambda: write_text(out / "nation.html", page(marks=marks, lang=lang)),
         lambda: write_run_record(out / "nation_run.json", _record(inputs, plan)),
     ]
     written = []
@@ -181,7 +181,7 @@ def _record(inputs: Inputs, plan: Plan) -> dict[str, object]:
         "plan": plan.summary(),
         "options": {
             "services": list(task.services), "radius_m": task.radius_m, "min_residents": task.min_residents,
-            "block": task.raster.block,
+            "block": task.raster.block, "as_of": inputs.as_of,
             "others_counted": "sites" if inputs.points.institution is None else "institutions",
         },
         "python": platform.python_version(),

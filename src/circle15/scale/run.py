@@ -16,12 +16,12 @@ from circle15.scale.memory import give_back
 from circle15.write.files import output_faults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Generator, Sequence
 
+    from circle15.quantities import Progress
     from circle15.scale.block import Result
     from circle15.scale.task import Task
 
-    Progress = Callable[[str, int, int], None]
 
 UNFINISHED = ".unfinished"
 _THREADS = 2  # kernels leave the interpreter free; each thread more takes the memory of a block

@@ -19,6 +19,7 @@ from circle15.schema.ground import (
     Streets,
 )
 from circle15.schema.results import (
+    CHECKLIST,
     Assessment,
     Collision,
     Conclusion,
@@ -54,6 +55,7 @@ from circle15.schema.tables import (
 )
 
 __all__ = [
+    "CHECKLIST",
     "CRS",
     "DATUMS",
     "INSTITUTION_COLUMNS",

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from circle15.schema.ground import City
 
 
+CHECKLIST = "checklist"
+"""Ground of a card 核对卡片 that people check; it is listed with every verdict and decides none."""
+
+
 class Outcome(StrEnum):
     """Outcome of one test 核对结果."""
 

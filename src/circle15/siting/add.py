@@ -26,8 +26,8 @@ from circle15.siting.short import left_out, without_idle
 from circle15.siting.tables import beside, coverage_change, entries_of
 
 if TYPE_CHECKING:
+    from circle15.quantities import Flags
     from circle15.siting.cover import Method
-    from circle15.siting.kernels import Flags
     from circle15.siting.solve import Watch
 
 Question = Literal["cover", "share", "nearest"]

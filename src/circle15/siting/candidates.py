@@ -10,6 +10,7 @@ import pandas as pd
 
 from circle15.errors import Problem, UsageError
 from circle15.measure.pieces import locate
+from circle15.quantities import M_PER_DEGREE
 from circle15.schema import CRS
 from circle15.siting.demand import demand_points, reach_straight
 from circle15.siting.field import point_candidates
@@ -17,9 +18,8 @@ from circle15.study import find_service_gaps
 
 if TYPE_CHECKING:
     from circle15.prepared import Prepared
-    from circle15.siting.kernels import Floats
+    from circle15.quantities import Floats
 
-M_PER_DEGREE = 111_320.0
 MOST_CANDIDATES = 200_000
 
 

@@ -24,8 +24,8 @@ from circle15.judge.ledger import swap
 from circle15.judge.limits import circle_caps, plain_circle
 from circle15.judge.series import Series, State, bare_series, both_states, series_of
 from circle15.policy.rules import AreaLimit, CircleLimit, Replace
+from circle15.quantities import Floats
 from circle15.schema import Finding, Force
-from circle15.siting.kernels import Floats
 from circle15.siting.limits import Row
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from circle15.quantities import Flags, Ints
 from circle15.siting.cover import Choice, answer_of, cover_columns, covered_by, max_cover
 from circle15.siting.crowd import crowded
 from circle15.siting.demand import merged
-from circle15.siting.kernels import Flags, Ints, may_add, place
+from circle15.siting.kernels import may_add, place
 from circle15.siting.limits import Limits, Row, columns_of, hold, rules_of, state_of
 from circle15.siting.near import nearer
 from circle15.siting.settle import Settled, settle

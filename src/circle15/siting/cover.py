@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from circle15.quantities import Floats, Ints
 from circle15.siting.demand import merged
-from circle15.siting.kernels import Floats, Ints, Small, all_gains, lazy_greedy, place, swap_search
+from circle15.siting.kernels import Small, all_gains, lazy_greedy, place, swap_search
 from circle15.siting.limits import Limits, columns_of, hold, rules_of, state_of
 from circle15.siting.solve import RELATIVE_GAP, Program, Solved, Status, Watch
 
 if TYPE_CHECKING:
+    from circle15.quantities import Flags
     from circle15.siting.demand import Reach
-    from circle15.siting.kernels import Flags, State
+    from circle15.siting.kernels import State
 
 Method = Literal["auto", "exact", "search"]
 EXACT_PAIRS = 1_500_000

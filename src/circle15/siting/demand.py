@@ -16,7 +16,8 @@ import shapely
 
 from circle15.errors import Problem, UsageError
 from circle15.project.metric import DISTANCE_TOLERANCE_M, distances_m
-from circle15.siting.kernels import CLOSE_M, Floats, Ints, Small, pairs_in_bins, row_sums
+from circle15.quantities import Floats, Ints
+from circle15.siting.kernels import CLOSE_M, Small, pairs_in_bins, row_sums
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

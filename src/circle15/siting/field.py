@@ -16,10 +16,11 @@ from circle15.measure.circles import lonlat
 from circle15.measure.pieces import locate
 from circle15.measure.walking_circles import WIDEST_M
 from circle15.prepared import Prepared
+from circle15.quantities import Flags, Floats, Ints
 from circle15.schema import CRS, POSITION_ACCURACY_M, SERVICES, institution_codes
 from circle15.siting.caps import PlanCaps, caps_of
 from circle15.siting.demand import Demand, Reach, demand_points, reach_straight
-from circle15.siting.kernels import Flags, Floats, Ints, Small
+from circle15.siting.kernels import Small
 from circle15.siting.limits import Limits
 from circle15.siting.on_foot import walked_reach
 
@@ -118,7 +119,7 @@ def lay_out(
         Walk the city's streets (UsageError where it has none); every cell is then laid out alike, in parts of
         `WIDEST_M` as for `walk`.
     sure
-        Circles hold whatever the true positions are: institutions count as within when they may be (位置误差从严).
+        Circles hold whatever the true positions are: institutions count as within when they may be (定位误差从严).
     """
     if service not in SERVICES:
         raise UsageError(Problem("use.unknown_service", value=service, params={"known": ", ".join(SERVICES)}))

@@ -14,11 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circle15.measure.compiled import kernel
+from circle15.quantities import Flags, Floats, Ints
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Small = NDArray[np.int32]
-Flags = NDArray[np.bool_]
 Whole = int | np.int64
 
 CLOSE_M = 1.0

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from circle15.siting.kernels import Flags, Floats, Ints, Rules, Small, State, place
+from circle15.quantities import Flags, Floats, Ints
+from circle15.siting.kernels import Rules, Small, State, place
 from circle15.siting.solve import Program
 
 if TYPE_CHECKING:

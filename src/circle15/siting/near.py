@@ -20,8 +20,8 @@ from circle15.siting.limits import Limits, Row, rules_of, state_of
 from circle15.siting.on_foot import walked_reach
 
 if TYPE_CHECKING:
+    from circle15.quantities import Flags
     from circle15.siting.field import Field
-    from circle15.siting.kernels import Flags
     from circle15.siting.solve import Watch
 
 FAR_RADII = 6.0

@@ -10,8 +10,8 @@ from circle15.siting.demand import Reach, reach_of_pairs
 
 if TYPE_CHECKING:
     from circle15.prepared import Prepared
+    from circle15.quantities import Flags, Floats
     from circle15.siting.demand import Demand
-    from circle15.siting.kernels import Flags, Floats
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from circle15.judge.city import judge_city
 from circle15.judge.lattice import conclude, deciding_rules
 from circle15.measure.circles import neighbours_within
 from circle15.prepared import Prepared
-from circle15.schema import CRS, City, Conclusion, Finding, Force, Outcome, Verdict
+from circle15.schema import CHECKLIST, CRS, City, Conclusion, Finding, Force, Outcome, Verdict
 from circle15.siting.standing import Standing
 
 if TYPE_CHECKING:
+    from circle15.quantities import Flags
     from circle15.siting.field import Field
-    from circle15.siting.kernels import Flags
     from circle15.siting.schedule import Schedule
 
 REFUSED = frozenset({Conclusion.REFUSE, Conclusion.REFUSE_IN_PRINCIPLE})
@@ -156,7 +156,7 @@ def _findings(ready: Prepared, field: Field) -> tuple[Finding, ...]:
     near = neighbours_within(of_service, of_service, radius_m=field.radius_m, margin_m=2 * ready.worst_accuracy_m)
     found = judge_city(field.plan, sites=sites, neighbours=near, totals=ready.totals, inputs=ready.inputs)
     rules = {r.id for r in field.plan.rules if field.service in r.services}
-    return tuple(f for f in found if f.kind in LIMITS and f.rule_id in rules and f.ground != "checklist")
+    return tuple(f for f in found if f.kind in LIMITS and f.rule_id in rules and f.ground != CHECKLIST)
 
 
 def _spot(one: Finding) -> Spot:

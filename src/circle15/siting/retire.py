@@ -27,8 +27,8 @@ from circle15.siting.tables import alternatives_of, beside, coverage_change, ent
 from circle15.siting.ties import Scores, Tie, break_ties, rank_of
 
 if TYPE_CHECKING:
+    from circle15.quantities import Flags, Floats, Ints
     from circle15.siting.cover import Choice, Method
-    from circle15.siting.kernels import Flags, Floats, Ints
     from circle15.siting.limits import Limits
     from circle15.siting.near import Far, Nearness
     from circle15.siting.schedule import Schedule
@@ -157,13 +157,13 @@ def plan_exits(
     found, chosen = settled.found, plan.standing(field, plan.last)
     checks = recheck_steps(field, plan, verdicts, aside=bar)
     short = left_out(field, limits, chosen, refused) if additions else {}
-    limits = found.settled.limits
+    limits, coverage = found.settled.limits, coverage_change(field, chosen)
     return ExitPlan(
         field=field, chosen=chosen, found=found, entered=entered,
         nearness=nearness(field, limits, settled.kept, far, end=chosen, seconds=seconds),
         exits=_exits(field, chosen if displace else settled.kept, plan, found),
         entries=entries_of(field, chosen, plan, verdicts, bar), steps=_steps(field, plan, checks),
-        coverage=coverage_change(field, chosen), straight=beside(field, chosen), losers=losers(field, chosen),
+        coverage=coverage, straight=beside(field, chosen), losers=losers(field, chosen, coverage),
         ties=settled.ties, locked={field.ids[p]: why for p, why in stay.items()}, recheck=checks[-1],
         unhelped=_unhelped(field, required), collisions=settled.collisions,
         alternatives=alternatives_of(field, limits, chosen, plans, gap=gap, seconds=seconds),

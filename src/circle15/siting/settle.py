@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from circle15.siting.kernels import Flags, Floats, Ints
+from circle15.quantities import Flags, Floats, Ints
 from circle15.siting.limits import Limits, Row, columns_of, hold, tight_sites
 from circle15.siting.solve import Program, Watch
 

@@ -13,8 +13,8 @@ from circle15.siting.settle import blocking
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from circle15.quantities import Flags
     from circle15.siting.field import Field
-    from circle15.siting.kernels import Flags
     from circle15.siting.limits import Limits
 
 SATURATED, REFUSED, FORBIDDEN = "saturated", "refused", "forbidden"

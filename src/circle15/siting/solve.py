@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from circle15.siting.kernels import Floats, Ints, Small
+from circle15.quantities import Floats, Ints
+from circle15.siting.kernels import Small
 
 if TYPE_CHECKING:
     from highspy import HighsLp

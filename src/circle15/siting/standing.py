@@ -23,9 +23,9 @@ from circle15.measure.circles import lonlat
 from circle15.measure.walking_circles import FARTHEST
 from circle15.prepared import Prepared
 from circle15.project.metric import DISTANCE_TOLERANCE_M, distances_m
+from circle15.quantities import LEAST_M_PER_DEGREE
 from circle15.schema import CRS, POSITION_ACCURACY_M, Verdict, institution_codes
 
-M_PER_DEGREE = 110_500.0
 EARLY = dt.date(2000, 1, 1)
 LEVELS = ("city", "district", "township", "community")
 
@@ -177,7 +177,7 @@ class Standing:
         lon, lat = (float(v[at]) for v in self._where)
         if not (np.isfinite(lon) and np.isfinite(lat)):
             return np.empty(0, dtype=np.int64), np.empty(0)
-        north = 1.01 * reach_m / M_PER_DEGREE
+        north = 1.01 * reach_m / LEAST_M_PER_DEGREE
         east = north / max(np.cos(np.radians(min(abs(lat) + north, 89.0))), 1e-3)
         found = np.array(
             sorted(self._index.intersection((lon - east, lat - north, lon + east, lat + north))), dtype=int

@@ -17,9 +17,9 @@ import shapely
 from circle15.measure.coverage import measure_coverage
 from circle15.measure.pieces import locate
 from circle15.project.metric import nearest
+from circle15.quantities import Flags, Floats, Ints
 from circle15.siting.choose import near_best
 from circle15.siting.field import Field
-from circle15.siting.kernels import Flags, Floats, Ints
 from circle15.siting.limits import Limits
 from circle15.siting.recheck import conclusion_of, planned_city, rules_against
 from circle15.siting.schedule import by_gain
@@ -85,15 +85,17 @@ def beside(field: Field, chosen: Flags) -> pd.DataFrame:
     return coverage_change(field, chosen, straight=True) if field.walked else pd.DataFrame()
 
 
-def losers(field: Field, chosen: Flags) -> pd.DataFrame:
+def losers(field: Field, chosen: Flags, coverage: pd.DataFrame) -> pd.DataFrame:
     """Residents who have one within the radius today and none at the end, by township: by exact area, as coverage is.
 
-    Ways are means over points of residents, NaN where no point of a township loses as a whole.
+    `coverage` is what `coverage_change` says of the plan. Ways are means over points of residents, NaN where no point
+    of a township loses as a whole.
     """
     levels = field.ready.city.places["level"]
     level = next((one for one in ("township", "district") if (levels == one).any()), "city")
-    at_best, after = (measured(field, s, levels=[level]).set_index("place_id") for s in (~field.new | chosen, chosen))
-    lost = (at_best["covered"] - after["covered"]).rename("residents_lost")
+    after = coverage[coverage["level"] == level].set_index("place_id")
+    at_best = measured(field, ~field.new | chosen, levels=[level]).set_index("place_id")
+    lost = (at_best["covered"] - after["covered_after"]).rename("residents_lost")
     table = after[["name"]].join(lost)[lost >= _SOMEBODY].join(_ways_lost(field, chosen, level))
     table = table.rename_axis("place_id").reset_index()
     return table.sort_values("residents_lost", ascending=False, kind="stable").reset_index(drop=True)

@@ -18,8 +18,8 @@ from circle15.siting.kernels import gain_of, may_add, place
 from circle15.siting.limits import broken, rules_of, state_of
 
 if TYPE_CHECKING:
+    from circle15.quantities import Flags, Ints
     from circle15.siting.field import Field
-    from circle15.siting.kernels import Flags, Ints
     from circle15.siting.limits import Limits
 
 TIE_RESIDENTS = 0.5

@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from circle15.errors import OutputError, Problem, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _REASONS = {
     errno.EACCES: "output.no_permission",

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from circle15.errors import Problem, UsageError
-from circle15.schema import Finding, Neighbour, Outcome, Verdict
+from circle15.schema import CHECKLIST, Finding, Neighbour, Outcome, Verdict
 from circle15.words import Lang, catalogue, word
-from circle15.write.summary import CHECKLIST, note_words, way_words
+from circle15.write.summary import note_words, way_words
 
 DOCX, XLSX = ".docx", ".xlsx"
 _AREAS = ("township", "subdistrict", "community", "zone", "group", "district", "city")

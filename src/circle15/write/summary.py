@@ -7,11 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from circle15.schema import Assessment, Conclusion, Finding, Neighbour, Outcome, Verdict
+from circle15.schema import CHECKLIST, Assessment, Conclusion, Finding, Neighbour, Outcome, Verdict
 from circle15.words import Lang, catalogue, word
 
-CHECKLIST = "checklist"
-"""Ground of findings that people check (cards)."""
 WORST_GAPS = 3
 _COUNTED = ("institutions", "beds", "stations", "physicians")
 

@@ -52,20 +52,7 @@
     ]);
   }
 
-  function tabs() {
-    const box = el("div", { cls: "tabs", role: "tablist", "aria-label": word("service_choice") }, data.services.map((s) => el("button", {
-      type: "button", role: "tab", id: "tab-" + s, "aria-selected": String(s === state.service), "aria-controls": "figures", tabindex: s === state.service ? 0 : -1,
-      on: { click: () => { state.service = s; draw("tab-" + s); } },
-    }, [C15.glyph(s, 14), el("span", { text: word("service." + s) })])));
-    box.addEventListener("keydown", (event) => {
-      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (!step) return;
-      state.service = data.services[(data.services.indexOf(state.service) + step + data.services.length) % data.services.length];
-      draw("tab-" + state.service);
-      event.preventDefault();
-    });
-    return box;
-  }
+  const tabs = () => C15.serviceTabs(data.services, state.service, (s, focus) => { state.service = s; draw(focus); }, { "aria-controls": "figures" });
 
   function bar(row) {
     const target = data.targets[state.service].share;

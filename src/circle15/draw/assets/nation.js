@@ -69,24 +69,11 @@
       ]),
       el("h1", { text: word("title") }),
       el("p", { cls: "intro", text: word("lead", { places: num(rows.length), residents: num(total().residents), radius: num(data.radius_m) }) }),
+      data.as_of ? el("p", { cls: "intro", text: word("as_of", { day: data.as_of }) }) : null,
     ]);
   }
 
-  /* Buttons of which one holds; arrows move. */
-  function choice(id, label, all, chosen, take) {
-    const box = el("div", { cls: "tabs", role: "tablist", "aria-label": label }, all.map(([key, ...inside]) => el("button", {
-      type: "button", role: "tab", id: id + "-" + key, "aria-selected": String(key === chosen), tabindex: key === chosen ? 0 : -1, on: { click: () => take(key, id + "-" + key) },
-    }, inside)));
-    box.addEventListener("keydown", (event) => {
-      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key], keys = all.map(([k]) => k);
-      if (!step) return;
-      const key = keys[(keys.indexOf(chosen) + step + keys.length) % keys.length];
-      take(key, id + "-" + key);
-      event.preventDefault();
-    });
-    return box;
-  }
-  const tabs = () => choice("tab", word("service_choice"), data.services.map((s) => [s, C15.glyph(s, 14), el("span", { text: word("service." + s) })]), state.service, (s, focus) => { state.service = s; draw(focus); });
+  const tabs = () => C15.serviceTabs(data.services, state.service, (s, focus) => { state.service = s; draw(focus); });
 
   function tiles() {
     const all = total(), low = rows.filter((r) => has(r.share) && r.share < 0.5).length;
@@ -104,7 +91,7 @@
   }
 
   function measures() {
-    const box = choice("measure", word("measures"), MEASURES.map((m) => [m.id, el("span", { text: word("measure." + m.id) })]), state.measure, (id, focus) => {
+    const box = C15.choice("measure", word("measures"), MEASURES.map((m) => [m.id, el("span", { text: word("measure." + m.id) })]), state.measure, (id, focus) => {
       state.measure = id;
       box.replaceWith(measures());
       paint();

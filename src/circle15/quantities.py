@@ -1,0 +1,21 @@
+"""Units and names of arrays that every room speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+Progress = Callable[[str, int, int], None]
+"""Told of long work: id of the step, how many are done, of how many."""
+
+M2_PER_KM2 = 1e6
+M_PER_DEGREE = 111_320.0
+"""Length of a degree of longitude at the equator; of latitude about that."""
+LEAST_M_PER_DEGREE = 110_500.0
+"""No degree of latitude, nor of longitude at the equator, is shorter: what searches may rely on."""
