@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
     IndexArray = NDArray[np.int64]
 
-_PART_SITES, _PART_SQUARES = 12_500, 8
+_PART_SITES, _PART_SQUARES = 12_500, 4
 _STRIP_DEG = 0.01
 
 

@@ -30,6 +30,8 @@ COARSE_M = 500.0
 """Cells wider than this measure an 800 m circle poorly: a warning."""
 _SAMPLE = 14  # cells down and across
 _TILE, _TILES = 512, 128
+_FEW = 16
+"""A window over no more tiles than these is put together from tiles, which the next window asks for again."""
 
 
 class RasterPopulation(Population):
@@ -72,11 +74,12 @@ class RasterValues:
     def __getitem__(self, part: tuple[slice, slice], /) -> npt.NDArray[np.float64]:
         (top, low, _), (left, right, _) = (s.indices(n) for s, n in zip(part, self.shape, strict=True))
         rows, columns = max(low - top, 0), max(right - left, 0)
-        if rows * columns > _TILE * _TILE:
+        down, across = (range(first // _TILE * _TILE, end, _TILE) for first, end in ((top, low), (left, right)))
+        if len(down) * len(across) > _FEW:
             return self._read(top, left, rows, columns)
         out = np.empty((rows, columns))
-        for row in range(top // _TILE * _TILE, low, _TILE):
-            for column in range(left // _TILE * _TILE, right, _TILE):
+        for row in down:
+            for column in across:
                 t, b = max(top, row), min(low, row + _TILE)
                 w, e = max(left, column), min(right, column + _TILE)
                 tile = self._tile(row, column)
