@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from circle15.measure.gap_ground import gap_level
 from circle15.measure.gap_kernels import patches
 from circle15.measure.grid import DEPTHS, Block, Cover
 from circle15.measure.grid_kernels import clean
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from circle15.scale.task import Task
 
 Result = dict[str, "NDArray[np.float64] | NDArray[np.int64]"]
-_DISTRICT, _CITY = PLACE_LEVELS.index("district"), PLACE_LEVELS.index("city")
 
 
 def measure_block(task: Task, number: int, values: NDArray[np.float64], nodata: float) -> Result:
@@ -73,7 +73,7 @@ def laid_for_gaps(task: Task, block: Block) -> Laid | None:
 
 
 def _gap_level(task: Task) -> int:
-    return _DISTRICT if (task.outlines.level == _DISTRICT).any() else _CITY
+    return PLACE_LEVELS.index(gap_level(task.outlines.table))
 
 
 def _gaps(task: Task, block: Block, covers: list[Cover], levels: dict[int, Laid]) -> Result:
