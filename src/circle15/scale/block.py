@@ -6,6 +6,7 @@ whoever measured them and when.
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,9 +108,21 @@ def result_path(folder: Path, number: int) -> Path:
     return folder / f"{number // 1000:03d}" / f"{number:06d}.npz"
 
 
-def keep_result(path: Path, result: Result) -> None:
+def packed_block(task: Task, number: int) -> bytes:
+    """One block's result as the bytes of its file: made where it was measured, whoever writes it need not look in."""
+    result = read_and_measure(task, number)
+    held = io.BytesIO()
+    np.savez(held, **{k: result[k] for k in sorted(result)})  # type: ignore[arg-type]
+    return held.getvalue()
+
+
+def keep_result(path: Path, packed: bytes) -> None:
     """Write a result whole."""
-    write_whole(path, lambda temporary: np.savez(temporary, **{k: result[k] for k in sorted(result)}))  # type: ignore[arg-type]
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(packed)
+
+    write_whole(path, write)
 
 
 def is_whole(path: Path) -> bool:
