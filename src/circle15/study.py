@@ -20,7 +20,8 @@ from circle15.judge.city import judge_city
 from circle15.judge.proposals import propose_classes
 from circle15.measure.circles import neighbours_within
 from circle15.measure.coverage import measure_coverage
-from circle15.measure.gaps import GapGround, find_gaps, lay_out_gaps
+from circle15.measure.gap_ground import GapGround
+from circle15.measure.gaps import find_gaps, lay_out_gaps
 from circle15.measure.walking_circles import add_ways
 from circle15.policy.plan import Plan
 from circle15.policy.rules import Target

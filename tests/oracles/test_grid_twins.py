@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from landscapes import DEGREES, GRIDS, PLANE, Numbers, assert_same, landscape, quads
 
 from circle15.measure import grid as on_grid
 from circle15.measure import grid_places
@@ -17,80 +17,11 @@ from circle15.measure.circles import measure_circles
 from circle15.measure.coverage import measure_coverage
 from circle15.measure.grid_ground import ground_of
 from circle15.measure.totals import measure_totals
-from circle15.project.lattice import Lattice
-from circle15.schema import CRS, SERVICES, GridCells, Population
+from circle15.schema import CRS, SERVICES, GridCells
+from circle15.siting.demand import demand_points
 
-STEP = 1 / 1200
-DEGREES = Lattice((STEP, 0, 105, 0, -STEP, 36))
-NORTHWARDS = Lattice((STEP, 0, 105, 0, STEP, 36))
-HIGH = Lattice((STEP, 0, 25, 0, -STEP, 68))
-PLANE = Lattice((100, 0, 434000, 0, -100, 4183500), "EPSG:4544")
-SLANTED = Lattice((95, 30, 434000, 20, -90, 4183500), "EPSG:4544")
-MOLLWEIDE = Lattice((100, 0, 8_800_000, 0, -100, 4_183_500), "ESRI:54009")
-COARSE = Lattice((1000, 0, 434000, 0, -1000, 4183500), "EPSG:4544")
-GRIDS = {
-    "degrees": DEGREES, "northwards": NORTHWARDS, "high": HIGH, "plane": PLANE, "slanted": SLANTED,
-    "mollweide": MOLLWEIDE, "coarse": COARSE,
-}  # fmt: skip
 # a border is straight in degrees; in the plane a piece of it of 100 m strays by 0.1 mm, which is people per million
 PEOPLE = 1e-6
-
-
-def quads(lattice, rows, columns):
-    lon, lat = (np.asarray(v) for v in lattice.corners(rows, columns))
-    r, c = (v.ravel() for v in np.mgrid[:rows, :columns])
-    around = ((r + 1, c), (r + 1, c + 1), (r, c + 1), (r, c), (r + 1, c))
-    return shapely.polygons(np.stack([np.column_stack([lon[at], lat[at]]) for at in around], axis=1))
-
-
-def landscape(lattice, *, seed, rows=50, columns=60, discs=40, gone=0.1):
-    """Random residents with holes of no data, random institutions in and about the grid."""
-    rng = np.random.default_rng(seed)
-    values = np.where(rng.random((rows, columns)) < 0.3, 0.0, rng.uniform(0.1, 50, (rows, columns)))
-    values[rng.random(values.shape) < gone] = np.nan
-    geometry = quads(lattice, rows, columns)
-    some = values.ravel() > 0
-    cells = gpd.GeoDataFrame({"residents": values.ravel()[some]}, geometry=geometry[some], crs=CRS)
-    land = shapely.union_all(geometry[~np.isnan(values.ravel())], grid_size=1e-12)
-    people = Population(cells, land, "grid", 100.0, GridCells(values, lattice.transform, lattice.system))
-    lon, lat = lattice.degrees(rng.uniform(-9, columns + 9, discs), rng.uniform(-9, rows + 9, discs))
-    register = gpd.GeoDataFrame(
-        {
-            "id": [f"P{i}" for i in range(discs)], "name": "", "service": rng.choice(["pharmacy", "outpatient"], discs),
-            "tags": "", "beds": np.nan,
-        },
-        geometry=shapely.points(lon, lat), crs=CRS,
-    )  # fmt: skip
-    return people, register, places_on(lattice, rows, columns, rng)
-
-
-def places_on(lattice, rows, columns, rng):
-    """A ragged border from top to bottom, a hole, and a place that reaches beyond the grid."""
-    y = np.linspace(-5, rows + 5, 12)
-    x = columns / 2 + rng.uniform(-9, 9, 12)
-    border = list(zip(x, y, strict=True))
-    west = shapely.Polygon([(-5, -5), *border, (-5, rows + 5)])
-    east = shapely.Polygon([(columns - 1.5, 0.5), *border, (columns - 1.5, rows - 2.25)])
-    lake = shapely.Point(columns / 4, rows / 2).buffer(5.3)
-    shapes = [shapely.union(west, east), west.difference(lake), east]
-
-    def moved(xy):
-        return np.column_stack(lattice.degrees(xy[:, 0], xy[:, 1]))
-
-    level = ["city", "district", "district"]
-    return gpd.GeoDataFrame(
-        {"id": ["C", "W", "E"], "name": ["c", "w", "e"], "level": level, "parent": ["", "C", "C"], "residents": np.nan,
-         "class": "", "settings": ""},
-        geometry=shapely.transform(shapes, moved), crs=CRS,
-    )  # fmt: skip
-
-
-def assert_same(fast, slow, **tolerance):
-    for column in slow.columns:
-        if pd.api.types.is_float_dtype(slow[column]):
-            np.testing.assert_allclose(fast[column], slow[column], **tolerance, err_msg=column)
-        else:
-            assert (fast[column] == slow[column]).all(), column
 
 
 @pytest.mark.parametrize("name", GRIDS)
@@ -159,7 +90,7 @@ def test_every_cell_under_every_circle(seed, name, radius_m):
 def test_blocks_add_up_to_the_whole(name):
     """However a grid is cut, circles, people and missing ground are the same."""
     people, register, places = landscape(GRIDS[name], seed=4)
-    lattice, values = GRIDS[name], people.grid.values  # noqa: PD011 - no table
+    lattice, values = GRIDS[name], people.grid.values
     lon, lat = (np.array(register.geometry.map(lambda p, k=k: p.coords[0][k])) for k in (0, 1))
     centres, outlines = on_grid.centres_on(lon, lat, lattice), grid_places.outlines_on(places, lattice)
 
@@ -186,7 +117,7 @@ def test_ground_without_data_is_told_place_by_place():
     people, _, places = landscape(PLANE, seed=5, gone=0.2)
     block = on_grid.block_of(people.grid)
     gone = grid_places.missing_m2(block, grid_places.outlines_on(places, PLANE))
-    nodata = quads(PLANE, 50, 60)[np.isnan(people.grid.values.ravel())]  # noqa: PD011 - no table
+    nodata = quads(PLANE, 50, 60)[np.isnan(people.grid.values.ravel())]
     to_plane = gpd.GeoSeries(nodata, crs=CRS).to_crs("EPSG:4544")
     outline = places.to_crs("EPSG:4544").geometry
     expected = [to_plane.intersection(place).area.sum() for place in outline]
@@ -209,3 +140,17 @@ def test_series_of_corners_is_what_proj_says():
     true_lon, true_lat = PLANE.degrees(column, row)
     assert np.abs(lon - true_lon).max() < 1e-11
     assert np.abs(lat - true_lat).max() < 1e-11
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_demand_of_geometries_says_the_same(name):
+    """Points with residents, whole cells and those laid out in parts where circles cut them."""
+    people, register, _ = landscape(GRIDS[name], seed=6, discs=9)
+    lon, lat = register.geometry.x.to_numpy(), register.geometry.y.to_numpy()
+    for options in ({}, {"part_m": 45.0}, {"part_m": 25.0, "edges": (lon, lat, 800.0)}):
+        fast = demand_points(Numbers(people.grid), **options)
+        slow = demand_points(replace(people, grid=None), **options)
+        assert len(fast) == len(slow) >= len(people.cells)
+        assert (fast.cell == slow.cell).all()
+        assert fast.residents.tolist() == slow.residents.tolist()
+        assert np.abs(np.array([fast.lon - slow.lon, fast.lat - slow.lat])).max() < 1e-10

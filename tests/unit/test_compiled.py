@@ -4,7 +4,9 @@ import importlib.util
 
 import pytest
 
-from circle15.measure import compiled
+from circle15.cli.tell import tell_compiling
+from circle15.measure import compiled, stamp_kernels
+from circle15.words import LANGS, word
 
 CODE = "from circle15.measure.compiled import kernel\n\n\n@kernel\ndef doubled(x):\n    return 2.0 * x\n"
 
@@ -14,14 +16,26 @@ def test_kept_code_is_out_of_date_once_any_kernel_changed(tmp_path, monkeypatch,
     path = tmp_path / "some_kernels.py"
     path.write_text(CODE, encoding="utf-8")
 
-    def first_call():
+    def first_call(*, ready):
         spec = importlib.util.spec_from_file_location("some_kernels", path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
+        assert compiled.is_ready(module.doubled) is ready
         assert module.doubled(2.0) == 4.0
+        assert compiled.is_ready(module.doubled)
         return sum(module.doubled.stats.cache_hits.values())
 
     monkeypatch.setattr(compiled, "sources", lambda: "same")
-    assert first_call() == 0
+    assert first_call(ready=False) == 0
     monkeypatch.setattr(compiled, "sources", lambda: later)
-    assert first_call() == hits
+    assert first_call(ready=bool(hits)) == hits
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_a_run_says_once_that_it_compiles(monkeypatch, capsys, lang):
+    monkeypatch.setattr(stamp_kernels, "is_compiled", lambda: False)
+    tell_compiling(lang)
+    assert capsys.readouterr().err.strip() == word("cli.compiling", lang)
+    monkeypatch.setattr(stamp_kernels, "is_compiled", lambda: True)
+    tell_compiling(lang)
+    assert capsys.readouterr().err == ""

@@ -11,7 +11,8 @@ import pytest
 import shapely
 from pyproj import Geod
 
-from circle15.measure.gaps import COLUMNS, find_gaps
+from circle15.measure.gap_patches import COLUMNS
+from circle15.measure.gaps import find_gaps
 from circle15.project.metric import distances_m
 from circle15.schema import Population, PopulationBlocks
 

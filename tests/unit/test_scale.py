@@ -185,9 +185,10 @@ def test_killed_and_resumed(nation, whole, tmp_path):
     same_bytes(tmp_path, whole)
 
 
-def test_a_lost_worker_is_survived_and_bytes_are_equal(nation, whole, tmp_path):
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(n_workers=2, **on_cluster.LOCAL) as local:
+def test_a_lost_worker_is_survived_and_bytes_are_equal(nation, whole, tmp_path, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(on_cluster, "_SHARES", 2)  # four blocks a message
+    with on_cluster.local_cluster(2) as local:
         inputs = inputs_of(nation, block=64)
         victims = [w.pid for w in local.workers.values()][:1]
 
@@ -202,10 +203,10 @@ def test_a_lost_worker_is_survived_and_bytes_are_equal(nation, whole, tmp_path):
 
 
 def test_two_runs_on_one_machine_do_not_get_in_each_others_way():
-    distributed = pytest.importorskip("distributed")
+    pytest.importorskip("distributed")
     with (
-        distributed.LocalCluster(n_workers=0, **on_cluster.LOCAL) as one,
-        distributed.LocalCluster(n_workers=0, **on_cluster.LOCAL) as two,  # a port taken would warn, and so fail
+        on_cluster.local_cluster(0) as one,
+        on_cluster.local_cluster(0) as two,  # a port taken would warn, and so fail
     ):
         assert one.scheduler_address != two.scheduler_address
 

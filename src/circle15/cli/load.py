@@ -10,6 +10,7 @@ from typing import Any
 import click
 import pandas as pd
 
+from circle15.cli.tell import tell_compiling
 from circle15.errors import Problem, UsageError
 from circle15.judge.inputs import Inputs
 from circle15.judge.series import series_of
@@ -38,6 +39,7 @@ def load(lang: Lang, inputs: dict[str, Any]) -> tuple[Plan, City]:
         click.echo(word_problem(problem, lang), err=True)
     if len(warnings) > _WARNINGS_SHOWN:
         click.echo(word("cli.more_warnings", lang, n=len(warnings) - _WARNINGS_SHOWN), err=True)
+    tell_compiling(lang)
     return plan, city
 
 

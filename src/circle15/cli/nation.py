@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from circle15.cli.tell import tell_written
+from circle15.cli.tell import tell_compiling, tell_written
 from circle15.cli.words import StepBar
 from circle15.draw.marks import page_marks
 from circle15.errors import Problem
@@ -53,6 +53,7 @@ def measure_nation(
         Path(institutions), Path(places), Path(population), radius_m=rules.circle.radius_m, services=services,
         min_residents=min_residents, datum=register_datum, as_of=as_of.date() if as_of else None, block=block,
     )  # fmt: skip
+    tell_compiling(lang)
     _ = inputs.others  # counted while little else is held in memory
     give_back()
     warnings = list(inputs.warnings)

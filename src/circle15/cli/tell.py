@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def tell_compiling(lang: Lang) -> None:
+    """Say on stderr that the kernels are compiled first, where no run before this one has left their machine code."""
+    from circle15.measure.stamp_kernels import is_compiled  # noqa: PLC0415 - numba, which check-plan does without
+
+    if not is_compiled():
+        click.echo(word("cli.compiling", lang), err=True)
+
+
 def tell_written(written: Sequence[Path], lang: Lang, *, aside: bool = False) -> None:
     """Name the files written; on stderr where stdout holds JSON."""
     click.echo(word("summary.written", lang), err=aside)

@@ -32,6 +32,14 @@ def kernel(function: F) -> F:
     return cast("F", compiled)
 
 
+def is_ready(compiled: Callable[..., Any]) -> bool:
+    """Whether a kernel's machine code is at hand: made in this process, or kept on disk and up to date."""
+    with suppress(AttributeError, OSError):  # as above: where another version of numba keeps it elsewhere
+        kept = compiled._cache._cache_file  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+        return bool(compiled.signatures or kept._load_index())  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+    return False
+
+
 @cache
 def sources() -> str:
     """Hash of the sources of all kernels."""

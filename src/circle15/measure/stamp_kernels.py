@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from circle15.measure.compiled import inner, kernel
+from circle15.measure.compiled import inner, is_ready, kernel
 from circle15.measure.quad_kernels import _DEG, EARTH_A_M, _frame, _middle, _parallel, _quad, _series, _turned
 from circle15.measure.rim_kernels import (
     AREA,
@@ -269,6 +269,11 @@ def _stamp(
         more, ground_m2, pairs, filled = _settle(rim, cells, count, n, depths, flat, pairs, filled)
         sums[n, 0], sums[n, 1], count = total + more, land + ground_m2, 0
     return pairs[0][:filled], pairs[1][:filled], pairs[2][:filled]
+
+
+def is_compiled() -> bool:
+    """Whether the costliest of all kernels need not be compiled any more."""
+    return is_ready(_stamp)
 
 
 def stamp(

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from circle15.measure.circles import lonlat
-from circle15.measure.gaps import MIN_RESIDENTS, GapGround, keep_bare, lay_out_gaps, rank_patches
+from circle15.measure.gap_ground import GapGround, keep_bare
+from circle15.measure.gap_patches import rank_patches
+from circle15.measure.gaps import MIN_RESIDENTS, lay_out_gaps
 from circle15.project.metric import DISTANCE_TOLERANCE_M
 
 if TYPE_CHECKING:
@@ -46,12 +48,13 @@ def find_walking_gaps(
     homes = network.spots(whole.lon, whole.lat)
     _, metres = network.nearest(homes, there)
     bare = keep_bare(whole, (homes.found & (metres > limit_m + DISTANCE_TOLERANCE_M)).astype(float))
-    spots = network.spots(bare.lon, bare.lat)
+    lon, lat = bare.ground.lon, bare.ground.lat
+    spots, people = network.spots(lon, lat), bare.residents
 
     def gains(candidates: Ints) -> Floats:
-        own = network.spots(bare.lon[candidates], bare.lat[candidates])
+        own = network.spots(lon[candidates], lat[candidates])
         i, j, _ = network.within(own, spots, limit_m)
-        return np.bincount(i, bare.residents[j], minlength=len(candidates)).astype(np.float64)
+        return np.bincount(i, people[j], minlength=len(candidates)).astype(np.float64)
 
     found = rank_patches(bare, gains, theirs, places, service=service, min_residents=min_residents)
     here = network.spots(found["candidate_lon"].to_numpy(), found["candidate_lat"].to_numpy())

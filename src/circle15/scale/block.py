@@ -6,12 +6,14 @@ whoever measured them and when.
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from circle15.measure.gap_ground import gap_level
 from circle15.measure.gap_kernels import patches
 from circle15.measure.grid import DEPTHS, Block, Cover
 from circle15.measure.grid_kernels import clean
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from circle15.scale.task import Task
 
 Result = dict[str, "NDArray[np.float64] | NDArray[np.int64]"]
-_DISTRICT, _CITY = PLACE_LEVELS.index("district"), PLACE_LEVELS.index("city")
 
 
 def measure_block(task: Task, number: int, values: NDArray[np.float64], nodata: float) -> Result:
@@ -72,7 +73,7 @@ def laid_for_gaps(task: Task, block: Block) -> Laid | None:
 
 
 def _gap_level(task: Task) -> int:
-    return _DISTRICT if (task.outlines.level == _DISTRICT).any() else _CITY
+    return PLACE_LEVELS.index(gap_level(task.outlines.table))
 
 
 def _gaps(task: Task, block: Block, covers: list[Cover], levels: dict[int, Laid]) -> Result:
@@ -107,9 +108,21 @@ def result_path(folder: Path, number: int) -> Path:
     return folder / f"{number // 1000:03d}" / f"{number:06d}.npz"
 
 
-def keep_result(path: Path, result: Result) -> None:
+def packed_block(task: Task, number: int) -> bytes:
+    """One block's result as the bytes of its file: made where it was measured, whoever writes it need not look in."""
+    result = read_and_measure(task, number)
+    held = io.BytesIO()
+    np.savez(held, **{k: result[k] for k in sorted(result)})  # type: ignore[arg-type]
+    return held.getvalue()
+
+
+def keep_result(path: Path, packed: bytes) -> None:
     """Write a result whole."""
-    write_whole(path, lambda temporary: np.savez(temporary, **{k: result[k] for k in sorted(result)}))  # type: ignore[arg-type]
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(packed)
+
+    write_whole(path, write)
 
 
 def is_whole(path: Path) -> bool:

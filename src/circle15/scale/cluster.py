@@ -1,8 +1,8 @@
 """The same blocks on many processors or machines 多机测算: dask.distributed, nothing home-made.
 
 Each worker reads its blocks from shared storage by the raster's own path; everything else is scattered to it once.
-Results come back to the process that asked, which alone writes. The block of a worker that dies
-is done by another.
+Results come back, as the bytes of their files and several blocks at a time, to the process that asked, which alone
+writes and does little else. The blocks of a worker that dies are done by another.
 """
 
 from __future__ import annotations
@@ -17,22 +17,30 @@ from typing import TYPE_CHECKING, Any
 
 from circle15 import __version__
 from circle15.errors import Circle15Error, InputError, Problem, UsageError
-from circle15.scale.block import read_and_measure
+from circle15.scale.block import packed_block
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
-    from circle15.scale.block import Result
     from circle15.scale.task import Task
+
+    Measured = tuple[list[tuple[int, bytes]], tuple[Problem, ...]]
 
 _CONNECT_S = 10
 _TRIES = 5
-_AHEAD = 4
-LOCAL: dict[str, Any] = {
+_AHEAD = 2  # batches at each worker: one in work, one waiting
+_BATCH = 8  # blocks a message; the scheduler and the asking process take 5 ms for each message
+_SHARES = 8  # fewer where a worker would get less than so many batches, or the last ones would be waited for
+_LOCAL: dict[str, Any] = {
     "threads_per_worker": 1, "memory_limit": 0, "silence_logs": 50, "dashboard_address": None,
     "scheduler_kwargs": {"dashboard_address": "localhost:0"},  # two runs on one machine ask for no port by number
 }  # fmt: skip
-"""How workers on this machine are started: no dashboard, no limit of memory that kills them."""
+_QUIET = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "5s",
+}
+"""Less watching of themselves by scheduler and workers, for which nobody asks here."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +51,15 @@ class Cluster:
     workers: int = 0
 
 
-def run_on(cluster: Cluster, task: Task, numbers: Sequence[int]) -> Generator[tuple[int, Result], None, None]:
-    """Measure blocks on a cluster and hand over each result as it comes.
+def local_cluster(workers: int) -> Any:  # noqa: ANN401 - an untyped library
+    """Start workers on this machine: no dashboard, no limit of memory that kills them."""
+    distributed = _distributed()  # first: its defaults, loaded within, would go with our settings
+    with import_module("dask").config.set(_QUIET):
+        return distributed.LocalCluster(n_workers=workers, **_LOCAL)
+
+
+def run_on(cluster: Cluster, task: Task, numbers: Sequence[int]) -> Generator[tuple[int, bytes], None, None]:
+    """Measure blocks on a cluster and hand over each result, as from `packed_block`, as it comes.
 
     Raises
     ------
@@ -55,39 +70,38 @@ def run_on(cluster: Cluster, task: Task, numbers: Sequence[int]) -> Generator[tu
     """
     with _client(cluster) as client:
         there = client.scatter(task, broadcast=True, hash=False)
-        waiting = iter(numbers)
-        held = max(sum(client.nthreads().values()), 1) * _AHEAD
+        workers = max(sum(client.nthreads().values()), 1)
+        size = max(1, min(_BATCH, len(numbers) // (workers * _SHARES)))
+        waiting = (numbers[at : at + size] for at in range(0, len(numbers), size))
 
-        def submit(number: int) -> Any:  # noqa: ANN401 - a future of an untyped library
-            return client.submit(measure_there, there, number, pure=False, retries=_TRIES)
+        def submit(some: Sequence[int]) -> Any:  # noqa: ANN401 - a future of an untyped library
+            return client.submit(measure_there, there, some, pure=False, retries=_TRIES)
 
-        running = _distributed().as_completed([submit(n) for n in islice(waiting, held)])
+        running = _distributed().as_completed([submit(some) for some in islice(waiting, workers * _AHEAD)])
         for future in running:
-            number, result, problems = _result_of(future)
+            results, problems = _result_of(future)
             future.release()
             if problems:
                 raise InputError(problems)
-            following = next(waiting, None)
-            if following is not None:
-                running.add(submit(following))
-            yield number, result
+            running.update([submit(some) for some in islice(waiting, 1)])
+            yield from results
 
 
-def _result_of(future: Any) -> tuple[int, Result, tuple[Problem, ...]]:  # noqa: ANN401 - an untyped library
+def _result_of(future: Any) -> Measured:  # noqa: ANN401 - an untyped library
     killed: type[Exception] = _distributed().scheduler.KilledWorker
     try:
-        found: tuple[int, Result, tuple[Problem, ...]] = future.result()
+        found: Measured = future.result()
     except (killed, OSError) as fault:
         raise UsageError(Problem("scale.cluster_lost", params={"reason": str(fault)})) from fault
     return found
 
 
-def measure_there(task: Task, number: int) -> tuple[int, Result, tuple[Problem, ...]]:
-    """One block, on a worker; faults travel as records, because they are worded where they are shown."""
+def measure_there(task: Task, numbers: Sequence[int]) -> Measured:
+    """Some blocks, on a worker; faults travel as records, because they are worded where they are shown."""
     try:
-        return number, read_and_measure(task, number), ()
+        return [(number, packed_block(task, number)) for number in numbers], ()
     except Circle15Error as error:
-        return number, {}, error.problems
+        return [], error.problems
 
 
 def _distributed() -> Any:  # noqa: ANN401 - an untyped library, and an extra
@@ -102,7 +116,7 @@ def _client(cluster: Cluster) -> Iterator[Any]:
     distributed = _distributed()
     if not cluster.scheduler:
         with (
-            distributed.LocalCluster(n_workers=cluster.workers, **LOCAL) as local,
+            local_cluster(cluster.workers) as local,
             distributed.Client(local) as client,
         ):
             yield client

@@ -13,6 +13,7 @@ import shapely
 from affine import Affine
 from rasterio.features import shapes
 
+from circle15.measure.gap_grid import open_shares
 from circle15.measure.gap_kernels import LEAST_SHARE
 from circle15.measure.grid import Block
 from circle15.measure.grid_kernels import clean
@@ -88,9 +89,9 @@ def _bare_cells(task: Task, service: int, number: int) -> NDArray[np.bool_]:
     clean(block.values, nodata=nodata)
     laid = laid_for_gaps(task, block)
     cover = block.cover(task.centres[service], radius_m=task.radius_m, ground=False)
-    bare = (block.values > 0) & (cover.base == 0)
+    bare = block.values > 0
     if laid is not None:
         bare &= hold_centres(block, task.outlines, laid, [cover]) >= 0
-    cut = bare & (cover.slot >= 0)
-    bare[cut] = 1.0 - cover.shares[cover.slot[cut], 0] > LEAST_SHARE
+    cell = np.flatnonzero(bare)
+    bare.ravel()[cell] = open_shares(cover, cell) > LEAST_SHARE
     return np.asarray(bare)

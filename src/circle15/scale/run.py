@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from circle15.scale.block import is_whole, keep_result, read_and_measure, result_path
+from circle15.scale.block import is_whole, keep_result, packed_block, result_path
 from circle15.scale.cluster import Cluster, run_on
 from circle15.scale.memory import give_back
 from circle15.write.files import output_faults
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from circle15.quantities import Progress
-    from circle15.scale.block import Result
     from circle15.scale.task import Task
 
 
@@ -59,24 +58,24 @@ def run_blocks(task: Task, out: Path, *, cluster: Cluster | None = None, progres
     if not todo:
         return folder
     with closing(_here(task, todo) if cluster is None else run_on(cluster, task, todo)) as results:
-        for number, result in results:
-            keep_result(result_path(folder, number), result)
+        for number, packed in results:
+            keep_result(result_path(folder, number), packed)
             done += 1
             tell()
     return folder
 
 
-def _here(task: Task, numbers: Sequence[int]) -> Generator[tuple[int, Result], None, None]:
+def _here(task: Task, numbers: Sequence[int]) -> Generator[tuple[int, bytes], None, None]:
     """Measure blocks in this process; while one thread reads, another measures."""
     _ = task.outlines, task.centres, task.windows  # made once, before the threads ask
     give_back()
     waiting = iter(numbers)
     with ThreadPoolExecutor(_THREADS) as pool:
-        running = deque((n, pool.submit(read_and_measure, task, n)) for n in islice(waiting, 2 * _THREADS))
+        running = deque((n, pool.submit(packed_block, task, n)) for n in islice(waiting, 2 * _THREADS))
         while running:
             number, future = running.popleft()
             yield number, future.result()
-            running.extend((n, pool.submit(read_and_measure, task, n)) for n in islice(waiting, 1))
+            running.extend((n, pool.submit(packed_block, task, n)) for n in islice(waiting, 1))
 
 
 def forget(folder: Path) -> None:
