@@ -156,9 +156,9 @@ def _reach(
     """How many columns and rows circles between these rows and columns may reach."""
     if lattice.straight:
         a, _, _, _, e, f = lattice.transform
-        lat = min(max(abs(f + e * row) for row in rows), _POLE)
-        wide, high = abs(a) * LEAST_M_PER_DEGREE * math.cos(math.radians(lat)), abs(e) * LEAST_M_PER_DEGREE
-        return radius_m * _SPARE / wide + _ROOM, radius_m * _SPARE / high + _ROOM
+        narrow = math.cos(math.radians(min(max(abs(f + e * row) for row in rows), _POLE)))
+        across_m, down_m = abs(a) * LEAST_M_PER_DEGREE * narrow, abs(e) * LEAST_M_PER_DEGREE
+        return radius_m * _SPARE / across_m + _ROOM, radius_m * _SPARE / down_m + _ROOM
     r, c = (v.ravel() for v in np.meshgrid(np.array(rows), np.array(columns)))
     lon, lat = lattice.degrees(np.concatenate([c, c + 1.0, c]), np.concatenate([r, r, r + 1.0]))
     here, across, down = ((lon[k : k + 4], lat[k : k + 4]) for k in (0, 4, 8))
