@@ -166,7 +166,7 @@ def test_a_check_of_people_says_the_same(name):
     assert fast.outside_cells == slow.outside_cells > 0
     assert fast.between_cells == slow.between_cells > 0
     assert (fast.outside_residents, fast.between_residents) == (slow.outside_residents, slow.between_residents)
-    assert fast.totals.equals(slow.totals)
+    assert_same(fast.totals, slow.totals, rtol=1e-12)
     assert fast.problems == slow.problems
     assert fast.outside["residents"].tolist() == slow.outside["residents"].tolist()
     assert fast.outside.geometry.geom_equals_exact(slow.outside.geometry, 1e-10).all()
