@@ -5,6 +5,7 @@ Only the windows that a question touches are read; what covers the ground (place
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from circle15.measure.grid_places import lay_levels, missing_m2, outlines_on, pe
 from circle15.measure.stamp_kernels import stamp
 from circle15.project.lattice import Lattice
 from circle15.project.metric import areas_m2
+from circle15.quantities import LEAST_M_PER_DEGREE
 from circle15.schema import GridCells
 
 if TYPE_CHECKING:
@@ -31,9 +33,11 @@ FEW = 32
 _CLOSE = 32  # columns or rows
 SIDE = 2048
 _BOX = 1024
+_ABREAST = 4
 _SPARE = 1.05
 _SLANTED = 1.5  # cells of a slanted grid may be nearer across than along
 _ROOM = 3
+_POLE = 89.99
 _BENT, _STRAIGHT = 1e-3, 1e-9  # share of a cell: nearer to its border the outline of the cell decides
 _SLIVER = 1e-6
 
@@ -103,7 +107,10 @@ def squares_of(grid: GridCells, lon: Floats, lat: Floats) -> Ints:
 
 
 def _square(row: Ints, column: Ints) -> Ints:
-    return np.asarray((row // _BOX) * (1 << 32) + column // _BOX)
+    """Number of the square of cells; squares that lie together come one after the other, so that tiles stay at hand."""
+    r, c = row // _BOX, column // _BOX
+    district = (r // _ABREAST) * (1 << 20) + c // _ABREAST
+    return np.asarray((district * _ABREAST + r % _ABREAST) * _ABREAST + c % _ABREAST)
 
 
 def _one_circle(
@@ -147,12 +154,16 @@ def _reach(
     lattice: Lattice, rows: tuple[float, float], columns: tuple[float, float], radius_m: float
 ) -> tuple[float, float]:
     """How many columns and rows circles between these rows and columns may reach."""
+    if lattice.straight:
+        a, _, _, _, e, f = lattice.transform
+        narrow = math.cos(math.radians(min(max(abs(f + e * row) for row in rows), _POLE)))
+        across_m, down_m = abs(a) * LEAST_M_PER_DEGREE * narrow, abs(e) * LEAST_M_PER_DEGREE
+        return radius_m * _SPARE / across_m + _ROOM, radius_m * _SPARE / down_m + _ROOM
     r, c = (v.ravel() for v in np.meshgrid(np.array(rows), np.array(columns)))
     lon, lat = lattice.degrees(np.concatenate([c, c + 1.0, c]), np.concatenate([r, r, r + 1.0]))
     here, across, down = ((lon[k : k + 4], lat[k : k + 4]) for k in (0, 4, 8))
     wide, high = (np.hypot(*frame_xy(*there, *here)).min() for there in (across, down))
-    slant = 1.0 if lattice.straight else _SLANTED
-    return slant * (radius_m * _SPARE / wide + _ROOM), slant * (radius_m * _SPARE / high + _ROOM)
+    return _SLANTED * (radius_m * _SPARE / wide + _ROOM), _SLANTED * (radius_m * _SPARE / high + _ROOM)
 
 
 # ── cells ─────────────────────────────────────────────────────
