@@ -16,6 +16,7 @@ from circle15.measure.cells import depth_fractions, disc_fractions, pack_geometr
 from circle15.measure.circles import measure_circles
 from circle15.measure.coverage import measure_coverage
 from circle15.measure.grid_ground import ground_of
+from circle15.measure.position import points_within_error
 from circle15.measure.totals import measure_totals
 from circle15.read.people import check_people
 from circle15.schema import CRS, SERVICES, City, GridCells
@@ -170,3 +171,16 @@ def test_a_check_of_people_says_the_same(name):
     assert fast.problems == slow.problems
     assert fast.outside["residents"].tolist() == slow.outside["residents"].tolist()
     assert fast.outside.geometry.geom_equals_exact(slow.outside.geometry, 1e-10).all()
+
+
+@pytest.mark.parametrize("name", ["degrees", "slanted", "coarse"])
+def test_other_cells_within_the_error_of_a_position_are_the_same(name):
+    people, register, places = landscape(GRIDS[name], seed=9, discs=25)
+    sites = register.assign(position_accuracy_m=np.resize([0.0, 15.0, 90.0, 400.0], len(register)))
+    sites = sites.set_geometry(sites.geometry.where(sites.index != 3, shapely.Point()))
+    fast = points_within_error(sites, places, cells=Numbers(people.grid))
+    slow = points_within_error(sites, places, cells=replace(people, grid=None))
+    assert len(slow) > 5
+    assert fast["id"].tolist() == slow["id"].tolist()
+    assert fast["moved_m"].to_numpy() == pytest.approx(slow["moved_m"].to_numpy(), abs=1e-4)
+    assert fast.geometry.geom_equals_exact(slow.geometry, 1e-9).all()
