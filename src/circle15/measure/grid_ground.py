@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import geopandas as gpd
+    from numpy.typing import NDArray
 
     from circle15.measure.grid_places import Outlines
     from circle15.quantities import Floats, Ints
@@ -40,6 +41,7 @@ _ROOM = 3
 _POLE = 89.99
 _BENT, _STRAIGHT = 1e-3, 1e-9  # share of a cell: nearer to its border the outline of the cell decides
 _SLIVER = 1e-6
+_FAR = 2.0**30  # rows or columns; what lies farther off, or nowhere, is near no cell
 
 
 def lattice_of(grid: GridCells) -> Lattice:
@@ -212,6 +214,31 @@ def _holding(
         point = shapely.Point(points[0][n], points[1][n])
         holds = np.flatnonzero(shapely.intersects(lattice.quads(*candidates), point))[:1]
         yield np.repeat(n, len(holds)), (candidates[0][holds], candidates[1][holds])
+
+
+def cells_about(grid: GridCells, lon: Floats, lat: Floats, reach_m: Floats) -> NDArray[np.object_]:
+    """Populated cells, as polygons in order of rows, of which any part lies within `reach_m` (n,) of points in degrees.
+
+    Some that lie a few cells farther off are among them; nothing is near points at NaN.
+    """
+    lattice = lattice_of(grid)
+    rows, columns = grid.values.shape
+    column, row = lattice.grid_xy(lon, lat)
+    placed = (reach_m > 0) & (np.abs(row) < _FAR) & (np.abs(column) < _FAR)
+    wide_m = np.exp2(np.ceil(np.log2(np.maximum(reach_m, 1.0))))  # points of like reach are looked at together
+    found = [np.empty(0, dtype=np.int64)]
+    for radius_m in np.unique(wide_m[placed]):
+        some = np.flatnonzero(placed & (wide_m == radius_m))
+        r, c = (np.floor(v[some]).astype(np.int64) for v in (row, column))
+        inside = [(float(v.min()), float(v.max())) for v in (np.clip(r, 0, rows), np.clip(c, 0, columns))]
+        x, y = (int(np.ceil(v)) for v in _reach(lattice, inside[0], inside[1], float(radius_m)))
+        down, right = (v.ravel() for v in np.mgrid[-y : y + 1, -x : x + 1])
+        r, c = (r[:, None] + down).ravel(), (c[:, None] + right).ravel()
+        on = (r >= 0) & (r < rows) & (c >= 0) & (c < columns)
+        found.append(np.unique(r[on] * columns + c[on]))
+    at = np.divmod(np.unique(np.concatenate(found)), columns)
+    held = _values_at(grid, *at) > 0
+    return lattice.quads(at[0][held], at[1][held])
 
 
 def _edge(lattice: Lattice) -> float:
