@@ -76,7 +76,7 @@ def _check_ground(
 ) -> None:
     """Note outlines (n,) that are missing, no area, beyond the globe, or cross or overlap themselves."""
     missing = shapely.is_missing(shapes) | shapely.is_empty(shapes)
-    flat = ~missing & (shapely.get_dimensions(grounds) < _AREA)
+    flat = ~missing & ((shapely.get_dimensions(grounds) < _AREA) | shapely.is_empty(grounds))
     bounds = shapely.bounds(shapes)
     beyond = ~missing & (np.abs(bounds) > _WORLD).any(axis=1)
     invalid = ~missing & ~flat & ~shapely.is_valid(grounds)

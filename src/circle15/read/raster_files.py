@@ -42,9 +42,8 @@ def source_of_raster(raster: Path) -> Source:
     """The raster told apart by its files: sizes, beginnings and ends (hashing gigabytes would double the reading)."""
     parts = files_of(raster)
     told = hashlib.sha256("".join(f"{part.name}:{_fingerprint(part)}\n" for part in parts).encode()).hexdigest()
-    return Source(
-        "population", raster.name, told, "wgs84", {"files": len(parts), "hash": "size, first and last 64 KiB"}
-    )
+    options = {"files": len(parts), "hash": "size, first and last 64 KiB"}
+    return Source("population", raster.name, told, "wgs84", options)
 
 
 def changed_ns(raster: Path) -> tuple[int, ...]:

@@ -96,7 +96,7 @@ class Task:
 
     @cached_property
     def key(self) -> str:
-        """The same for the same inputs, options and version; large rasters, read at their ends, also by when they changed."""
+        """The same for the same inputs, options and version; large rasters count as changed when their files are."""
         window = self.raster.window
         said = {
             "version": [__version__, RESULT_VERSION],
