@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from circle15.read.raster import RasterPlan
     from circle15.schema import Source
 
-RESULT_VERSION = 2
+RESULT_VERSION = 3
 """Raised when what a block leaves on disk changes."""
 
 
