@@ -297,7 +297,7 @@ def counties(*, across=12, hostile=False):
     places = gpd.GeoDataFrame(
         {
             "id": [f"{640000 + k}" for k in at], "name": names, "level": "district", "parent": "", "residents": residents,
-            "density_per_km2": residents / 50.0,
+            "density_per_km2": residents / 50.0, "land_km2": 50.0,
             "pharmacy_institutions": at, "pharmacy_covered": covered,
             "pharmacy_share": np.divide(covered, residents, out=np.full(n, np.nan), where=residents > 0),
             "inpatient_institutions": 1, "inpatient_covered": 0.0, "inpatient_share": np.where(residents > 0, 0.0, np.nan),

@@ -3,6 +3,7 @@
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pytest
 import shapely
 
 from circle15.project.lattice import Lattice
@@ -77,3 +78,14 @@ def assert_same(fast, slow, **tolerance):
             np.testing.assert_allclose(fast[column], slow[column], **tolerance, err_msg=column)
         else:
             assert (fast[column] == slow[column]).all(), column
+
+
+class Numbers(Population):
+    """A population that makes no polygons of its cells."""
+
+    def __init__(self, grid):
+        self.__dict__ |= {"grid": grid, "kind": "grid", "cell_m": 100.0, "land": None}
+
+    @property
+    def cells(self):
+        pytest.fail("a grid's cells were asked for as polygons")

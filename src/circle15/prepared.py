@@ -374,5 +374,5 @@ class Prepared:
 
 def _at(lon: Floats, lat: Floats, said: Mapping[str, Any]) -> Sites:
     """One proposed site thought to stand at places (n,)."""
-    service, own_id = (np.full(len(lon), said[k], dtype=object) for k in ("service", "id"))
-    return Sites(lon, lat, service, own_id, [str(said["institution"] or said["id"])] * len(lon))
+    told = said["service"], said["id"], str(said["institution"] or said["id"])
+    return Sites(lon, lat, *(np.full(len(lon), value, dtype=object) for value in told))

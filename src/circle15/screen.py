@@ -8,14 +8,15 @@ threshold, or under a rule that weighs its neighbours one by one, is judged by i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from circle15.judge.asked import PROPOSED_ID, attributes_of, check_question
+from circle15.errors import Problem, UsageError
+from circle15.judge.asked import PROPOSED_ID, attributes_of, question_faults
 from circle15.judge.findings import exceeds
 from circle15.judge.limits import TOLERANCE_M
 from circle15.measure.circles import lonlat
@@ -24,6 +25,7 @@ from circle15.policy.asked import asked_of
 from circle15.policy.rules import CircleLimit, Exempt, Prefer, Suspend
 from circle15.project.metric import PointTree
 from circle15.quantities import Progress
+from circle15.schema import CRS, SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
     Codes = NDArray[np.int64]
 
+_EXAMPLES, _LONG = 20, 80
 _SHOWN = frozenset({"name", "address"})
 """What an application says that no rule weighs, unless it names it."""
 _GROUND = ("community_id", "township_id", "district_id", "city_id", "density_class", "density_class_place",
@@ -66,17 +69,16 @@ def screen_sites(
     Returns
     -------
     `sites` with the columns of `Prepared.measure`, `conclusion`, `decided_by` (ids of the rules it rests on, joined by
-    ";") and `clauses` of these rules.
+    ";") and `clauses` of these rules; columns of these names that `sites` had already are replaced.
 
     Raises
     ------
     UsageError
-        A service, a place or an accuracy that cannot be.
+        No column `service`, points in another system, or services, places and accuracies that cannot be, each by its
+        row (from 1).
     """
-    asked = sites.assign(position_accuracy_m=accuracies_m(sites))
+    asked = _asked(sites.reset_index(drop=True))
     lon, lat = lonlat(asked)
-    for x, y, service, accuracy_m in zip(lon, lat, asked["service"], asked["position_accuracy_m"], strict=True):
-        check_question(x, y, "wgs84", service, accuracy_m)
     tell = progress or (lambda *_: None)
     tell("measure", 0, len(sites))
     alike_said = attributes_of(attributes)
@@ -101,9 +103,32 @@ def screen_sites(
         "decided_by": [";".join(v.decided_by) for v in verdicts],
         "clauses": [";".join(dict.fromkeys(clauses[r] for r in v.decided_by)) for v in verdicts],
     }
-    found = measured.drop(columns=[*who, "geometry"])
     columns = {k: np.array(v, dtype=object)[alike] for k, v in told.items()}
-    return sites.join(found.assign(**columns))
+    found = measured.drop(columns=[*who, "geometry"]).assign(**columns).set_index(sites.index)
+    kept = sites.drop(columns=[c for c in found if c in sites])
+    return gpd.GeoDataFrame(pd.concat([kept, found], axis=1), geometry=kept.geometry.name, crs=sites.crs)
+
+
+def _asked(sites: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Sites with what is known of their accuracy; UsageError with the faults of the first that have any."""
+    if "service" not in sites:
+        raise UsageError(Problem("use.sites_no_service", params={"found": ", ".join(map(str, sites.columns))}))
+    if sites.crs is not None and not sites.crs.equals(CRS, ignore_axis_order=True):
+        raise UsageError(Problem("use.sites_crs", value=sites.crs.to_string()[:_LONG]))
+    asked = sites.assign(position_accuracy_m=accuracies_m(sites))
+    lon, lat = lonlat(asked)
+    said_m = sites.get("position_accuracy_m", asked["position_accuracy_m"]).to_numpy(dtype=np.float64, na_value=np.nan)
+    accuracy_m = np.where(said_m < 0, said_m, asked["position_accuracy_m"])
+    fits = asked["service"].isin(SERVICES).to_numpy() & (np.abs(lon) <= 180) & (np.abs(lat) <= 90)  # noqa: PLR2004 - degrees
+    fits &= (accuracy_m >= 0) & (accuracy_m < np.inf)
+    problems = [
+        replace(problem, row=int(at) + 1)
+        for at in np.flatnonzero(~fits)[:_EXAMPLES]
+        for problem in question_faults(lon[at], lat[at], "wgs84", asked["service"].iloc[at], accuracy_m[at])
+    ]
+    if problems:
+        raise UsageError(problems)
+    return asked
 
 
 # ── who is alike ──────────────────────────────────────────────

@@ -36,6 +36,8 @@ def test_totals_are_of_residents_and_the_worst_come_first(page, watched):
     page.click("#more")
     assert page.locator("#rows tr").count() == 144
     assert "—" in page.inner_text("#rows tr[data-at='5']")  # unknown is not nought
+    density = places["residents"].sum() / places["land_km2"].sum()
+    assert page.inner_text("tfoot td:nth-child(3)") == f"{density:.0f}"
     assert watched.complaints == []
     assert watched.foreign_requests() == []
 
@@ -52,6 +54,9 @@ def test_sorting_searching_and_the_file_say_the_same(page):
     told = list(csv.reader(io.StringIO(waiting.value.path().read_text(encoding="utf-8-sig"))))
     assert [row[1] for row in told[1:]] == names_listed(page)
     assert [row[0] for row in told[1:3]] == ["640010", "640011"]
+    per_10k = [row[told[0].index("每万人")] for row in told[1:]]
+    assert per_10k[0] == f"{1e4 * 10 / 1100:.2f}"
+    assert max(map(len, per_10k)) <= len("100.00")
     page.fill("#find", "没有这个县")
     assert "没有符合" in page.inner_text("#count")
 
@@ -109,6 +114,16 @@ def test_a_public_page_bears_its_number_and_no_mark_of_internal_use(watched):
     page = watched.open(html)
     assert "内部使用" not in page.inner_text("body")
     assert "宁S(2026)001号" in page.inner_text("footer")
+
+
+def test_a_narrow_screen_and_few_counties(watched):
+    page = watched.open(draw_nation(*counties(across=3), ["pharmacy"], plan=load_plan("zhongwei"), simulated=True))
+    assert page.is_visible(".figures .worst")  # below the short table, not below the map
+    page.set_viewport_size({"width": 390, "height": 844})
+    for language in ("English", "中文"):
+        assert page.evaluate("() => document.documentElement.scrollWidth") == 390
+        assert page.inner_text("#language") == language
+        page.click("#language")
 
 
 def test_it_prints(page, tmp_path):

@@ -4,6 +4,7 @@ import hashlib
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -15,6 +16,7 @@ from python_calamine import CalamineWorkbook
 
 from circle15.policy.plan import load_plan
 from circle15.read.city import load_city, read_city
+from circle15.read.raster_cells import RasterPopulation
 from circle15.study import assess, judge_proposed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +29,7 @@ def city(sample_city):
 
 @pytest.fixture(scope="module")
 def result(city):
-    return assess(load_plan("zhongwei"), city)
+    return assess(load_plan("zhongwei"), replace(city, population=RasterPopulation(city.population.grid)))
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +130,10 @@ def test_whole_city_figures(result):
     depth = result.coverage[["depth_0", "depth_1", "depth_2", "depth_3"]].sum(axis=1)
     assert (depth - result.coverage["residents"]).abs().max() < 1e-6
     assert (result.coverage["covered"] + result.coverage["depth_0"] - result.coverage["residents"]).abs().max() < 1e-6
+
+
+def test_no_cell_of_a_raster_becomes_a_polygon_for_an_assessment(result):
+    assert {"cells", "land"}.isdisjoint(vars(result.city.population))
 
 
 def test_gaps_add_up_to_the_uncovered(city, result):

@@ -9,7 +9,7 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from landscapes import GRIDS, assert_same, landscape
+from landscapes import GRIDS, Numbers, assert_same, landscape
 
 from circle15.measure import grid_ground
 from circle15.measure.gap_grid import outline_of_cells
@@ -17,17 +17,6 @@ from circle15.measure.gaps import find_gaps, lay_out_gaps
 from circle15.schema import CRS, GridCells, Population
 
 FEET_OF_ROUNDING = {"rtol": 1e-7, "atol": 1e-6}
-
-
-class Numbers(Population):
-    """A population that makes no polygons of its cells."""
-
-    def __init__(self, grid):
-        self.__dict__ |= {"grid": grid, "kind": "grid", "cell_m": 100.0, "land": None}
-
-    @property
-    def cells(self):
-        pytest.fail("a grid's cells were asked for as polygons")
 
 
 class OnDisk:

@@ -8,7 +8,7 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from landscapes import DEGREES, GRIDS, PLANE, assert_same, landscape, quads
+from landscapes import DEGREES, GRIDS, PLANE, Numbers, assert_same, landscape, quads
 
 from circle15.measure import grid as on_grid
 from circle15.measure import grid_places
@@ -16,8 +16,11 @@ from circle15.measure.cells import depth_fractions, disc_fractions, pack_geometr
 from circle15.measure.circles import measure_circles
 from circle15.measure.coverage import measure_coverage
 from circle15.measure.grid_ground import ground_of
+from circle15.measure.position import points_within_error
 from circle15.measure.totals import measure_totals
-from circle15.schema import CRS, SERVICES, GridCells
+from circle15.read.people import check_people
+from circle15.schema import CRS, SERVICES, City, GridCells
+from circle15.siting.demand import demand_points
 
 # a border is straight in degrees; in the plane a piece of it of 100 m strays by 0.1 mm, which is people per million
 PEOPLE = 1e-6
@@ -139,3 +142,45 @@ def test_series_of_corners_is_what_proj_says():
     true_lon, true_lat = PLANE.degrees(column, row)
     assert np.abs(lon - true_lon).max() < 1e-11
     assert np.abs(lat - true_lat).max() < 1e-11
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_demand_of_geometries_says_the_same(name):
+    """Points with residents, whole cells and those laid out in parts where circles cut them."""
+    people, register, _ = landscape(GRIDS[name], seed=6, discs=9)
+    lon, lat = register.geometry.x.to_numpy(), register.geometry.y.to_numpy()
+    for options in ({}, {"part_m": 45.0}, {"part_m": 25.0, "edges": (lon, lat, 800.0)}):
+        fast = demand_points(Numbers(people.grid), **options)
+        slow = demand_points(replace(people, grid=None), **options)
+        assert len(fast) == len(slow) >= len(people.cells)
+        assert (fast.cell == slow.cell).all()
+        assert fast.residents.tolist() == slow.residents.tolist()
+        assert np.abs(np.array([fast.lon - slow.lon, fast.lat - slow.lat])).max() < 1e-10
+
+
+@pytest.mark.parametrize("name", ["degrees", "slanted"])
+def test_a_check_of_people_says_the_same(name):
+    people, register, places = landscape(GRIDS[name], seed=8)
+    places = places.assign(level=["city", "township", "township"], residents=[9000.0, 10.0, np.nan])
+    fast = check_people(City(register, Numbers(people.grid), places))
+    slow = check_people(City(register, replace(people, grid=None), places))
+    assert fast.outside_cells == slow.outside_cells > 0
+    assert fast.between_cells == slow.between_cells > 0
+    assert (fast.outside_residents, fast.between_residents) == (slow.outside_residents, slow.between_residents)
+    assert_same(fast.totals, slow.totals, rtol=1e-12)
+    assert fast.problems == slow.problems
+    assert fast.outside["residents"].tolist() == slow.outside["residents"].tolist()
+    assert fast.outside.geometry.geom_equals_exact(slow.outside.geometry, 1e-10).all()
+
+
+@pytest.mark.parametrize("name", ["degrees", "slanted", "coarse"])
+def test_other_cells_within_the_error_of_a_position_are_the_same(name):
+    people, register, places = landscape(GRIDS[name], seed=9, discs=25)
+    sites = register.assign(position_accuracy_m=np.resize([0.0, 15.0, 90.0, 400.0], len(register)))
+    sites = sites.set_geometry(sites.geometry.where(sites.index != 3, shapely.Point()))
+    fast = points_within_error(sites, places, cells=Numbers(people.grid))
+    slow = points_within_error(sites, places, cells=replace(people, grid=None))
+    assert len(slow) > 5
+    assert fast["id"].tolist() == slow["id"].tolist()
+    assert fast["moved_m"].to_numpy() == pytest.approx(slow["moved_m"].to_numpy(), abs=1e-4)
+    assert fast.geometry.geom_equals_exact(slow.geometry, 1e-9).all()

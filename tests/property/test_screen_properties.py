@@ -84,5 +84,22 @@ def test_alike_sites_are_judged_once_and_named_clauses_are_the_plans(ready, monk
 
 
 def test_a_question_that_cannot_be_is_refused(ready):
-    with pytest.raises(UsageError):
-        screen_sites(ready, sites_about(ready, seed=1, n=2)[0].assign(service="bakery"))
+    sites = sites_about(ready, seed=1, n=3)[0]
+    wrong = sites.assign(service=["bakery", "pharmacy", "pharmacy"], position_accuracy_m=[0.0, 0.0, -1.0])
+    for table, told in (
+        (wrong, [("use.unknown_service", 1), ("use.accuracy", 3)]),
+        (sites.drop(columns="service"), [("use.sites_no_service", None)]),
+        (sites.to_crs(32648), [("use.sites_crs", None)]),
+    ):
+        with pytest.raises(UsageError) as caught:
+            screen_sites(ready, table)
+        assert [(p.id, p.row) for p in caught.value.problems] == told
+
+
+def test_rows_may_be_numbered_alike_and_screened_again(ready):
+    sites, _ = sites_about(ready, seed=2, n=4)
+    plain = screen_sites(ready, sites)
+    twice = pd.concat([sites.iloc[:2], sites.iloc[2:].set_index(sites.index[:2])])
+    found = screen_sites(ready, screen_sites(ready, twice))
+    assert found.index.tolist() == twice.index.tolist()
+    pd.testing.assert_frame_equal(found.reset_index(drop=True), plain)

@@ -41,14 +41,22 @@ def test_help_in_both_languages(capsys, command, lang, heading):
     assert ("选项" in out) == (lang == "zh")
 
 
-def test_help_loads_no_heavy_library():
+@pytest.mark.parametrize(
+    ("work", "unused"),
+    [
+        ("circle15.cli.main(['--help'])", {"geopandas", "numpy", "shapely", "folium", "pydantic"}),
+        ("circle15.cli.main(['check-plan', 'zhongwei'])", {"pandas", "numba", "rasterio", "xlsxwriter"}),
+        # a nation has no memory to spare
+        ("import circle15.cli.nation", {"folium", "pyogrio", "python_calamine", "scipy.sparse", "scipy.spatial"}),
+    ],
+)
+def test_commands_load_what_they_use(work, unused):
     probe = (
-        "import sys, circle15.cli as c\n"
-        "try: c.main(['--help'])\n"
-        "except SystemExit: pass\n"
-        "sys.exit(bool({'geopandas', 'numpy', 'shapely', 'folium', 'pydantic'} & set(sys.modules)))"
+        f"import sys, circle15.cli\ntry: {work}\nexcept SystemExit: pass\n"
+        f"loaded = {unused} & set(sys.modules)\nassert not loaded, loaded"
     )
-    assert subprocess.run([sys.executable, "-c", probe], capture_output=True, check=False).returncode == 0
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

@@ -252,3 +252,15 @@ def test_scaling_that_cannot_be_done_is_wrong_use() -> None:
         scale_population(population, places, level="township")
     with pytest.raises(UsageError, check=told("scale_blocks")):
         scale_population(PopulationBlocks([population], cell_m=100.0), places, level="township")
+
+
+def test_a_scaled_raster_stays_a_grid_of_numbers(tmp_path: Path) -> None:
+    held = read_population(write_tif(tmp_path / "people.tif", GRID)).table
+    places = places_of(("W", 50.0, box(105.0, 37.598, 105.0015, 37.6)))
+    scaled, _ = scale_population(held, places, level="township")
+    drawn, _ = scale_population(Population(held.cells, held.land, "grid", held.cell_m), places, level="township")
+    assert scaled.grid is not None
+    assert np.isnan(scaled.grid.values).tolist() == [[False, False, True], [False, False, True]]
+    assert scaled.cells["residents"].tolist() == drawn.cells["residents"].tolist()
+    assert scaled.cells.geometry.geom_equals(drawn.cells.geometry).all()
+    assert held.cells["residents"].tolist() == [1.0, 2.0, 4.0]

@@ -93,7 +93,7 @@ def test_a_day_on_which_nobody_stands_is_refused(tmp_path):
 
 def test_a_row_without_a_service_is_a_fault(tmp_path):
     file = written(tmp_path / "i.parquet", service=["pharmacy"] * 6 + [None])
-    with pytest.raises(InputError, check=told("scale.service")):
+    with pytest.raises(InputError, check=told("scale.blank")):
         read_points(file)
 
 
@@ -128,3 +128,8 @@ def test_another_day_is_another_run(nation, tmp_path):
         return read_inputs(*files, radius_m=800.0, as_of=day).task
 
     assert len({task(None).key, task(DAY).key, task(dt.date(2025, 7, 1)).key}) == 3
+
+
+def test_another_datum_is_another_run(nation):
+    files = (nation / "institutions.parquet", nation / "places.parquet", nation / "population.vrt")
+    assert len({read_inputs(*files, radius_m=800.0, datum=datum).task.key for datum in ("wgs84", "gcj02", "bd09")}) == 3

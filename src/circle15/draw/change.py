@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
+from circle15.draw.shades import shade_paths
 from circle15.project.metric import circle_outline
 from circle15.words import Lang, word
 
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
 WIDE, HIGH, EDGE = 560.0, 460.0, 8.0
 TOWNSHIPS = 6
-SHADES = (100.0, 1000.0, 3000.0, 10000.0)
-"""Residents per km² at which the ground gets darker."""
-COLOURS = ("#f1f3f5", "#dbe4ec", "#b9cbdb", "#8fa9c2")
 _STYLE = """
 body{font:15px/1.6 "Microsoft YaHei","Noto Sans CJK SC",sans-serif;margin:24px auto;max-width:1180px;padding:0 16px;
 color:#1f2933}h1{font-size:24px}h2{font-size:18px;margin:28px 0 6px}p{margin:2px 0}.pair{display:flex;gap:16px;
@@ -58,8 +56,9 @@ def draw_change(
     for name, ground in _grounds(city, sites):
         body += [f"<h2>{escape(name)}</h2>", '<div class="pair">']
         view = _View(ground)
+        under = [*shade_paths(city.population, view), *_outlines(city, view)]
         for when, shown in (("before", ("stays", "leaves")), ("after", ("stays", "added"))):
-            drawn = _drawing(city, sites, view, shown, radius_m)
+            drawn = _drawing(under, sites, view, shown, radius_m)
             body.append(f"<figure>{drawn}<figcaption>{escape(word(f'change.{when}', lang))}</figcaption></figure>")
         body.append("</div>")
     policy = "default-src 'none'; style-src 'unsafe-inline'"
@@ -128,42 +127,18 @@ class _View:
         return "".join(parts)
 
 
-def _drawing(city: City, sites: gpd.GeoDataFrame, view: _View, shown: Sequence[str], radius_m: float) -> str:
+def _drawing(under: Sequence[str], sites: gpd.GeoDataFrame, view: _View, shown: Sequence[str], radius_m: float) -> str:
     lon, lat = sites.geometry.x.to_numpy(), sites.geometry.y.to_numpy()
     west, south, east, north = view.bounds
     near = (lon > west - 0.02) & (lon < east + 0.02) & (lat > south - 0.02) & (lat < north + 0.02)
     part = sites[near & sites["status"].isin(shown).to_numpy()]
-    parts = [*_cells(city, view), *_outlines(city, view)]
+    parts = [*under]
     circles = [circle_outline(p.x, p.y, radius_m, points=48) for p in part.geometry]
     if circles:
         parts.append(f'<path class="circle" d="{view.path(shapely.union_all(circles))}"/>')
     parts += [_mark(row, view) for row in part.assign(lon=part.geometry.x, lat=part.geometry.y).to_dict("records")]
     size = f'width="{view.wide:.0f}" height="{view.high:.0f}" viewBox="0 0 {view.wide:.0f} {view.high:.0f}"'
     return f"<svg {size}>{''.join(parts)}</svg>"
-
-
-def _cells(city: City, view: _View) -> Iterator[str]:
-    """Populated cells by density, one path a shade."""
-    for block in city.population.blocks():
-        table = block.cells
-        bounds = shapely.bounds(np.asarray(table.geometry.array, dtype=object)).reshape(-1, 4)
-        west, south, east, north = view.bounds
-        seen = (bounds[:, 2] > west) & (bounds[:, 0] < east) & (bounds[:, 3] > south) & (bounds[:, 1] < north)
-        box, people = bounds[seen], table["residents"].to_numpy(float)[seen]
-        km2 = np.maximum(
-            (box[:, 2] - box[:, 0]) * 88.0 * (box[:, 3] - box[:, 1]) * 111.0, 1e-9
-        )  # near enough for shades
-        shade = np.searchsorted(SHADES, people / km2, side="right") - 1
-        x0, y0 = view.xy(box[:, 0], box[:, 3])
-        x1, y1 = view.xy(box[:, 2], box[:, 1])
-        for level in range(len(SHADES)):
-            at = shade == level
-            d = "".join(
-                f"M{a:.1f} {b:.1f}H{c:.1f}V{e:.1f}H{a:.1f}Z"
-                for a, b, c, e in zip(x0[at], y0[at], x1[at], y1[at], strict=True)
-            )
-            if d:
-                yield f'<path fill="{COLOURS[level]}" d="{d}"/>'
 
 
 def _outlines(city: City, view: _View) -> Iterator[str]:

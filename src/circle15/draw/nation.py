@@ -75,6 +75,7 @@ def draw_nation(
         "internal": shown_marks.internal,
         "plan": {"title": shown(plan.title), "version": plan.version[:12], "approval": shown(shown_marks.map_number)},
         "radius_m": number(plan.circle.radius_m, 3),
+        "density": _density(told),
         "services": ordered,
         "places": _columns(told),
         "figures": {s: _figures(told, s) for s in ordered},
@@ -93,6 +94,12 @@ def _words(lang: Lang, services: Sequence[str]) -> dict[str, str]:
     shared = words_under("map", lang)
     wanted = [*_SHARED_WORDS, *(f"service.{s}" for s in services)]
     return {k: shared[k] for k in wanted} | words_under("nation", lang)
+
+
+def _density(places: gpd.GeoDataFrame) -> float | None:
+    """Residents per km² of the ground with data of all places together; None without any."""
+    land_km2 = float(places["land_km2"].sum())
+    return number(places["residents"].sum() / land_km2, 1) if land_km2 > 0 else None
 
 
 def _columns(places: gpd.GeoDataFrame) -> dict[str, list[Any]]:

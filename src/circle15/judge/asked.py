@@ -16,6 +16,13 @@ _NO_ATTRIBUTE = frozenset({"id", "service", "geometry"})
 
 def check_question(lon: float, lat: float, datum: str, service: str, accuracy_m: float) -> None:
     """UsageError with every fault of a question: service, datum, place, accuracy."""
+    problems = question_faults(lon, lat, datum, service, accuracy_m)
+    if problems:
+        raise UsageError(problems)
+
+
+def question_faults(lon: float, lat: float, datum: str, service: str, accuracy_m: float) -> list[Problem]:
+    """Every fault of a question."""
     problems = []
     if service not in SERVICES:
         problems.append(Problem("use.unknown_service", value=str(service), params={"known": ", ".join(SERVICES)}))
@@ -25,8 +32,7 @@ def check_question(lon: float, lat: float, datum: str, service: str, accuracy_m:
         problems.append(Problem("use.site_out_of_range", value=f"{lon}, {lat}"))
     if not 0 <= accuracy_m < float("inf"):
         problems.append(Problem("use.accuracy", value=str(accuracy_m)))
-    if problems:
-        raise UsageError(problems)
+    return problems
 
 
 def attributes_of(told: Mapping[str, object] | None) -> dict[str, object]:

@@ -160,7 +160,7 @@ def sites_of(table: gpd.GeoDataFrame) -> Sites:
     """A table of sites as measure/others.py takes it."""
     lon, lat = lonlat(table)
     service, ids = (table[c].to_numpy(dtype=object) for c in ("service", "id"))
-    return Sites(lon, lat, service, ids, institution_codes(table))
+    return Sites(lon, lat, service, ids, np.array(institution_codes(table), dtype=object))
 
 
 def lonlat(sites: gpd.GeoDataFrame) -> tuple[FloatArray, FloatArray]:

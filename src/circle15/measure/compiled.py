@@ -42,9 +42,9 @@ def is_ready(compiled: Callable[..., Any]) -> bool:
 
 @cache
 def sources() -> str:
-    """Hash of the sources of all kernels."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parents[1].glob("*/*kernels.py")):
+    """Hash of the sources of all kernels, of their constants, and of how they are compiled."""
+    digest, package = hashlib.sha256(), Path(__file__).parents[1]
+    for path in (Path(__file__), package / "quantities.py", *sorted(package.glob("*/*kernels.py"))):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

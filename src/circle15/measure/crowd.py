@@ -44,7 +44,7 @@ class Crowd:
 
     def code(self, at: int) -> str:
         """Code of the institution that one site of the register is part of."""
-        return self._sites.code[at]
+        return str(self._sites.code[at])
 
     def apart(self, near: Near, institution: str) -> Near:
         """Those of them that are of another institution than the one with this code."""

@@ -154,7 +154,8 @@ def _of_block(block: Block, outlines: Outlines, old: Centres | None, radius_m: f
         cover = block.cover(old, radius_m=radius_m, depths=1, ground=False)
         cell = cell[open_shares(cover, cell) > LEAST_SHARE]
     row, column = np.divmod(cell, block.values.shape[1])
-    lon, lat = _centres(block, row, column)
+    bounds = block.bounds(row, column)
+    lon, lat = ((bounds[:, k] + bounds[:, k + 2]) / 2 for k in (0, 1))
     levels = lay_levels(block, outlines)
     asked = gap_level(outlines.table)
     place = {level: _held(levels, outlines, level, (cell, lon, lat)) for level in dict.fromkeys((asked, *_TOLD))}
@@ -178,13 +179,6 @@ def _held(levels: Mapping[int, Laid], outlines: Outlines, level: str, cells: tup
     astride = label == ASTRIDE
     place[astride] = holders(lon[astride], lat[astride], outlines.table, level)
     return place
-
-
-def _centres(block: Block, row: Ints, column: Ints) -> Points:
-    """Centres of the bounding boxes of cells of a block, degrees."""
-    corner = [[v[row + r, column + c] for r in (0, 1) for c in (0, 1)] for v in block.corners]
-    lon, lat = ((np.minimum.reduce(v) + np.maximum.reduce(v)) / 2 for v in corner)
-    return lon, lat
 
 
 _SIDES = (((-1, 0), (0, 0), (0, 1)), ((1, 0), (1, 0), (1, 1)), ((0, -1), (0, 0), (1, 0)), ((0, 1), (0, 1), (1, 1)))

@@ -129,6 +129,18 @@ class Block:
         lon, lat = self._local.corners(*self.values.shape)
         return _viewed(lon), _viewed(lat)
 
+    def corner(self, row: Ints, column: Ints, number: int) -> tuple[Floats, Floats]:
+        """Longitudes and latitudes (k,) of a corner of cells; 0 to 3 go around, 4 is 0 again."""
+        down, right = ((0, 0), (0, 1), (1, 1), (1, 0))[number % 4]
+        lon, lat = self.corners
+        return lon[row + down, column + right], lat[row + down, column + right]
+
+    def bounds(self, row: Ints, column: Ints) -> Floats:
+        """West, south, east and north (k, 4) of cells, degrees."""
+        lon, lat = zip(*(self.corner(row, column, k) for k in range(4)), strict=True)
+        low, high = np.minimum.reduce, np.maximum.reduce
+        return np.column_stack([low(lon), low(lat), high(lon), high(lat)])
+
     @property
     def origin(self) -> tuple[float, float]:
         """Column and row of the corner."""

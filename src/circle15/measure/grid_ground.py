@@ -5,6 +5,7 @@ Only the windows that a question touches are read; what covers the ground (place
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,12 +17,14 @@ from circle15.measure.grid_places import lay_levels, missing_m2, outlines_on, pe
 from circle15.measure.stamp_kernels import stamp
 from circle15.project.lattice import Lattice
 from circle15.project.metric import areas_m2
+from circle15.quantities import LEAST_M_PER_DEGREE
 from circle15.schema import GridCells
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import geopandas as gpd
+    from numpy.typing import NDArray
 
     from circle15.measure.grid_places import Outlines
     from circle15.quantities import Floats, Ints
@@ -31,11 +34,14 @@ FEW = 32
 _CLOSE = 32  # columns or rows
 SIDE = 2048
 _BOX = 1024
+_ABREAST = 4
 _SPARE = 1.05
 _SLANTED = 1.5  # cells of a slanted grid may be nearer across than along
 _ROOM = 3
+_POLE = 89.99
 _BENT, _STRAIGHT = 1e-3, 1e-9  # share of a cell: nearer to its border the outline of the cell decides
 _SLIVER = 1e-6
+_FAR = 2.0**30  # rows or columns; what lies farther off, or nowhere, is near no cell
 
 
 def lattice_of(grid: GridCells) -> Lattice:
@@ -103,7 +109,10 @@ def squares_of(grid: GridCells, lon: Floats, lat: Floats) -> Ints:
 
 
 def _square(row: Ints, column: Ints) -> Ints:
-    return np.asarray((row // _BOX) * (1 << 32) + column // _BOX)
+    """Number of the square of cells; squares that lie together come one after the other, so that tiles stay at hand."""
+    r, c = row // _BOX, column // _BOX
+    district = (r // _ABREAST) * (1 << 20) + c // _ABREAST
+    return np.asarray((district * _ABREAST + r % _ABREAST) * _ABREAST + c % _ABREAST)
 
 
 def _one_circle(
@@ -147,12 +156,16 @@ def _reach(
     lattice: Lattice, rows: tuple[float, float], columns: tuple[float, float], radius_m: float
 ) -> tuple[float, float]:
     """How many columns and rows circles between these rows and columns may reach."""
+    if lattice.straight:
+        a, _, _, _, e, f = lattice.transform
+        narrow = math.cos(math.radians(min(max(abs(f + e * row) for row in rows), _POLE)))
+        across_m, down_m = abs(a) * LEAST_M_PER_DEGREE * narrow, abs(e) * LEAST_M_PER_DEGREE
+        return radius_m * _SPARE / across_m + _ROOM, radius_m * _SPARE / down_m + _ROOM
     r, c = (v.ravel() for v in np.meshgrid(np.array(rows), np.array(columns)))
     lon, lat = lattice.degrees(np.concatenate([c, c + 1.0, c]), np.concatenate([r, r, r + 1.0]))
     here, across, down = ((lon[k : k + 4], lat[k : k + 4]) for k in (0, 4, 8))
     wide, high = (np.hypot(*frame_xy(*there, *here)).min() for there in (across, down))
-    slant = 1.0 if lattice.straight else _SLANTED
-    return slant * (radius_m * _SPARE / wide + _ROOM), slant * (radius_m * _SPARE / high + _ROOM)
+    return _SLANTED * (radius_m * _SPARE / wide + _ROOM), _SLANTED * (radius_m * _SPARE / high + _ROOM)
 
 
 # ── cells ─────────────────────────────────────────────────────
@@ -201,6 +214,31 @@ def _holding(
         point = shapely.Point(points[0][n], points[1][n])
         holds = np.flatnonzero(shapely.intersects(lattice.quads(*candidates), point))[:1]
         yield np.repeat(n, len(holds)), (candidates[0][holds], candidates[1][holds])
+
+
+def cells_about(grid: GridCells, lon: Floats, lat: Floats, reach_m: Floats) -> NDArray[np.object_]:
+    """Populated cells, as polygons in order of rows, of which any part lies within `reach_m` (n,) of points in degrees.
+
+    Some that lie a few cells farther off are among them; nothing is near points at NaN.
+    """
+    lattice = lattice_of(grid)
+    rows, columns = grid.values.shape
+    column, row = lattice.grid_xy(lon, lat)
+    placed = (reach_m > 0) & (np.abs(row) < _FAR) & (np.abs(column) < _FAR)
+    wide_m = np.exp2(np.ceil(np.log2(np.maximum(reach_m, 1.0))))  # points of like reach are looked at together
+    found = [np.empty(0, dtype=np.int64)]
+    for radius_m in np.unique(wide_m[placed]):
+        some = np.flatnonzero(placed & (wide_m == radius_m))
+        r, c = (np.floor(v[some]).astype(np.int64) for v in (row, column))
+        inside = [(float(v.min()), float(v.max())) for v in (np.clip(r, 0, rows), np.clip(c, 0, columns))]
+        x, y = (int(np.ceil(v)) for v in _reach(lattice, inside[0], inside[1], float(radius_m)))
+        down, right = (v.ravel() for v in np.mgrid[-y : y + 1, -x : x + 1])
+        r, c = (r[:, None] + down).ravel(), (c[:, None] + right).ravel()
+        on = (r >= 0) & (r < rows) & (c >= 0) & (c < columns)
+        found.append(np.unique(r[on] * columns + c[on]))
+    at = np.divmod(np.unique(np.concatenate(found)), columns)
+    held = _values_at(grid, *at) > 0
+    return lattice.quads(at[0][held], at[1][held])
 
 
 def _edge(lattice: Lattice) -> float:

@@ -14,7 +14,7 @@ import pandas as pd
 from circle15.project.metric import DISTANCE_TOLERANCE_M, PointTree, distances_m, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -32,12 +32,11 @@ class Sites(NamedTuple):
     lat: FloatArray
     service: NDArray[np.object_]
     id: NDArray[np.object_]
-    code: Sequence[str]
+    code: NDArray[np.object_]
 
     def some(self, at: IndexArray) -> Sites:
         """Some of them by position."""
-        codes = [self.code[k] for k in at.tolist()]
-        return Sites(self.lon[at], self.lat[at], self.service[at], self.id[at], codes)
+        return Sites(self.lon[at], self.lat[at], self.service[at], self.id[at], self.code[at])
 
 
 class Kind(NamedTuple):
@@ -111,7 +110,7 @@ class Others:
     """A register (n sites) held ready to be asked who else stands near."""
 
     def __init__(self, register: Sites) -> None:
-        numbers, codes = pd.factorize(np.array(register.code, dtype=object))
+        numbers, codes = pd.factorize(register.code)
         self._numbers = {str(code): n for n, code in enumerate(codes)}
         self.whose = np.asarray(numbers, dtype=np.int64)
         self._kinds = {
@@ -128,7 +127,7 @@ class Others:
         tree, ids = PointTree(register.lon[rows], register.lat[rows]), pd.Index(register.id[rows])
         return Kind(rows, tree, ids, whose, homes, campuses=bool(shared.any()))
 
-    def number_of(self, codes: Sequence[str]) -> IndexArray:
+    def number_of(self, codes: Iterable[str]) -> IndexArray:
         """Number of each institution as in `whose`; one beyond them all where the register does not hold it."""
         beyond = len(self._numbers)
         return np.array([self._numbers.get(code, beyond) for code in codes], dtype=np.int64)

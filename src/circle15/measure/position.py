@@ -14,6 +14,7 @@ import pandas as pd
 import shapely
 
 from circle15.measure.circles import lonlat
+from circle15.measure.grid_ground import cells_about
 from circle15.project.metric import DISTANCE_TOLERANCE_M, distances_m, local_xy, moved_to
 from circle15.quantities import M2_PER_KM2
 from circle15.schema import CRS, PLACE_LEVELS, POSITION_ACCURACY_M
@@ -80,7 +81,7 @@ def other_ground(
 ) -> list[tuple[int, float, shapely.Point]]:
     """What `points_within_error` finds, for sites told as arrays (n,): position of the site, metres, the point."""
     finds: list[tuple[int, float, shapely.Point]] = []
-    for outlines in _grounds(places, cells):
+    for outlines in _grounds(places, cells, (lon, lat, accuracy_m)):
         finds += _elsewhere(lon, lat, accuracy_m, outlines)
     if ring is not None:
         finds += _rings(lon, lat, accuracy_m, np.flatnonzero(ring))
@@ -140,11 +141,21 @@ def circle_bounds(
 # ── ground of places and cells ────────────────────────────────
 
 
-def _grounds(places: gpd.GeoDataFrame, cells: Population | PopulationBlocks | None) -> list[Geometries]:
-    """Outlines that share out the ground, one array a level, the finest first: it tells best where a point lies."""
+def _grounds(
+    places: gpd.GeoDataFrame,
+    cells: Population | PopulationBlocks | None,
+    errors: tuple[FloatArray, FloatArray, FloatArray],
+) -> list[Geometries]:
+    """Outlines that share out the ground, one array a level, the finest first: it tells best where a point lies.
+
+    Of a grid only the cells that circles of error (longitudes, latitudes, metres) may meet are drawn.
+    """
     fine = PLACE_LEVELS[::-1]
     levels = [np.asarray(places.geometry.array[(places["level"] == level).to_numpy()]) for level in fine]
-    if cells is not None and cells.kind != "point":
+    if cells is not None and cells.grid is not None:
+        lon, lat, accuracy_m = errors
+        levels.append(cells_about(cells.grid, lon, lat, accuracy_m * _OVER))
+    elif cells is not None and cells.kind != "point":
         levels += [np.asarray(block.cells.geometry.array, dtype=object) for block in cells.blocks()]
     return [outlines.astype(object) for outlines in levels if len(outlines)]
 

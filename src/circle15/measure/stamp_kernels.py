@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from circle15.measure.compiled import inner, is_ready, kernel
-from circle15.measure.quad_kernels import _DEG, EARTH_A_M, _frame, _middle, _parallel, _quad, _series
+from circle15.measure.quad_kernels import _DEG, EARTH_A_M, _frame, _middle, _parallel, _quad, _series, _turned
 from circle15.measure.rim_kernels import (
     AREA,
     CORNERS,
@@ -65,15 +65,20 @@ def _picture(
 
 
 @inner
-def _alike(lattice: tuple[Floats, Floats], rows: int) -> Floats:
+def _alike(lattice: tuple[Floats, Floats], rows: int, columns: int) -> Floats:
     """What all cells of a row of a straight grid have in common (rows, 5): LOW_X to HIGH_Y, and area."""
-    found, quad = np.empty((rows, 5)), np.empty((4, 2))
+    lon, lat = lattice
+    found = np.empty((rows, 5))
+    # over the whole row, for degrees are rounded
+    east = 0.5 * _DEG * abs(lon[0, columns] - lon[0, 0]) / columns
     for r in range(rows):
-        about = 0.5 * (lattice[1][r, 0] + lattice[1][r + 1, 0])
-        found[r, 4] = _quad(_series(about), about, lattice, (r, 0), quad)[0]
-        low, high = (1, 3) if quad[1, 1] < quad[3, 1] else (3, 1)
-        found[r, 0], found[r, 1] = abs(quad[low, 0]), quad[low, 1]
-        found[r, 2], found[r, 3] = abs(quad[high, 0]), quad[high, 1]
+        about = 0.5 * (lat[r, 0] + lat[r + 1, 0])
+        series = _series(about)
+        low, high = min(lat[r, 0], lat[r + 1, 0]), max(lat[r, 0], lat[r + 1, 0])
+        low_x, low_y = _turned(_parallel(series, about, low, about), east)
+        high_x, high_y = _turned(_parallel(series, about, high, about), east)
+        found[r, 0], found[r, 1], found[r, 2], found[r, 3] = low_x, low_y, high_x, high_y
+        found[r, 4] = (low_x + high_x) * (high_y - low_y)
     return found
 
 
@@ -205,7 +210,7 @@ def _stamp(
     lon, lat = lattice
     rows, columns = values.shape
     at_lon, at_lat, at_column, at_row = discs
-    like = _alike(lattice, rows if straight else 0)
+    like = _alike(lattice, rows if straight else 0, columns)
     middle = (lon[0, :-1] + lon[0, 1:]) * (0.5 * _DEG)
     flat, quad = base.ravel(), np.empty((4, 2))
     rim, cells, count = np.empty(SLOTS * TOGETHER), np.empty(TOGETHER, np.int32), 0

@@ -80,16 +80,18 @@ def read_points(path: Path, *, datum: Datum = "wgs84", as_of: dt.date | None = N
     file = _Table.opened(path, ("id", "service"))
     faults = Faults(path.name)
     lon, lat = _lonlat(file.column(file.geometry))
+    for name in ("id", "service"):
+        _every_row(file, name, faults)
     service = pc.fill_null(file.column("service").cast(pa.string()), "").combine_chunks().dictionary_encode()
     names = tuple(str(v) for v in service.dictionary.to_pylist())
     code = service.indices.to_numpy().astype(np.int8)
-    for value in sorted(set(names) - set(SERVICES)):
+    for value in sorted(set(names) - {"", *SERVICES}):
         faults.error("scale.service", column="service", value=value, known=", ".join(SERVICES))
     bad = np.flatnonzero(~((np.abs(lon) <= 180) & (np.abs(lat) <= 90)))  # noqa: PLR2004 - degrees
     for at in bad[:_EXAMPLES]:
         faults.error("scale.coordinate", row=int(at) + 1, value=f"{lon[at]}, {lat[at]}", count=len(bad))
     ids = file.column("id").cast(pa.string())
-    twice = len(ids) - _distinct(ids)
+    twice = 0 if ids.null_count else len(ids) - _distinct(ids)
     if twice:
         faults.error("scale.id_twice", column="id", count=twice)
     stands = None if as_of is None else _standing(file, as_of, faults)
@@ -102,6 +104,14 @@ def read_points(path: Path, *, datum: Datum = "wgs84", as_of: dt.date | None = N
     _give_back()
     options = {} if as_of is None else {"as_of": as_of.isoformat()}
     return Points(ids, code, names, x, y, _source("institutions", path, datum, options), whose, faults.warnings)
+
+
+def _every_row(file: _Table, name: str, faults: Faults) -> None:
+    """Note the rows that leave a column blank."""
+    words = pc.fill_null(file.column(name).cast(pa.string()), "")
+    blank = np.flatnonzero(pc.equal(pc.binary_length(words), 0).to_numpy())
+    if len(blank):
+        faults.error("scale.blank", row=int(blank[0]) + 1, column=name, count=len(blank))
 
 
 def _standing(file: _Table, as_of: dt.date, faults: Faults) -> NDArray[np.bool_]:

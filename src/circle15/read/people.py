@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import geopandas as gpd
@@ -12,7 +12,8 @@ import pandas as pd
 import shapely
 
 from circle15.errors import Problem
-from circle15.schema import CRS, City
+from circle15.project.lattice import Lattice
+from circle15.schema import CRS, City, Population
 
 GRID_OFF = 0.05
 """Totals that differ from the official ones by more than this share are named."""
@@ -69,7 +70,7 @@ def check_people(city: City, scaling: pd.DataFrame | None = None) -> PeopleCheck
     outlines = np.asarray(places.geometry.array, dtype=object)
     shapely.prepare(outlines)
     for block in city.population.blocks():
-        _add(sums, block.cells, places, outlines)
+        _add(sums, _cells_of(block), places, outlines)
     table = _table(places, sums.totals, scaling)
     kept = pd.concat(sums.shown).sort_values("residents", ascending=False, kind="stable") if sums.shown else None
     outside = gpd.GeoDataFrame(
@@ -95,24 +96,48 @@ def _table(places: gpd.GeoDataFrame, totals: FloatArray, scaling: pd.DataFrame |
     return table
 
 
-def _add(sums: _Sums, cells: gpd.GeoDataFrame, places: gpd.GeoDataFrame, outlines: npt.NDArray[np.object_]) -> None:
+@dataclass(frozen=True)
+class _Cells:
+    """Cells of a block (n): people, centres in degrees, and the outlines of some of them where they are asked for."""
+
+    residents: FloatArray
+    lon: FloatArray
+    lat: FloatArray
+    shapes: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.object_]]
+
+
+def _cells_of(block: Population) -> _Cells:
+    if block.grid is not None:
+        lattice, values = Lattice(block.grid.transform, block.grid.system), np.asarray(block.grid.values)
+        row, column = np.nonzero(values > 0)
+        lon, lat = lattice.degrees(column.astype(np.float64) + 0.5, row.astype(np.float64) + 0.5)
+        residents = values[row, column].astype(np.float64)
+        return _Cells(residents, lon, lat, lambda chosen: lattice.quads(row[chosen], column[chosen]))
+    drawn = np.asarray(block.cells.geometry.array, dtype=object)
+    centres = shapely.centroid(drawn)
+    residents = block.cells["residents"].to_numpy(dtype=np.float64)
+    return _Cells(residents, shapely.get_x(centres), shapely.get_y(centres), lambda chosen: drawn[chosen])
+
+
+def _add(sums: _Sums, cells: _Cells, places: gpd.GeoDataFrame, outlines: npt.NDArray[np.object_]) -> None:
     """Add one block: residents by place, and the cells near the city whose centre lies in none."""
-    residents = cells["residents"].to_numpy(dtype=np.float64)
-    centres = shapely.centroid(np.asarray(cells.geometry.array, dtype=object))
+    residents, x, y = cells.residents, cells.lon, cells.lat
+    centres = np.asarray(shapely.points(x, y), dtype=object)
     place, cell = shapely.STRtree(centres).query(outlines, predicate="intersects")
     sums.totals += np.bincount(place, weights=residents[cell], minlength=len(sums.totals))
     sums.everyone += float(residents.sum())
     levels = places["level"].to_numpy()
     west, south, east, north = places.total_bounds
-    x, y = shapely.get_x(centres), shapely.get_y(centres)
     outside = (x >= west) & (x <= east) & (y >= south) & (y <= north)
     outside[cell] = False
     sums.outside_cells += int(outside.sum())
     sums.outside += float(residents[outside].sum())
     if outside.any():
-        sums.shown.append(cells[outside])
+        most = np.flatnonzero(outside)
+        most = most[np.argsort(-residents[most], kind="stable")[:_SHOWN]]
+        sums.shown.append(gpd.GeoDataFrame({"residents": residents[most]}, geometry=cells.shapes(most), crs=CRS))
     if (levels == "township").any():
-        between = np.zeros(len(cells), dtype=bool)
+        between = np.zeros(len(residents), dtype=bool)
         between[cell[np.isin(levels[place], ("city", "district"))]] = True
         between[cell[np.isin(levels[place], ("township", "community"))]] = False
         sums.between_cells += int(between.sum())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import shapely
 
 from circle15.errors import Problem, UsageError
 from circle15.read.faults import listed
+from circle15.read.raster_cells import RasterPopulation
 from circle15.schema import PlaceLevel, Population, PopulationBlocks
 
 _ROUNDS = 200
@@ -67,9 +69,17 @@ def scale_population(
     })  # fmt: skip
     outside = before.sum() - first.sum()
     table.loc[len(table)] = ["", "", outside, np.nan, 1.0, residents.sum() - totals.sum()]
-    keep = residents > 0
-    cells = population.cells.assign(residents=residents)[keep].reset_index(drop=True)
-    return Population(cells, population.land, population.kind, population.cell_m), table
+    return _with_residents(population, residents), table
+
+
+def _with_residents(population: Population, residents: FloatArray) -> Population:
+    """The population with other residents (n,) in its cells; what came as a grid's numbers stays so."""
+    if population.grid is None:
+        cells = population.cells.assign(residents=residents)[residents > 0].reset_index(drop=True)
+        return Population(cells, population.land, population.kind, population.cell_m)
+    values = np.array(population.grid.values, dtype=np.float64)
+    values[values > 0] = residents
+    return RasterPopulation(replace(population.grid, values=values))
 
 
 def scaling_warnings(file: str, table: pd.DataFrame) -> list[Problem]:

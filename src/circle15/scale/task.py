@@ -97,7 +97,7 @@ class Task:
         window = self.raster.window
         said = {
             "version": [__version__, RESULT_VERSION],
-            "inputs": [[s.role, s.sha256, dict(s.options)] for s in self.sources],
+            "inputs": [[s.role, s.sha256, s.datum, dict(s.options)] for s in self.sources],
             "window": [window.row_off, window.col_off, window.height, window.width, self.raster.block],
             "crs": self.raster.crs, "nodata": str(self.raster.nodata), "services": self.services,
             "radius_m": self.radius_m, "min_residents": self.min_residents,

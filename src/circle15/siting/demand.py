@@ -17,6 +17,7 @@ import shapely
 from circle15.errors import Problem, UsageError
 from circle15.project.metric import DISTANCE_TOLERANCE_M, distances_m
 from circle15.quantities import Floats, Ints
+from circle15.siting.cells import Cells, cells_of
 from circle15.siting.kernels import CLOSE_M, Small, pairs_in_bins, row_sums
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def demand_points(
     Parameters
     ----------
     population
-        Cells, areas or points; read block by block.
+        Cells, areas or points, read block by block; a grid is taken as numbers.
     part_m
         Widest part of a cell that stands for one point (but at most `MOST_PARTS` a side); without end, every cell is
         its centre.
@@ -121,16 +122,14 @@ def demand_points(
     """
     found: list[Demand] = []
     read = 0
-    for block in population.blocks():
-        geometry = np.asarray(block.cells.geometry.array, dtype=object)
-        residents = block.cells["residents"].to_numpy(dtype=np.float64)
-        parts = np.ones((len(geometry), 2), dtype=np.int64)
+    for cells in cells_of(population):
+        parts = np.ones((len(cells.residents), 2), dtype=np.int64)
         if np.isfinite(part_m):
-            parts = _parts(geometry, part_m)
+            parts = _parts(cells.bounds, part_m)
             if edges is not None:
-                parts[~_crossed(geometry, edges)] = 1
-        found.append(_points_of(geometry, residents, parts, read))
-        read += len(geometry)
+                parts[~_crossed(cells.bounds, edges)] = 1
+        found.append(_points_of(cells, parts, read))
+        read += len(parts)
     names = ("lon", "lat", "residents", "cell")
     none = Demand(np.empty(0), np.empty(0), np.empty(0), np.empty(0, dtype=np.int64))
     return Demand(*(np.concatenate([getattr(f, n) for f in (none, *found)]) for n in names))
@@ -141,41 +140,41 @@ def _sides_m(bounds: Floats) -> Floats:
     return np.column_stack([(bounds[:, 2] - bounds[:, 0]) * east, (bounds[:, 3] - bounds[:, 1]) * 1.008 * M_PER_DEGREE])
 
 
-def _parts(geometry: NDArray[np.object_], part_m: float) -> Ints:
+def _parts(bounds: Floats, part_m: float) -> Ints:
     """Columns and rows (n, 2) that a cell is laid out in."""
-    sides = np.nan_to_num(_sides_m(shapely.bounds(geometry).reshape(-1, 4)))
+    sides = np.nan_to_num(_sides_m(bounds))
     return np.clip(np.ceil(sides / part_m - 0.05), 1, MOST_PARTS).astype(np.int64)
 
 
-def _crossed(geometry: NDArray[np.object_], edges: tuple[Floats, Floats, float]) -> NDArray[np.bool_]:
+def _crossed(bounds: Floats, edges: tuple[Floats, Floats, float]) -> NDArray[np.bool_]:
     """Cells (n,) that the edge of a circle may cross."""
     lon, lat, radius_m = edges
-    bounds = shapely.bounds(geometry).reshape(-1, 4)
     x, y = (bounds[:, 0] + bounds[:, 2]) / 2, (bounds[:, 1] + bounds[:, 3]) / 2
     half_m = np.hypot(*_sides_m(bounds).T) / 2 * 1.02
-    crossed = np.zeros(len(geometry), dtype=bool)
+    crossed = np.zeros(len(bounds), dtype=bool)
     reach = reach_straight(lon, lat, x, y, radius_m=radius_m + float(half_m.max(initial=0.0)))
     crossed[reach.point[np.abs(reach.distance_m - radius_m) <= half_m[reach.point]]] = True
     return crossed
 
 
-def _points_of(geometry: NDArray[np.object_], residents: Floats, parts: Ints, read: int) -> Demand:
-    bounds = shapely.bounds(geometry).reshape(-1, 4)
-    count = parts.prod(axis=1)
-    cell = np.repeat(np.arange(len(geometry), dtype=np.int64), count)
+def _points_of(cells: Cells, parts: Ints, read: int) -> Demand:
+    bounds, count = cells.bounds, parts.prod(axis=1)
+    cell = np.repeat(np.arange(len(count), dtype=np.int64), count)
     nth = np.arange(len(cell)) - np.repeat(np.cumsum(count) - count, count)
     wide = parts[cell, 0]
     lon = bounds[cell, 0] + (nth % wide + 0.5) / wide * (bounds[cell, 2] - bounds[cell, 0])
     lat = bounds[cell, 1] + (nth // wide + 0.5) / parts[cell, 1] * (bounds[cell, 3] - bounds[cell, 1])
-    inside = (count[cell] == 1) | shapely.intersects_xy(geometry[cell], lon, lat)
-    held = np.bincount(cell[inside], minlength=len(geometry))
+    inside = count[cell] == 1
+    asked = np.flatnonzero(~inside)
+    inside[asked] = cells.hold(cell[asked], lon[asked], lat[asked])
+    held = np.bincount(cell[inside], minlength=len(count))
     bare = np.flatnonzero(held == 0)  # a thin or bent cell between all its points: one of its own stands for it
-    within = shapely.point_on_surface(geometry[bare])
+    within = shapely.point_on_surface(cells.shapes(bare))
     lon = np.append(lon[inside], shapely.get_x(within))
     lat = np.append(lat[inside], shapely.get_y(within))
     cell = np.append(cell[inside], bare)
     order = np.argsort(cell, kind="stable")
-    people = residents[cell] / np.maximum(held, 1)[cell]
+    people = cells.residents[cell] / np.maximum(held, 1)[cell]
     return Demand(lon[order], lat[order], people[order], cell[order] + read)
 
 

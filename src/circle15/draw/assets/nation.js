@@ -1,7 +1,7 @@
 /* Counties of a province or the nation: one service at a time, a shaded map beside a table to sort and search. */
 (function () {
   "use strict";
-  const el = C15.el, word = (id, slots) => C15.word(id, slots), num = (v, d) => C15.number(v, d), SHOWN = 100;
+  const el = C15.el, word = (id, slots) => C15.word(id, slots), num = (v, d) => C15.number(v, d), SHOWN = 100, FEW = 12; // a short table leaves room below it for the gaps
   const data = (C15.data = C15.readValues("values"));
   const shapes = C15.readShapes(C15.readArrays("places"), (x, y) => [x / 1e6, y / 1e6]);
   const told = new URLSearchParams(location.hash.slice(1));
@@ -39,7 +39,7 @@
   }
   function total() {
     const sum = (k) => rows.reduce((all, r) => all + (r[k] || 0), 0), residents = sum("residents"), uncovered = sum("uncovered"), institutions = sum("institutions");
-    return { residents, uncovered, institutions, density: null, share: residents > 0 ? 1 - uncovered / residents : null, per_10k: residents > 0 ? (1e4 * institutions) / residents : null };
+    return { residents, uncovered, institutions, density: data.density, share: residents > 0 ? 1 - uncovered / residents : null, per_10k: residents > 0 ? (1e4 * institutions) / residents : null };
   }
 
   function keep() {
@@ -86,7 +86,7 @@
 
   function left() {
     return el("section", { cls: "left", "aria-label": word("map", { service: word("service." + state.service) }) }, [
-      measures(), map.node, el("p", { id: "readout", cls: "readout", role: "status" }), el("p", { id: "key", cls: "key" }), gaps(),
+      measures(), map.node, el("p", { id: "readout", cls: "readout", role: "status" }), el("p", { id: "key", cls: "key" }), rows.length > FEW ? gaps() : null,
     ]);
   }
 
@@ -150,7 +150,7 @@
         el("thead", {}, [el("tr", {}, ["name", ...COLUMNS.map(([k]) => k)].map(head))]), el("tbody", { id: "rows" }),
         el("tfoot", {}, [el("tr", {}, [el("th", { scope: "row", text: word("total") }), ...COLUMNS.map(([k, show]) => el("td", { text: show(all[k]) }))])]),
       ])]),
-      el("button", { type: "button", id: "more", cls: "plain", on: { click: () => { state.all = true; fillRows(); } } }),
+      el("button", { type: "button", id: "more", cls: "plain", on: { click: () => { state.all = true; fillRows(); } } }), rows.length > FEW ? null : gaps(),
     ]);
   }
 
@@ -189,7 +189,7 @@
   }
 
   C15.exportNation = function () {
-    const scale = { share: (v) => (has(v) ? Math.round(1000 * v) / 10 : v) }, value = (r, k) => (scale[k] ? scale[k](r[k]) : r[k]);
+    const scale = { share: (v) => (has(v) ? Math.round(1000 * v) / 10 : v), per_10k: (v) => (has(v) ? Math.round(100 * v) / 100 : v) }, value = (r, k) => (scale[k] ? scale[k](r[k]) : r[k]);
     const text = C15.csv([[word("column.id"), word("column.name"), ...COLUMNS.map(([k]) => word("column." + k) + (k === "share" ? " %" : ""))], ...found().map((r) => [r.id, r.name, ...COLUMNS.map(([k]) => value(r, k))])]);
     C15.save([word("title"), word("service." + state.service)].join("_") + ".csv", text, "text/csv;charset=utf-8");
     return text;
