@@ -60,7 +60,8 @@ def from_files_to_results(size: str) -> Callable[[], dict[str, float]]:
     from circle15.scale.memory import give_back  # noqa: PLC0415 - imports are not timed
     from circle15.scale.merge import add_together  # noqa: PLC0415 - imports are not timed
     from circle15.scale.results import write_results  # noqa: PLC0415 - imports are not timed
-    from circle15.scale.run import forget, run_blocks  # noqa: PLC0415 - imports are not timed
+    from circle15.scale.run import run_blocks  # noqa: PLC0415 - imports are not timed
+    from circle15.scale.traces import forget  # noqa: PLC0415 - see above
 
     plan, place = load_plan("zhongwei"), Path(tempfile.mkdtemp())
     run_blocks(_inputs("s").task, place / "s")  # machine code is loaded

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,13 +18,21 @@ from circle15.policy.plan import load_plan
 from circle15.scale.cluster import Cluster
 from circle15.scale.inputs import read_inputs
 from circle15.scale.memory import give_back, peak_mib
-from circle15.scale.merge import add_together
+from circle15.scale.merge import add_together, too_dense
 from circle15.scale.rasters import write_rasters
 from circle15.scale.results import write_results
-from circle15.scale.run import forget, run_blocks
+from circle15.scale.run import run_blocks
 from circle15.scale.standing import needs_townships
+from circle15.scale.traces import UNFINISHED, alone_in, forget, kept_blocks, others_left
 from circle15.schema import Datum
 from circle15.words import Lang, word, word_problem
+from circle15.write.files import settle
+from circle15.write.in_use import sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from circle15.scale.task import Task
 
 
 def measure_nation(
@@ -46,7 +56,7 @@ def measure_nation(
 ) -> None:
     """Measure all blocks, add them up, write the tables and the page."""
     marks = page_marks(public=public, map_number=map_number)
-    start = time.monotonic()
+    start, since = time.monotonic(), time.time()
     folder = Path(out)
     rules = load_plan(plan)
     inputs = read_inputs(
@@ -59,21 +69,25 @@ def measure_nation(
     warnings = list(inputs.warnings)
     if needs_townships(inputs.task, rules):
         warnings.append(Problem("scale.no_townships", file=Path(places).name, severity="warning"))
-    for problem in warnings:
-        click.echo(word_problem(problem, lang), err=True)
+    _tell(warnings, lang)
     cluster = Cluster(scheduler, workers) if scheduler or workers > 1 else None
-    with StepBar(lang) as bar:
-        blocks = run_blocks(inputs.task, folder, cluster=cluster, progress=bar.show)
-        total = len(inputs.task.windows)
-        inputs.task.lay_down()
-        give_back()
-        bar.show("merge", total, total)
-        sums = add_together(inputs.task, blocks)
-        give_back()
-        written = write_results(inputs, sums, folder, plan=rules, marks=marks, lang=lang)
-        if rasters is not None:
-            written += write_rasters(inputs.task, rules, Path(rasters), progress=bar.show)
-        forget(blocks)
+    with alone_in(folder):
+        with _telling_kept(inputs.task, folder, lang), StepBar(lang) as bar:
+            blocks = run_blocks(inputs.task, folder, cluster=cluster, progress=bar.show)
+            total = len(inputs.task.windows)
+            inputs.task.lay_down()
+            give_back()
+            bar.show("merge", total, total)
+            sums = add_together(inputs.task, blocks)
+            give_back()
+            written = write_results(inputs, sums, folder, plan=rules, marks=marks, lang=lang)
+            if rasters is not None:
+                written += write_rasters(inputs.task, rules, Path(rasters), progress=bar.show)
+            settle(written)
+            forget(blocks)
+        for place in {folder, *(path.parent for path in written)}:
+            sweep(place, before=since)
+        _tell([*too_dense(inputs.task, sums), *others_left(folder)], lang)
     tell_written(written, lang)
     click.echo(
         word("cli.nation_done", lang, cells=f"{sums.populated:,}", institutions=f"{len(inputs.task.lon):,}",
@@ -81,3 +95,19 @@ def measure_nation(
              mib=f"{peak_mib():.0f}"),
         err=True,
     )  # fmt: skip
+
+
+def _tell(warnings: Iterable[Problem], lang: Lang) -> None:
+    for problem in warnings:
+        click.echo(word_problem(problem, lang), err=True)
+
+
+@contextmanager
+def _telling_kept(task: Task, folder: Path, lang: Lang) -> Iterator[None]:
+    """Say at Ctrl-C that what is finished is kept, and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        done, total = kept_blocks(task, folder), len(task.windows)
+        click.echo(word("cli.kept", lang, done=done, total=total, folder=folder / UNFINISHED), err=True)
+        raise

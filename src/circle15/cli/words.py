@@ -165,6 +165,9 @@ def _name(parameter: click.Parameter | None) -> str:
     return parameter.opts[0] if isinstance(parameter, click.Option) else parameter.human_readable_name
 
 
+_SEVERAL, _SURE_S = 3, 1.0
+
+
 class StepBar:
     """Steps of long work on stderr with the time left; Ctrl-C is never lost.
 
@@ -175,7 +178,8 @@ class StepBar:
         self.lang = lang
         self._interrupted = False
         self._before: Any = None
-        self._start = time.monotonic()
+        self._last = (0, 0)
+        self._first: tuple[int, float] | None = None
         self._wide = 0
 
     def __enter__(self) -> Self:
@@ -202,13 +206,7 @@ class StepBar:
         """Tell which step begins; in a terminal one line is rewritten, in a log each step is a line."""
         if self._interrupted:
             raise KeyboardInterrupt
-        spent = time.monotonic() - self._start
-        left = (
-            word("cli.step.left", self.lang, seconds=f"{spent / done * (total - done):.0f}")
-            if done and done < total
-            else ""
-        )
-        line = f"[{done}/{total}] {word(f'cli.step.{step}', self.lang)}{left}"
+        line = f"[{done}/{total}] {word(f'cli.step.{step}', self.lang)}{self._left(done, total)}"
         if sys.stderr.isatty():
             wide = sum(2 if ord(c) > 0x2E80 else 1 for c in line)  # noqa: PLR2004 - CJK is two columns wide
             sys.stderr.write("\r" + line + " " * max(0, self._wide - wide))
@@ -216,3 +214,18 @@ class StepBar:
         else:
             sys.stderr.write(line + "\n")
         sys.stderr.flush()
+
+    def _left(self, done: int, total: int) -> str:
+        """Time left, once several are done after the first: that one compiles and waits for workers, or stood there."""
+        now = time.monotonic()
+        (before, of), self._last = self._last, (done, total)
+        if done < before or total != of:
+            self._first = None
+        elif self._first is None and done > before:
+            self._first = done, now
+        if self._first is None:
+            return ""
+        several, spent = done - self._first[0], now - self._first[1]
+        if several < _SEVERAL or spent < _SURE_S or done == total:
+            return ""
+        return word("cli.step.left", self.lang, seconds=f"{spent / several * (total - done):.0f}")

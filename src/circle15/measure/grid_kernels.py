@@ -116,9 +116,10 @@ def _add_up(
 
 
 @kernel
-def _clean(values: Floats, nodata: float) -> tuple[int, int, int, int]:
+def _clean(values: Floats, nodata: float) -> tuple[int, int, int, int, float]:
     """See `clean`."""
     populated = without = negative = infinite = 0
+    residents = 0.0
     rows, columns = values.shape
     for r in range(rows):
         for c in range(columns):
@@ -128,22 +129,23 @@ def _clean(values: Floats, nodata: float) -> tuple[int, int, int, int]:
                 without += 1
             elif v > 0.0:
                 populated += 1
+                residents += v
                 if math.isinf(v):
                     infinite += 1
             elif v < 0.0:
                 negative += 1
-    return populated, without, negative, infinite
+    return populated, without, negative, infinite, residents
 
 
-def clean(values: Floats, *, nodata: float) -> tuple[int, int, int, int]:
+def clean(values: Floats, *, nodata: float) -> tuple[int, int, int, int, float]:
     """Set cells of the value `nodata` to NaN, in place.
 
     Returns
     -------
-    Number of cells with residents, without data, negative, infinite.
+    Number of cells with residents, without data, negative, infinite; and the residents.
     """
-    populated, without, negative, infinite = _clean(values, nodata)
-    return int(populated), int(without), int(negative), int(infinite)
+    populated, without, negative, infinite, residents = _clean(values, nodata)
+    return int(populated), int(without), int(negative), int(infinite), float(residents)
 
 
 def deepen(

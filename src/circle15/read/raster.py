@@ -25,6 +25,11 @@ from circle15.read.files import library_name
 from circle15.schema import CRS
 
 BLOCK = 1024
+_TILED = tuple(
+    word
+    for option in ("tiled=true", "blockxsize=512", "blockysize=512", "compress=deflate", "bigtiff=if_safer")
+    for word in ("--co", option)
+)
 _METRES_A_DEGREE = 110_574.0
 _GENEROUS = 1.01
 _EDGE_STEPS = 16
@@ -86,7 +91,8 @@ def _warn_striped(path: Path, raster: Any, window: Window, block: int, faults: F
     """Warn where blocks side by side lie in the same strips of a file, which are decoded anew for each of them."""
     times = -(-window.width // block)
     if times > 1 and _strip(raster) > block:
-        command = ["rio", "convert", path.name, f"{path.stem}_cog.tif", "--driver", "COG", "--co", "compress=deflate"]
+        # not the driver COG: it warns of the strips' own settings, and overviews serve nobody here
+        command = ["rio", "convert", path.name, f"{path.stem}_tiled.tif", "--driver", "GTiff", *_TILED]
         faults.warn("raster_striped", times=times, command=shlex.join(command))
 
 

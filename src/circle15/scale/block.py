@@ -6,13 +6,14 @@ whoever measured them and when.
 
 from __future__ import annotations
 
+import hashlib
 import io
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from circle15.errors import InputError, OutputError, Problem
 from circle15.measure.gap_ground import gap_level
 from circle15.measure.gap_kernels import patches
 from circle15.measure.grid import DEPTHS, Block, Cover
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from circle15.scale.task import Task
 
 Result = dict[str, "NDArray[np.float64] | NDArray[np.int64]"]
+_SPARSE = 64  # rows and columns: cells differ little from one to the next
 
 
 def measure_block(task: Task, number: int, values: NDArray[np.float64], nodata: float) -> Result:
@@ -40,15 +42,23 @@ def measure_block(task: Task, number: int, values: NDArray[np.float64], nodata: 
 
     Returns
     -------
-    told (4,): cells with residents, without data, negative, infinite; disc, residents, ground_m2 (d,): institutions
-    whose circles reach the block; place (p,), people (p, services, DEPTHS + 1), missing_m2 (p,): places that touch it;
+    told (3,): cells with residents, the residents, their ground in m² (by the block's mean cell); disc, residents,
+    ground_m2 (d,): institutions whose circles reach the block; place (p,), people (p, services, DEPTHS + 1),
+    missing_m2 (p,): places that touch it;
     and for each service s gap<s> (k, 4), seat<s> (k,), sides<s>: patches as from `gap_kernels.patches`.
+
+    Raises
+    ------
+    InputError
+        Negative or infinite residents: how many the block holds, and the first of them.
     """
     row, column, _, _ = task.windows[number]
     block = Block(values, task.lattice, row, column)
-    told = clean(block.values, nodata=nodata)
-    populated, without, _, _ = told
-    found: Result = {"told": np.array(told, dtype=np.int64)}
+    populated, without, negative, infinite, residents = clean(block.values, nodata=nodata)
+    if negative or infinite:
+        raise InputError(_impossible(task, block))
+    cell_m2 = float(block.cell_areas_m2[::_SPARSE, ::_SPARSE].mean()) if populated else 0.0
+    found: Result = {"told": np.array([populated, residents, populated * cell_m2])}
     levels = lay_levels(block, task.outlines)
     place = np.unique(np.concatenate([np.empty(0, np.int64), *(laid.places for laid in levels.values())]))
     found["place"] = place
@@ -65,6 +75,22 @@ def measure_block(task: Task, number: int, values: NDArray[np.float64], nodata: 
     people = people_in(block, task.outlines, covers[:-1], task.centres[:-1], radius_m=task.radius_m, levels=levels)
     found["people"] = people[place]
     return found | _gaps(task, block, covers[:-1], levels)
+
+
+def _impossible(task: Task, block: Block) -> list[Problem]:
+    """What no count of people can be, each kind with its first cell."""
+    problems = []
+    for message, which in (("scale.negative", block.values < 0), ("scale.infinite", np.isposinf(block.values))):
+        if which.any():
+            row, column = np.argwhere(which)[0]
+            at = np.array([block.column + column + 0.5]), np.array([block.row + row + 0.5])
+            lon, lat = (float(v[0]) for v in task.lattice.degrees(*at))
+            told = {
+                "count": int(which.sum()), "value": f"{block.values[row, column]:g}", "lon": f"{lon:.6f}",
+                "lat": f"{lat:.6f}", "line": block.row + int(row) + 1, "column": block.column + int(column) + 1,
+            }  # fmt: skip
+            problems.append(Problem(message, file=task.raster.path.name, params=told))
+    return problems
 
 
 def laid_for_gaps(task: Task, block: Block) -> Laid | None:
@@ -113,7 +139,12 @@ def packed_block(task: Task, number: int) -> bytes:
     result = read_and_measure(task, number)
     held = io.BytesIO()
     np.savez(held, **{k: result[k] for k in sorted(result)})  # type: ignore[arg-type]
+    held.write(_digest(held.getvalue()))  # at the end, where readers of the format look past it
     return held.getvalue()
+
+
+def _digest(packed: bytes) -> bytes:
+    return hashlib.sha256(packed).digest()
 
 
 def keep_result(path: Path, packed: bytes) -> None:
@@ -126,15 +157,24 @@ def keep_result(path: Path, packed: bytes) -> None:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a result stands there; a file that a full disk or a dying machine left broken is none."""
-    try:
-        with zipfile.ZipFile(path) as held:
-            return "told.npy" in held.namelist()
-    except (OSError, zipfile.BadZipFile):
-        return False
+    """Whether a result stands there, every byte of it; a file that a power cut left broken is none."""
+    return _packed(path) is not None
 
 
 def load_result(path: Path) -> Result:
-    """A result as it was kept."""
-    with np.load(path) as held:
+    """A result as it was kept; OutputError where it was damaged or removed since."""
+    packed = _packed(path)
+    if packed is None:
+        raise OutputError(Problem("scale.block_lost", file=str(path)))
+    with np.load(io.BytesIO(packed)) as held:
         return {k: held[k] for k in held.files}
+
+
+def _packed(path: Path) -> bytes | None:
+    try:
+        held = path.read_bytes()
+    except OSError:
+        return None
+    size = hashlib.sha256().digest_size
+    packed = held[:-size]
+    return packed if _digest(packed) == held[-size:] else None

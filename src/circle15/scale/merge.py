@@ -10,9 +10,11 @@ import pandas as pd
 
 from circle15.errors import InputError, Problem
 from circle15.measure.grid import DEPTHS
+from circle15.quantities import M2_PER_KM2
 from circle15.scale.block import Result, load_result, result_path
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from circle15.quantities import Floats, Ints
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 _TOP, _BOTTOM, _LEFT, _RIGHT = range(4)
 OUTLINED = 10
 """So many gaps of each service are outlined, those with most residents."""
+DENSEST_PER_KM2 = 100_000
+"""No raster's populated cells hold so many on the whole; the densest districts of the world come to about half."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class Sums:
         their parts (k, 2), block by block.
     populated
         Cells with residents.
+    density_per_km2
+        Residents on the ground of these cells.
     """
 
     people: Floats
@@ -54,18 +60,19 @@ class Sums:
     gaps: pd.DataFrame
     seats: dict[tuple[int, int], Ints]
     populated: int
+    density_per_km2: float
 
 
 def add_together(task: Task, folder: Path) -> Sums:
-    """Add up the blocks; InputError where the raster holds negative or infinite residents."""
+    """Add up the blocks; InputError where the raster holds no residents."""
     people = np.zeros((len(task.places), len(task.services), DEPTHS + 1))
     missing = np.zeros(len(task.places))
     residents, ground = np.zeros(len(task.lon)), np.zeros(len(task.lon))
-    told = np.zeros(4, dtype=np.int64)
+    told = np.zeros(3)
     patches = [_Patches(task, s) for s in range(len(task.services))]
     for number in range(len(task.windows)):
         found = load_result(result_path(folder, number))
-        told += found["told"].astype(np.int64)
+        told += found["told"]
         place = found["place"]
         missing[place] += found["missing_m2"]
         if "people" in found:
@@ -75,7 +82,9 @@ def add_together(task: Task, folder: Path) -> Sums:
             ground[found["disc"]] += found["ground_m2"]
         for each in patches:
             each.add(number, found)
-    _check(task, told)
+    populated, everyone, ground_m2 = told
+    if populated == 0:
+        raise InputError(Problem("population_none", file=task.raster.path.name))
     seats: dict[tuple[int, int], Ints] = {}
     tables = [pd.DataFrame()]
     for s, each in enumerate(patches):
@@ -84,20 +93,18 @@ def add_together(task: Task, folder: Path) -> Sums:
         seats |= {(s, rank): part for rank, part in enumerate(parts)}
     gaps = pd.concat(tables[1:] or tables, ignore_index=True)
     ground = np.minimum(ground, np.pi * task.radius_m**2)
-    return Sums(people, missing, residents, ground, gaps, seats, int(told[0]))
+    return Sums(people, missing, residents, ground, gaps, seats, int(populated), everyone / ground_m2 * M2_PER_KM2)
 
 
-def _check(task: Task, told: Ints) -> None:
-    _, _, negative, infinite = (int(v) for v in told)
-    file = task.raster.path.name
-    problems = []
-    for count, message in ((negative, "scale.negative"), (infinite, "scale.infinite")):
-        if count:
-            problems.append(Problem(message, file=file, params={"count": count}))
-    if not problems and told[0] == 0:
-        problems.append(Problem("population_none", file=file))
-    if problems:
-        raise InputError(problems)
+def too_dense(task: Task, sums: Sums) -> Iterator[Problem]:
+    """Warn where people could not live so densely: the raster may hold densities and not counts (疑为密度)."""
+    if sums.density_per_km2 > DENSEST_PER_KM2:
+        told = {
+            "density": f"{sums.density_per_km2:,.0f}",
+            "cells": f"{sums.populated:,}",
+            "most": f"{DENSEST_PER_KM2:,}",
+        }
+        yield Problem("scale.too_dense", file=task.raster.path.name, params=told, severity="warning")
 
 
 class _Patches:

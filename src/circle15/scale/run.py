@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from circle15.scale.block import is_whole, keep_result, packed_block, result_path
 from circle15.scale.cluster import Cluster, run_on
 from circle15.scale.memory import give_back
+from circle15.scale.traces import blocks_folder
 from circle15.write.files import output_faults
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
+    from pathlib import Path
 
     from circle15.quantities import Progress
     from circle15.scale.task import Task
 
-
-UNFINISHED = ".unfinished"
 _THREADS = 2  # kernels leave the interpreter free; each thread more takes the memory of a block
 
 
@@ -42,8 +40,13 @@ def run_blocks(task: Task, out: Path, *, cluster: Cluster | None = None, progres
     -------
     The folder that holds the result of every block. However often the run was stopped, wherever its blocks were
     measured and in whatever order, the same bytes stand there.
+
+    Raises
+    ------
+    InputError
+        The first block met that holds negative or infinite residents; those before it are kept.
     """
-    folder = out / UNFINISHED / task.key
+    folder = blocks_folder(task, out)
     with output_faults(folder):
         folder.mkdir(parents=True, exist_ok=True)
     numbers = range(len(task.windows))
@@ -76,11 +79,3 @@ def _here(task: Task, numbers: Sequence[int]) -> Generator[tuple[int, bytes], No
             number, future = running.popleft()
             yield number, future.result()
             running.extend((n, pool.submit(packed_block, task, n)) for n in islice(waiting, 1))
-
-
-def forget(folder: Path) -> None:
-    """Remove the results of blocks, after their sum has been written."""
-    shutil.rmtree(folder, ignore_errors=True)
-    unfinished = folder.parent
-    if unfinished.name == UNFINISHED and unfinished.is_dir() and not any(unfinished.iterdir()):
-        unfinished.rmdir()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,9 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import rasterio
 import rasterio.shutil
 from affine import Affine
+from rasterio._err import CPLE_BaseError  # no public name: `rasterio.shutil.copy` lets it through
+from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from circle15.write.files import output_faults, write_whole
+from circle15.write.in_use import PREFIX, in_use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 NODATA = 255
 _TILE = 512
 _CACHE_MIB = 64
+_STDERR = 2
+_TRIED_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -39,13 +45,14 @@ class Layer:
 class Windows:
     """Rasters of one grid, open to be written window by window."""
 
-    def __init__(self, rasters: Mapping[str, Any]) -> None:
-        self._rasters = rasters
+    def __init__(self, rasters: Mapping[str, Any], folder: Path) -> None:
+        self._rasters, self._folder = rasters, folder
 
     def put(self, name: str, row: int, column: int, values: NDArray[np.uint8]) -> None:
         """Write one window of one raster, counted from the corner of the grid."""
         rows, columns = values.shape
-        self._rasters[name].write(values, 1, window=Window(column, row, columns, rows))
+        with _gdal_writes(self._folder):
+            self._rasters[name].write(values, 1, window=Window(column, row, columns, rows))
 
 
 @contextmanager
@@ -73,18 +80,21 @@ def cog_windows(
     with (
         output_faults(folder),
         rasterio.Env(GDAL_CACHEMAX=_CACHE_MIB),
-        tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as held,
+        tempfile.TemporaryDirectory(dir=folder, prefix=PREFIX) as held,
+        in_use(Path(held)),
     ):
         parts = {layer.name: Path(held) / f"{layer.name}.tif" for layer in layers}
-        rasters = {name: rasterio.open(path, "w", **profile) for name, path in parts.items()}
-        try:
+        with _gdal_writes(folder), ExitStack() as opened:
+            rasters = {name: opened.enter_context(rasterio.open(path, "w", **profile)) for name, path in parts.items()}
             for layer in layers:
                 rasters[layer.name].update_tags(TIFFTAG_IMAGEDESCRIPTION=layer.description, **layer.tags)
                 rasters[layer.name].set_band_description(1, layer.description)
-            yield Windows(rasters)
+            closing = opened.pop_all()
+        try:
+            yield Windows(rasters, folder)
         finally:
-            for raster in rasters.values():
-                raster.close()
+            with _gdal_writes(folder), closing:
+                pass
         written += [_laid_out(folder / f"{layer.name}.tif", parts[layer.name], layer) for layer in layers]
 
 
@@ -93,4 +103,31 @@ def _laid_out(path: Path, part: Path, layer: Layer) -> Path:
         "driver": "COG", "COMPRESS": "DEFLATE", "BLOCKSIZE": str(_TILE), "BIGTIFF": "IF_SAFER",
         "OVERVIEW_RESAMPLING": layer.overviews.upper(), "OVERVIEWS": "AUTO",
     }  # fmt: skip
-    return write_whole(path, lambda temporary: rasterio.shutil.copy(part, temporary, **options))
+
+    def copy(temporary: Path) -> None:
+        with _gdal_writes(path.parent):
+            rasterio.shutil.copy(part, temporary, **options)
+
+    return write_whole(path, copy)
+
+
+@contextmanager
+def _gdal_writes(folder: Path) -> Iterator[None]:
+    """Let GDAL write: its faults become the system's, and what libtiff prints past every handler is not shown."""
+    shown, nowhere = os.dup(_STDERR), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, _STDERR)
+        yield
+    except (RasterioError, CPLE_BaseError) as fault:
+        _ask_the_system(folder)
+        raise OSError(str(fault)) from fault
+    finally:
+        os.dup2(shown, _STDERR)
+        os.close(shown)
+        os.close(nowhere)
+
+
+def _ask_the_system(folder: Path) -> None:
+    """GDAL does not say why it cannot write; where nobody can write here, the system does."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(_TRIED_BYTES))

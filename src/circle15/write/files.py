@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from circle15.errors import OutputError, Problem, UsageError
+from circle15.write.in_use import PREFIX, in_use
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,16 +79,28 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> Path:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         if path.exists() and not path.is_file():  # a rename would put a plain file in the place of a device
             raise OutputError(Problem("output.not_a_file", file=str(path)))
-        handle, name = tempfile.mkstemp(prefix=".circle15-", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=PREFIX, suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         try:
-            write(temporary)
+            with in_use(temporary):
+                write(temporary)
             temporary.chmod(0o666 & ~_umask())
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
     return path
+
+
+def settle(paths: Iterable[Path]) -> None:
+    """Wait until files stand on the disk, for a power cut then takes none of them."""
+    for path in paths:
+        with output_faults(path):
+            handle = os.open(path, os.O_RDWR)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
 
 
 def write_text(path: Path, text: str) -> Path:
