@@ -30,7 +30,8 @@ from circle15.measure.gaps import find_gaps
 from circle15.measure.pieces import locate
 from circle15.measure.totals import measure_totals
 from circle15.policy.plan import load_plan
-from circle15.read.geoparquet import read_outlines, read_points
+from circle15.read.geoparquet import read_points
+from circle15.read.outlines import read_outlines
 from circle15.read.population import read_population
 from circle15.scale import cluster as on_cluster
 from circle15.scale.block import is_whole, load_result, read_and_measure, result_path

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from circle15.cli.files import Fills, Reads, Writes
-from circle15.errors import Problem, UsageError
+from circle15.errors import InputError, Problem, UsageError
 from circle15.policy.figures import SUFFIX as FIGURES
 from circle15.write.files import identity, protected, safe_file_name
 
@@ -78,12 +78,11 @@ def _text_of(plan: Path) -> Iterator[Path]:
 
 def _tiles_of(raster: Path) -> list[Path]:
     """The files behind a virtual raster; one that cannot be read is told of where it is read."""
-    import rasterio  # noqa: PLC0415 - GDAL takes 0.2 s to load
+    from circle15.read.raster_files import files_of  # noqa: PLC0415 - GDAL takes 0.2 s to load
 
     try:
-        with rasterio.open(raster) as opened:
-            return [Path(name) for name in opened.files]
-    except rasterio.errors.RasterioError:
+        return files_of(raster)
+    except InputError:
         return []
 
 

@@ -6,25 +6,29 @@ where they are asked for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
 from circle15.read.faults import Faults
 from circle15.read.files import RASTER, checked_path
-from circle15.read.geoparquet import fingerprint, read_outlines, read_points
+from circle15.read.geoparquet import days_of, read_points
+from circle15.read.outlines import read_outlines
+from circle15.read.parquet_table import ParquetTable
 from circle15.read.raster import plan_raster
 from circle15.read.raster_cells import read_raster
-from circle15.schema import CRS, INSTITUTION_COLUMNS, City, Datum, Source
+from circle15.read.raster_files import source_of_raster
+from circle15.schema import CRS, INSTITUTION_COLUMNS, City, Datum
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from circle15.errors import Problem
+    from circle15.read.geoparquet import Points
 
 PARQUET = (".parquet",)
 RASTERS = (*RASTER, ".vrt")
@@ -57,19 +61,33 @@ def read_nation(
     """
     file = checked_path(institutions, kinds=PARQUET)
     points = read_points(file, datum=datum)
-    outlines, of_places = read_outlines(checked_path(places, kinds=PARQUET))
+    outlines, of_places, told = read_outlines(checked_path(places, kinds=PARQUET))
     raster = checked_path(population, kinds=RASTERS)
+    register = _register(file, points)
     faults = Faults(raster.name)
     held = read_raster(plan_raster(raster, faults, crs=None, within=None, margin_m=0.0, nodata=None), faults)
-    told = [c for c in pq.read_schema(file).names if c in INSTITUTION_COLUMNS and c not in {"id", "service"}]
-    columns = pq.read_table(file, columns=told).to_pandas()
-    columns["id"], columns["service"] = points.ids.to_pandas(), points.services
+    city = City(register, held, outlines, (points.source, of_places, source_of_raster(raster)), name=name)
+    return city, (*points.warnings, *told, *faults.warnings)
+
+
+def _register(path: Path, points: Points) -> gpd.GeoDataFrame:
+    """Institutions with the columns of schema.INSTITUTION_COLUMNS; every cell that is of another kind at once."""
+    faults = Faults(path.name)
+    file = ParquetTable.opened(path, (), Faults(path.name))  # what it warns of is in `points`
+    columns: dict[str, Any] = {"id": points.ids.to_pandas(), "service": points.services}
     for column, kind in INSTITUTION_COLUMNS.items():
-        given = columns[column] if column in columns else pd.Series([_EMPTY[kind]] * len(columns))
-        columns[column] = (given.fillna("") if kind == "str" else given).astype(pd.api.types.pandas_dtype(kind))
-    register = gpd.GeoDataFrame(
-        columns[[*INSTITUTION_COLUMNS]], geometry=gpd.points_from_xy(points.lon, points.lat), crs=CRS
-    )
-    of_raster = Source("population", raster.name, fingerprint(raster), "wgs84", {"hash": "size, first and last 64 KiB"})
-    city = City(register, held, outlines, (points.source, of_places, of_raster), name=name)
-    return city, tuple(faults.warnings)
+        if column in columns:
+            continue
+        if not file.has(column):
+            columns[column] = _EMPTY[kind]
+        elif kind == "str":
+            columns[column] = pc.fill_null(file.words(column), "").to_pandas()
+        elif kind.startswith("datetime"):
+            columns[column] = days_of(file, column, faults, ends=column == "valid_to").astype(kind)
+        else:
+            columns[column] = file.numbers(column, faults)
+    faults.raise_errors()
+    columns["source_row"] = np.nan_to_num(columns["source_row"])
+    at = gpd.points_from_xy(points.lon, points.lat)
+    table = gpd.GeoDataFrame(columns, index=range(len(at)), geometry=at, crs=CRS)[[*INSTITUTION_COLUMNS, "geometry"]]
+    return table.astype({column: pd.api.types.pandas_dtype(kind) for column, kind in INSTITUTION_COLUMNS.items()})

@@ -12,13 +12,15 @@ import rasterio
 from circle15.errors import InputError, Problem, UsageError
 from circle15.measure.circles import count_others
 from circle15.read.faults import Faults
-from circle15.read.files import RASTER, checked_path
-from circle15.read.geoparquet import fingerprint, read_outlines, read_points
+from circle15.read.files import RASTER, checked_path, library_name
+from circle15.read.geoparquet import read_points
+from circle15.read.outlines import read_outlines
 from circle15.read.raster import BLOCK, plan_raster
+from circle15.read.raster_files import changed_ns, source_of_raster
 from circle15.scale.memory import share_one_heap
 from circle15.scale.standing import standing_places
 from circle15.scale.task import Task
-from circle15.schema import SERVICES, Datum, Source
+from circle15.schema import SERVICES, Datum
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -103,17 +105,13 @@ def read_inputs(
     """
     share_one_heap()
     points = read_points(checked_path(institutions, kinds=_PARQUET), datum=datum, as_of=as_of)
-    table, of_places = read_outlines(checked_path(places, kinds=_PARQUET))
+    table, of_places, told = read_outlines(checked_path(places, kinds=_PARQUET))
     file = checked_path(population, kinds=_RASTERS)
     faults = Faults(file.name)
     plan = plan_raster(file, faults, crs=None, within=None, margin_m=0.0, nodata=None, block=block)
-    with rasterio.open(file) as raster:
+    with rasterio.open(library_name(file)) as raster:
         t = raster.transform
-        parts = sorted(raster.files)
         simulated = "simulated" in str(raster.tags().get("DESCRIPTION", "")).lower()
-    empty = [p.name for p, rows in ((institutions, points.lon), (places, table)) if len(rows) == 0]
-    if empty:
-        raise InputError([Problem("table_empty", file=name) for name in empty])
     held = {points.names[k] for k in np.unique(points.service)}
     chosen = tuple(dict.fromkeys(services)) or tuple(s for s in SERVICES if s in held)
     problems = [Problem("use.service_without_institutions", value=s) for s in chosen if s not in held]
@@ -130,28 +128,22 @@ def read_inputs(
         services=chosen,
         radius_m=radius_m,
         min_residents=min_residents,
-        sources=(points.source, of_places, _of_raster(file, parts)),
+        sources=(points.source, of_places, source_of_raster(file)),
+        changed_ns=changed_ns(file),
     )
-    warnings = (*points.warnings, *faults.warnings, *_off_raster(task, places.name))
+    warnings = (*points.warnings, *told, *faults.warnings, *_off_raster(task, places.name))
     return Inputs(task, points, warnings, simulated)
 
 
 def _off_raster(task: Task, file: str) -> Iterator[Problem]:
-    """Warn of places that lie off the raster, and of those that reach beyond it."""
+    """Warn of places that lie off the raster, and of those that reach beyond it; InputError where all lie off it."""
     left, top, right, low = task.outlines.bounds.T
     window = task.raster.window
     there = (left < window.width) & (right > 0) & (top < window.height) & (low > 0)
+    if not there.any():
+        raise InputError(Problem("scale.places_all_off", file=file))
     inside = (left > -_EDGE) & (right < window.width + _EDGE) & (top > -_EDGE) & (low < window.height + _EDGE)
     for message, which in (("scale.places_off", ~there), ("scale.places_partly_off", there & ~inside)):
         if which.any():
             names = ", ".join(task.places["name"][which].astype(str).head(_NAMED))
             yield Problem(message, file=file, params={"count": int(which.sum()), "names": names}, severity="warning")
-
-
-def _of_raster(file: Path, parts: list[str]) -> Source:
-    """The raster told apart by its files: sizes, beginnings and ends (hashing gigabytes would double the reading)."""
-    import hashlib  # noqa: PLC0415 - small
-    from pathlib import Path as At  # noqa: PLC0415 - annotations only above
-
-    told = hashlib.sha256("".join(f"{At(p).name}:{fingerprint(At(p))}\n" for p in parts).encode()).hexdigest()
-    return Source("population", file.name, told, "wgs84", {"files": len(parts), "hash": "size, first and last 64 KiB"})

@@ -48,6 +48,8 @@ class Task:
         Patches with fewer uncovered residents are left out.
     sources
         Where the inputs came from.
+    changed_ns
+        When the raster's large files, whose hash is of their ends only, were last changed.
     """
 
     raster: RasterPlan
@@ -60,6 +62,7 @@ class Task:
     radius_m: float
     min_residents: float
     sources: tuple[Source, ...]
+    changed_ns: tuple[int, ...] = ()
 
     @cached_property
     def lattice(self) -> Lattice:
@@ -93,11 +96,12 @@ class Task:
 
     @cached_property
     def key(self) -> str:
-        """The same for the same inputs, options and version, wherever they lie."""
+        """The same for the same inputs, options and version; large rasters count as changed when their files are."""
         window = self.raster.window
         said = {
             "version": [__version__, RESULT_VERSION],
             "inputs": [[s.role, s.sha256, s.datum, dict(s.options)] for s in self.sources],
+            "changed_ns": self.changed_ns,
             "window": [window.row_off, window.col_off, window.height, window.width, self.raster.block],
             "crs": self.raster.crs, "nodata": str(self.raster.nodata), "services": self.services,
             "radius_m": self.radius_m, "min_residents": self.min_residents,
