@@ -16,6 +16,7 @@ from circle15.cli.app import main
 from circle15.cli.words import StepBar
 from circle15.errors import InputError, OutputError
 from circle15.policy.plan import load_plan
+from circle15.scale import cluster as on_cluster
 from circle15.scale.block import is_whole, load_result
 from circle15.scale.cluster import measure_there
 from circle15.scale.inputs import read_inputs
@@ -239,3 +240,15 @@ def test_no_time_left_is_told_of_the_first_blocks(capsys, monkeypatch):
     assert "left" not in first + some[0] + some[1] + some[2]
     assert "left" not in again
     assert last.endswith("about 46 s left")
+
+
+def test_workers_do_not_hear_an_interrupt(capfd):
+    """A terminal sends Ctrl-C to workers too, whose tracebacks nobody wants; the asking process ends them."""
+    pytest.importorskip("distributed")
+    with on_cluster.local_cluster(1) as local:
+        (worker,) = local.workers.values()
+        os.kill(worker.pid, signal.SIGINT)
+        with on_cluster._distributed().Client(local) as client:
+            assert client.submit(os.getpid).result(timeout=10) == worker.pid
+    assert "Traceback" not in capfd.readouterr().err
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())

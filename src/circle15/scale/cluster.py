@@ -8,11 +8,13 @@ writes and does little else. The blocks of a worker that dies are done by anothe
 from __future__ import annotations
 
 import platform
+import signal
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 from itertools import islice
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
 from circle15 import __version__
@@ -54,8 +56,22 @@ class Cluster:
 def local_cluster(workers: int) -> Any:  # noqa: ANN401 - an untyped library
     """Start workers on this machine: no dashboard, no limit of memory that kills them."""
     distributed = _distributed()  # first: its defaults, loaded within, would go with our settings
-    with import_module("dask").config.set(_QUIET):
+    with import_module("dask").config.set(_QUIET), _children_without_interrupt():
         return distributed.LocalCluster(n_workers=workers, **_LOCAL)
+
+
+@contextmanager
+def _children_without_interrupt() -> Iterator[None]:
+    """Processes started within never hear Ctrl-C: theirs would be tracebacks, and whoever started them ends them."""
+    if not hasattr(signal, "pthread_sigmask"):  # pragma: no cover - Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # later it would let the signal through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def run_on(cluster: Cluster, task: Task, numbers: Sequence[int]) -> Generator[tuple[int, bytes], None, None]:

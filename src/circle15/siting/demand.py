@@ -16,7 +16,7 @@ import shapely
 
 from circle15.errors import Problem, UsageError
 from circle15.project.metric import DISTANCE_TOLERANCE_M, distances_m
-from circle15.quantities import Floats, Ints
+from circle15.quantities import LEAST_M_PER_DEGREE, Floats, Ints
 from circle15.siting.cells import Cells, cells_of
 from circle15.siting.kernels import CLOSE_M, Small, pairs_in_bins, row_sums
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from circle15.schema import Population, PopulationBlocks
 
-M_PER_DEGREE = 110_500.0  # least length of a degree of latitude
 LOCAL_REACH_M = 20_000.0  # up to here local distances are right to a few centimetres, well inside CLOSE_M
 MOST_BINS = 4_000_000
 MOST_PARTS = 8
@@ -136,8 +135,10 @@ def demand_points(
 
 
 def _sides_m(bounds: Floats) -> Floats:
-    east = np.cos(np.radians((bounds[:, 1] + bounds[:, 3]) / 2)) * 1.008 * M_PER_DEGREE
-    return np.column_stack([(bounds[:, 2] - bounds[:, 0]) * east, (bounds[:, 3] - bounds[:, 1]) * 1.008 * M_PER_DEGREE])
+    east = np.cos(np.radians((bounds[:, 1] + bounds[:, 3]) / 2)) * 1.008 * LEAST_M_PER_DEGREE
+    return np.column_stack(
+        [(bounds[:, 2] - bounds[:, 0]) * east, (bounds[:, 3] - bounds[:, 1]) * 1.008 * LEAST_M_PER_DEGREE]
+    )
 
 
 def _parts(bounds: Floats, part_m: float) -> Ints:
@@ -215,7 +216,7 @@ def _bins(
     some = np.isfinite(lon) & np.isfinite(lat)
     west, east = (float(lon[some].min()), float(lon[some].max())) if some.any() else (0.0, 0.0)
     south, north = (float(lat[some].min()), float(lat[some].max())) if some.any() else (0.0, 0.0)
-    high = 1.01 * reach_m / M_PER_DEGREE
+    high = 1.01 * reach_m / LEAST_M_PER_DEGREE
     wide = high / max(np.cos(np.radians(min(max(abs(south), abs(north)) + high, 89.0))), 1e-3)
     columns, rows = int((east - west) / wide) + 1, int((north - south) / high) + 1
     larger = max(1.0, np.sqrt(columns * rows / MOST_BINS))
