@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import geopandas as gpd
 import numpy as np
@@ -14,9 +16,11 @@ from rasterio import Affine
 from told import told
 
 from circle15.errors import InputError
+from circle15.read.faults import Faults
 from circle15.read.geoparquet import read_points
 from circle15.read.nation import read_nation
 from circle15.read.outlines import read_outlines
+from circle15.read.raster import plan_raster, read_block
 from circle15.read.raster_files import files_of
 from circle15.scale.inputs import read_inputs
 from circle15.words import LANGS, word_problem
@@ -39,10 +43,10 @@ def counties():
     )
 
 
-def write_raster(file, values=1.0, *, side=20, west=105.0, crs="EPSG:4326"):
+def write_raster(file, values=1.0, *, side=20, west=105.0, north=30.0, crs="EPSG:4326", nodata=-1):
     with rasterio.open(
-        file, "w", driver="GTiff", width=side, height=side, count=1, dtype="float32", crs=crs, nodata=-1,
-        transform=Affine(0.1 / side, 0, west, 0, -0.1 / side, 30.0),
+        file, "w", driver="GTiff", width=side, height=side, count=1, dtype="float32", crs=crs, nodata=nodata,
+        transform=Affine(0.1 / side, 0, west, 0, -0.1 / side, north),
     ) as raster:  # fmt: skip
         raster.write(np.full((1, side, side), values, dtype="float32"))
     return file
@@ -273,3 +277,56 @@ def test_a_large_raster_is_known_by_when_it_was_changed(register, counties, tmp_
     after = read_inputs(*files, radius_m=800.0).task
     assert after.sources == before.sources, "the change lies between beginning and end"
     assert after.key != before.key
+
+
+def test_system_and_nodata_may_be_told_beside_the_raster(register, counties, tmp_path):
+    values = np.full((20, 20), 1.0)
+    values[0, 0] = -9999
+    files = (written(register, tmp_path / "i.parquet"), written(counties, tmp_path / "p.parquet"))
+    bare = write_raster(tmp_path / "bare.tif", values, crs=None, nodata=None)
+    assert [f[0] for f in faults_of(read_inputs, *files, bare, radius_m=800.0)] == ["no_crs"]
+    told_of = read_inputs(*files, bare, radius_m=800.0, crs="EPSG:4326", nodata=-9999.0)
+    values, _ = read_block(told_of.task.raster, told_of.task.windows[0])
+    assert (np.isnan(values).sum(), np.nansum(values)) == (1, 399)
+    options = told_of.task.sources[2].options
+    assert (options["crs"], options["nodata"]) == ("EPSG:4326", "-9999.0")
+    keys = {read_inputs(*files, bare, radius_m=800.0, crs=crs, nodata=nodata).task.key
+            for crs, nodata in (("EPSG:4326", -9999.0), ("EPSG:4326", None), ("EPSG:4490", -9999.0))}  # fmt: skip
+    assert len(keys) == 3
+
+
+@pytest.mark.parametrize(
+    ("system", "west", "north", "warned"),
+    [
+        ("EPSG:4610", 105.0, 30.0, True),  # Xi'an 1980
+        ("EPSG:4214", 105.0, 30.0, True),  # Beijing 1954
+        ("EPSG:4214", 107.5, 37.0, False),  # within the Ordos basin, whose parameters PROJ knows
+        ("EPSG:4490", 105.0, 30.0, False),
+        ("EPSG:4326", 105.0, 30.0, False),
+    ],
+)
+def test_a_datum_without_a_known_shift_is_not_taken_in_silence(tmp_path, system, west, north, warned):
+    file = write_raster(tmp_path / "r.tif", west=west, north=north, crs=system)
+    faults = Faults(file.name)
+    plan_raster(file, faults, crs=None, within=None, margin_m=0.0, nodata=None)
+    assert [p.id for p in faults.warnings] == ["raster_datum_unshifted"] * warned
+
+
+LOCAL = """
+import sys
+from pathlib import Path
+from circle15.scale.inputs import read_inputs
+print(len(read_inputs(*(Path(name) for name in sys.argv[1:]), radius_m=800.0).points.lon))
+"""
+
+
+def test_chinese_names_without_a_chinese_locale(register, counties, raster, tmp_path):
+    (tmp_path / "汇总.vrt").write_text(VRT.format(raster.name).replace("\n</S", "</S"), encoding="utf-8")
+    names = [
+        written(register, tmp_path / "机构.parquet"),
+        written(counties, tmp_path / "区划.parquet"),
+        tmp_path / "汇总.vrt",
+    ]
+    env = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run([sys.executable, "-c", LOCAL, *names], capture_output=True, text=True, env=env, check=False)
+    assert (done.stderr, done.stdout) == ("", "5\n")

@@ -315,6 +315,8 @@ def _nation(make: Maker) -> LocalCommand:
         make.reads("--institutions", key="nation_institutions", metavar="FILE.parquet", required=True),
         make.reads("--places", key="nation_places", metavar="FILE.parquet", required=True),
         make.reads("--population", key="nation_population", metavar="FILE.tif|FILE.vrt", required=True),
+        make.option("--crs", key="raster_crs", metavar="EPSG:CODE"),
+        make.option("--nodata", key="raster_nodata", type=click.FLOAT, metavar="NUM"),
         make.option("--register-datum", key="register_datum", type=click.Choice(DATUMS), required=True),
         make.reads("--plan", key="plan", metavar="ID|FILE", required=True),
         make.as_of("nation_as_of"),

@@ -41,6 +41,8 @@ def measure_nation(
     institutions: str,
     places: str,
     population: str,
+    crs: str | None,
+    nodata: float | None,
     register_datum: Datum,
     plan: str,
     as_of: dt.datetime | None,
@@ -61,7 +63,8 @@ def measure_nation(
     rules = load_plan(plan)
     inputs = read_inputs(
         Path(institutions), Path(places), Path(population), radius_m=rules.circle.radius_m, services=services,
-        min_residents=min_residents, datum=register_datum, as_of=as_of.date() if as_of else None, block=block,
+        min_residents=min_residents, datum=register_datum, as_of=as_of.date() if as_of else None,
+        crs=crs, nodata=nodata, block=block,
     )  # fmt: skip
     tell_compiling(lang)
     _ = inputs.others  # counted while little else is held in memory

@@ -7,6 +7,7 @@ proves at random points (to 1e-11°, a micrometre).
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ import shapely
 from numpy.polynomial import chebyshev
 from pyproj import CRS as SYSTEM
 from pyproj import Transformer
+from pyproj.transformer import AreaOfInterest, TransformerGroup
 
 from circle15.schema import CRS
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 
 _DEGREES = (4326, 4490)
+_AROUND_DEG = 0.01
 _DIRECT = 40_000  # corners; fewer are carried over one by one
 _DEGREE = 14
 _PROOF = 64
@@ -42,6 +45,25 @@ def _turn(source: str, target: str) -> Transformer:
 def _degrees_of(system: str) -> bool:
     """Whether a system counts degrees; asked of PROJ once."""
     return not system or SYSTEM.from_user_input(system).to_epsg() in _DEGREES
+
+
+def datum_unshifted(system: str, x: float, y: float) -> bool:
+    """Whether PROJ knows no way from a system's datum to WGS 84 at a place 坐标基准无转换参数 and takes both as one.
+
+    x, y in the system, columns before rows. True for Xi'an 1980, and for Beijing 1954 but for a few basins: up to 100 m
+    off. CGCS2000 is WGS 84 to decimetres and never meant.
+    """
+    own = SYSTEM.from_user_input(system)
+    base = own.geodetic_crs
+    if base is None or base.to_2d().to_epsg() in _DEGREES:
+        return False
+    lon, lat = Transformer.from_crs(own, base, always_xy=True).transform(x, y)
+    if not np.isfinite([lon, lat]).all():
+        return False
+    around = AreaOfInterest(lon - _AROUND_DEG, lat - _AROUND_DEG, lon + _AROUND_DEG, lat + _AROUND_DEG)
+    with warnings.catch_warnings(action="ignore"):  # of finer grids that are not installed
+        ways = TransformerGroup(base, CRS, always_xy=True, area_of_interest=around).transformers
+    return not any(way.accuracy >= 0 for way in ways)  # a "ballpark" one has -1
 
 
 @dataclass(frozen=True)

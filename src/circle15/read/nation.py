@@ -36,7 +36,14 @@ _EMPTY: Mapping[str, object] = {"str": "", "float64": np.nan, "int64": 0, "datet
 
 
 def read_nation(
-    institutions: Path, places: Path, population: Path, *, datum: Datum = "wgs84", name: str = ""
+    institutions: Path,
+    places: Path,
+    population: Path,
+    *,
+    datum: Datum = "wgs84",
+    crs: str | None = None,
+    nodata: float | None = None,
+    name: str = "",
 ) -> tuple[City, tuple[Problem, ...]]:
     """Read a register, places and residents of any size.
 
@@ -49,6 +56,8 @@ def read_nation(
         GeoTIFF or a VRT over many (band 1: residents of each cell).
     datum
         Of the institutions' degrees.
+    crs, nodata
+        Of the raster, where its file does not tell.
 
     Returns
     -------
@@ -65,8 +74,14 @@ def read_nation(
     raster = checked_path(population, kinds=RASTERS)
     register = _register(file, points)
     faults = Faults(raster.name)
-    held = read_raster(plan_raster(raster, faults, crs=None, within=None, margin_m=0.0, nodata=None), faults)
-    city = City(register, held, outlines, (points.source, of_places, source_of_raster(raster)), name=name)
+    held = read_raster(plan_raster(raster, faults, crs=crs, within=None, margin_m=0.0, nodata=nodata), faults)
+    city = City(
+        register,
+        held,
+        outlines,
+        (points.source, of_places, source_of_raster(raster, crs=crs, nodata=nodata)),
+        name=name,
+    )
     return city, (*points.warnings, *told, *faults.warnings)
 
 

@@ -20,6 +20,7 @@ from rasterio.errors import RasterioError
 from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
+from circle15.project.lattice import datum_unshifted
 from circle15.read.faults import Faults, fail
 from circle15.read.files import library_name
 from circle15.schema import CRS
@@ -79,6 +80,10 @@ def plan_raster(
             if raster.transform.is_identity:
                 raise fail(path, "raster_not_placed")
             window = _window(path, raster, system, within, margin_m)
+            left, top = window.col_off, window.row_off
+            x, y = _corners(raster.transform, (left, top, left + window.width, top + window.height))
+            if datum_unshifted(system.to_wkt(), float(x.mean()), float(y.mean())):
+                faults.warn("raster_datum_unshifted", crs=system.name)
             if nodata is None and raster.nodata is None and MaskFlags.all_valid in raster.mask_flag_enums[0]:
                 faults.warn("raster_no_nodata")
             _warn_striped(path, raster, window, block, faults)

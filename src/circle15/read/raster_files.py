@@ -38,11 +38,17 @@ def _is_virtual(file: Path) -> bool:
         return stream.read(_ENDS).lstrip().startswith(_VIRTUAL)
 
 
-def source_of_raster(raster: Path) -> Source:
-    """The raster told apart by its files: sizes, beginnings and ends (hashing gigabytes would double the reading)."""
+def source_of_raster(raster: Path, *, crs: str | None, nodata: float | None) -> Source:
+    """The raster told apart by its files: sizes, beginnings and ends (hashing gigabytes would double the reading).
+
+    `crs` and `nodata` are recorded where they were told beside the file.
+    """
     parts = files_of(raster)
-    told = hashlib.sha256("".join(f"{part.name}:{_fingerprint(part)}\n" for part in parts).encode()).hexdigest()
+    lines = [f"{library_name(Path(part.name))}:{_fingerprint(part)}\n" for part in parts]
+    told = hashlib.sha256("".join(lines).encode()).hexdigest()
+    told_beside = {"crs": crs, "nodata": None if nodata is None else str(nodata)}
     options = {"files": len(parts), "hash": "size, first and last 64 KiB"}
+    options |= {name: value for name, value in told_beside.items() if value is not None}
     return Source("population", raster.name, told, "wgs84", options)
 
 

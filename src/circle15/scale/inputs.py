@@ -79,6 +79,8 @@ def read_inputs(
     min_residents: float = 100.0,
     datum: Datum = "wgs84",
     as_of: dt.date | None = None,
+    crs: str | None = None,
+    nodata: float | None = None,
     block: int = BLOCK,
 ) -> Inputs:
     """Read the inputs of a run.
@@ -95,6 +97,8 @@ def read_inputs(
         Of the institutions' degrees.
     as_of
         Only institutions that stand on this day are read, by their columns `valid_from` and `valid_to`.
+    crs, nodata
+        Of the raster, where its file does not tell.
     block
         Cells along a block's side.
 
@@ -108,7 +112,7 @@ def read_inputs(
     table, of_places, told = read_outlines(checked_path(places, kinds=_PARQUET))
     file = checked_path(population, kinds=_RASTERS)
     faults = Faults(file.name)
-    plan = plan_raster(file, faults, crs=None, within=None, margin_m=0.0, nodata=None, block=block)
+    plan = plan_raster(file, faults, crs=crs, within=None, margin_m=0.0, nodata=nodata, block=block)
     with rasterio.open(library_name(file)) as raster:
         t = raster.transform
         simulated = "simulated" in str(raster.tags().get("DESCRIPTION", "")).lower()
@@ -128,7 +132,7 @@ def read_inputs(
         services=chosen,
         radius_m=radius_m,
         min_residents=min_residents,
-        sources=(points.source, of_places, source_of_raster(file)),
+        sources=(points.source, of_places, source_of_raster(file, crs=crs, nodata=nodata)),
         changed_ns=changed_ns(file),
     )
     warnings = (*points.warnings, *told, *faults.warnings, *_off_raster(task, places.name))
