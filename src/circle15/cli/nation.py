@@ -112,5 +112,6 @@ def _telling_kept(task: Task, folder: Path, lang: Lang) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         done, total = kept_blocks(task, folder), len(task.windows)
-        click.echo(word("cli.kept", lang, done=done, total=total, folder=folder / UNFINISHED), err=True)
+        if done:
+            click.echo(word("cli.kept", lang, done=done, total=total, folder=folder / UNFINISHED), err=True)
         raise

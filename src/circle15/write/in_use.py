@@ -30,6 +30,9 @@ _SIDE = ".ovr.tmp"  # GDAL's own temporary file beside the one that it is told t
 @contextmanager
 def in_use(path: Path) -> Iterator[None]:
     """Within, `sweep` of any process leaves this file or folder alone."""
+    if fcntl is None:
+        yield
+        return
     handle = os.open(path, os.O_RDONLY)
     try:
         take(handle, alone=False)
