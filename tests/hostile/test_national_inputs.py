@@ -2,6 +2,7 @@
 
 import json
 import os
+import struct
 import subprocess
 import sys
 
@@ -145,6 +146,13 @@ def test_damaged_geometries_are_told_of(register, counties, tmp_path):
     )
     words = with_geometry(register, tmp_path / "i.parquet", pa.array(["POINT (1 2)"] * 5))
     assert [f[0] for f in faults_of(read_points, words)] == ["encoding"]
+
+
+def test_a_coordinate_that_is_no_number_makes_an_outline_invalid(counties, tmp_path):
+    broken = bytearray(shapely.to_wkb(EAST))
+    broken[29:37] = struct.pack("<d", np.nan)  # the second point's longitude
+    file = with_geometry(counties, tmp_path / "p.parquet", pa.array([shapely.to_wkb(WEST), bytes(broken)], pa.binary()))
+    assert faults_of(read_outlines, file) == [("outline_invalid", "geometry", 2, "乙县", 1)]
 
 
 def test_columns_of_lists_are_told_of(register, tmp_path):

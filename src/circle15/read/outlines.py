@@ -55,7 +55,8 @@ def read_outlines(path: Path) -> tuple[gpd.GeoDataFrame, Source, tuple[Problem, 
     if twice:
         faults.error("scale.id_twice", column="id", count=twice)
     grounds = _grounds(shapes)
-    _check_ground(shapes, grounds, table["name"].tolist(), faults)
+    with np.errstate(invalid="ignore"):  # a coordinate that is no number
+        _check_ground(shapes, grounds, table["name"].tolist(), faults)
     faults.raise_errors()
     kept = table[[*PLACE_COLUMNS]].set_geometry(grounds, crs=CRS)
     tell_overlaps(kept, faults)

@@ -112,7 +112,8 @@ class ParquetTable:
     def shapes(self, faults: Faults) -> NDArray[np.object_]:
         """Read the geometries (n,), None where there is none; what is no WKB is a fault."""
         bytes_of = self.column(self.geometry)
-        shapes = np.asarray(shapely.from_wkb(bytes_of.to_numpy(), on_invalid="ignore"), dtype=object)
+        with np.errstate(invalid="ignore"):  # a coordinate that is no number
+            shapes = np.asarray(shapely.from_wkb(bytes_of.to_numpy(), on_invalid="ignore"), dtype=object)
         broken = np.flatnonzero(shapely.is_missing(shapes) & ~bytes_of.is_null().to_numpy())
         if len(broken):
             faults.error("scale.wkb", row=int(broken[0]) + 1, column=self.geometry, count=len(broken))
