@@ -14,6 +14,7 @@ from circle15.read.files import library_name
 from circle15.schema import Source
 
 _ENDS = 1 << 16
+_HEAD = 512
 _VIRTUAL = b"<VRTDataset"
 
 
@@ -35,7 +36,7 @@ def files_of(raster: Path) -> list[Path]:
 
 def _is_virtual(file: Path) -> bool:
     with file.open("rb") as stream:
-        return stream.read(_ENDS).lstrip().startswith(_VIRTUAL)
+        return _VIRTUAL in stream.read(_HEAD)
 
 
 def source_of_raster(raster: Path, *, crs: str | None, nodata: float | None) -> Source:
