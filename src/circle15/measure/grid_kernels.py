@@ -153,8 +153,8 @@ def _column_sums(values: Floats) -> Floats:
     sums = np.zeros(columns)
     for r in range(rows):
         for c in range(columns):
-            v = values[r, c]
-            sums[c] += v if v > 0.0 else 0.0
+            if values[r, c] > 0.0:
+                sums[c] += values[r, c]
     return sums
 
 
