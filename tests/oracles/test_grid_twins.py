@@ -16,6 +16,7 @@ from circle15.measure.cells import depth_fractions, disc_fractions, pack_geometr
 from circle15.measure.circles import measure_circles
 from circle15.measure.coverage import measure_coverage
 from circle15.measure.grid_ground import ground_of
+from circle15.measure.grid_kernels import residents_in
 from circle15.measure.position import points_within_error
 from circle15.measure.totals import measure_totals
 from circle15.read.people import check_people
@@ -86,6 +87,14 @@ def test_every_cell_under_every_circle(seed, name, radius_m):
     sums = (share.reshape(-1, n, 1) * of_cell[:, None, :]).sum(axis=0)
     np.testing.assert_allclose(held, sums[:, 0], rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(ground, sums[:, 1], rtol=1e-8, atol=1e-5)
+
+
+def test_residents_are_added_up_as_numpy_does():
+    rng = np.random.default_rng(4)
+    values = rng.gamma(0.3, 8, (37, 53))
+    values[rng.random(values.shape) < 0.2] = np.nan
+    assert residents_in(values) == pytest.approx(np.nansum(values), rel=1e-12)
+    assert residents_in(values[:0]) == 0
 
 
 @pytest.mark.parametrize("name", GRIDS)

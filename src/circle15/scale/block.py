@@ -17,7 +17,7 @@ from circle15.errors import InputError, OutputError, Problem
 from circle15.measure.gap_ground import gap_level
 from circle15.measure.gap_kernels import patches
 from circle15.measure.grid import DEPTHS, Block, Cover
-from circle15.measure.grid_kernels import clean
+from circle15.measure.grid_kernels import clean, residents_in
 from circle15.measure.grid_places import Laid, hold_centres, lay_levels, missing_m2, people_in
 from circle15.read.raster import read_block
 from circle15.schema import PLACE_LEVELS
@@ -54,11 +54,11 @@ def measure_block(task: Task, number: int, values: NDArray[np.float64], nodata: 
     """
     row, column, _, _ = task.windows[number]
     block = Block(values, task.lattice, row, column)
-    populated, without, negative, infinite, residents = clean(block.values, nodata=nodata)
+    populated, without, negative, infinite = clean(block.values, nodata=nodata)
     if negative or infinite:
         raise InputError(_impossible(task, block))
     cell_m2 = float(block.cell_areas_m2[::_SPARSE, ::_SPARSE].mean()) if populated else 0.0
-    found: Result = {"told": np.array([populated, residents, populated * cell_m2])}
+    found: Result = {"told": np.array([populated, residents_in(block.values), populated * cell_m2])}
     levels = lay_levels(block, task.outlines)
     place = np.unique(np.concatenate([np.empty(0, np.int64), *(laid.places for laid in levels.values())]))
     found["place"] = place

@@ -69,7 +69,7 @@ def _of_block(task: Task, plan: Plan, number: int) -> dict[str, Small]:
     row, column, _, _ = task.windows[number]
     values, nodata = read_block(task.raster, task.windows[number])
     block = Block(values, task.lattice, row, column)
-    _, without, *_ = clean(block.values, nodata=nodata)
+    _, without, _, _ = clean(block.values, nodata=nodata)
     if without == values.size:
         return {}
     unknown = np.isnan(block.values)
