@@ -7,7 +7,11 @@ from pathlib import Path
 
 import geopandas as gpd
 import pytest
+from hypothesis import settings
 from shapely.geometry import box
+
+settings.register_profile("untimed", deadline=None)  # a kernel that is compiled in a test tells nothing about the test
+settings.load_profile("untimed")
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = Path(os.environ.get("CIRCLE15_CHROMIUM", "/usr/bin/chromium"))

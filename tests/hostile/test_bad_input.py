@@ -100,7 +100,7 @@ def test_a_text_called_tif_a_zip_called_csv_and_a_csv_called_toml(tmp_path: Path
 
 
 @pytest.mark.parametrize(("reader", "kind"), CASES)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tail=st.binary(max_size=300))
 def test_any_bytes_end_in_words(tmp_path: Path, reader: str, kind: str, tail: bytes) -> None:
     path = tmp_path / f"a.{kind}"
@@ -113,7 +113,7 @@ def test_any_bytes_end_in_words(tmp_path: Path, reader: str, kind: str, tail: by
     assert path.read_bytes() == data
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.floats(0.01, 0.99), flip=st.integers(0, 255))
 def test_damaged_workbooks_end_in_words_or_in_a_table(tmp_path: Path, cut: float, flip: int) -> None:
     import xlsxwriter

@@ -287,7 +287,7 @@ def test_every_changed_quotation_is_noticed(tmp_path):
 
 
 @given(st.integers(0, len(SOURCE) - 1), st.sampled_from(["", "\x00", '"', "=", "]", "9", "汉", "\n"]))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_one_character_changed_loads_or_is_refused_in_words(tmp_path, at, put):
     (tmp_path / "zhongwei.txt").write_text(TEXT, encoding="utf-8")
     path = tmp_path / "plan.toml"

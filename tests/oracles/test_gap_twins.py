@@ -56,7 +56,7 @@ def test_gaps_of_polygons_say_the_same(name):
     same_gaps(find_gaps(numbers, register, places, ground=ground, **options), slow)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     seed=st.integers(0, 10_000), name=st.sampled_from(sorted(GRIDS)), radius_m=st.floats(120, 1500),
     level=st.sampled_from(["district", "city", "township"]), alike=st.booleans(),
@@ -102,7 +102,7 @@ def test_very_wide_cells_are_laid_out_in_parts():
     assert found["candidate_new_residents"].iloc[0] < 900 / 20
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows=st.lists(st.integers(0, 2**7 - 1), min_size=1, max_size=7))
 def test_the_outline_holds_just_its_cells(rows):
     held = np.array([[bool(bits >> c & 1) for c in range(7)] for bits in rows])

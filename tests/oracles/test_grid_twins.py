@@ -59,7 +59,7 @@ def test_totals_of_geometries_say_the_same(name):
     assert fast["residents"].to_numpy() == pytest.approx(slow["residents"].to_numpy(), rel=PEOPLE, abs=PEOPLE)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), name=st.sampled_from(sorted(GRIDS)), radius_m=st.floats(30, 3000))
 def test_every_cell_under_every_circle(seed, name, radius_m):
     """Depth cell by cell and residents circle by circle, against the kernels for cells of any shape."""

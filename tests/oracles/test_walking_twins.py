@@ -54,7 +54,7 @@ def random_town(seed, nodes=14, edges=22):
     return streets, np.array(points).T
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1))
 def test_random_towns_agree_with_networkx(seed):
     streets, (lon, lat) = random_town(seed)
@@ -82,7 +82,7 @@ def test_random_towns_agree_with_networkx(seed):
     assert (walked >= straight - 1e-6)[~np.isnan(walked)].all()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 2**32 - 1), st.floats(50, 1500), st.floats(50, 1500))
 def test_reach_only_grows_with_the_limit(seed, one, other):
     streets, (lon, lat) = random_town(seed)

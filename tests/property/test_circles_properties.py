@@ -44,7 +44,7 @@ def town(residents):
 
 
 @given(places=spots, services=kinds, residents=people)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_measures_are_bounded_and_grow_with_the_radius(places, services, residents):
     sites, population = register(places, services), town(residents)
     small, large = (measure_circles(sites, sites, population, radius_m=r) for r in (400.0, 800.0))
@@ -58,7 +58,7 @@ def test_measures_are_bounded_and_grow_with_the_radius(places, services, residen
 
 
 @given(places=spots, services=kinds, asked=spots, codes=st.tuples(*[campuses] * 3))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_others_are_counted_as_by_hand(places, services, asked, codes):
     """With and without campuses; sites that are in the register, or are not and still belong to one that is."""
     ids, mine, held = codes
@@ -75,7 +75,7 @@ def test_others_are_counted_as_by_hand(places, services, asked, codes):
 
 
 @given(places=spots, services=kinds)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_being_a_neighbour_is_mutual(places, services):
     sites = register(places, services)
     found = neighbours_within(sites, sites, radius_m=800.0)
@@ -86,7 +86,7 @@ def test_being_a_neighbour_is_mutual(places, services):
 
 
 @given(places=spots, residents=people, cut=st.integers(1, 99), seed=st.integers(0, 99))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_residents_add_up_over_any_split_and_order_of_the_cells(places, residents, cut, seed):
     sites, whole = register(places, ["pharmacy"] * 8), town(residents)
     order = np.random.default_rng(seed).permutation(100)
@@ -97,7 +97,7 @@ def test_residents_add_up_over_any_split_and_order_of_the_cells(places, resident
 
 
 @given(places=spots, services=kinds, residents=people)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_a_site_is_measured_alike_alone_and_in_the_register(places, services, residents):
     sites, population = register(places, services), town(residents)
     together = measure_circles(sites, sites, population, radius_m=800.0)

@@ -21,7 +21,7 @@ town = hnp.arrays(np.float64, (12, 2), elements=st.integers(0, 30).map(lambda n:
 
 @pytest.mark.parametrize("datum", ["wgs84", "cgcs2000", "gcj02", "bd09"])
 @given(lon=china_lon, lat=china_lat)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_there_and_back_and_back_and_there(datum, lon, lat):
     assert distances_m(lon, lat, *to_wgs84(*from_wgs84(lon, lat, datum), datum)).max() < INVERSE_ERROR_M
     assert distances_m(lon, lat, *from_wgs84(*to_wgs84(lon, lat, datum), datum)).max() < INVERSE_ERROR_M
@@ -29,7 +29,7 @@ def test_there_and_back_and_back_and_there(datum, lon, lat):
 
 @pytest.mark.parametrize("datum", ["gcj02", "bd09"])
 @given(lon=world_lon, lat=world_lat)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_place_on_earth_comes_back_from_its_own_conversion(datum, lon, lat):
     x, y = from_wgs84(lon, lat, datum)
     x2, y2 = from_wgs84(*to_wgs84(x, y, datum), datum)
@@ -40,13 +40,13 @@ def test_every_place_on_earth_comes_back_from_its_own_conversion(datum, lon, lat
 
 
 @given(lon=china_lon, lat=china_lat)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_offset_is_below_a_kilometre_and_a_half(lon, lat):
     assert distances_m(lon, lat, *from_wgs84(lon, lat, "gcj02")).max() < 1500.0
 
 
 @given(lon=china_lon, lat=china_lat)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_one_point_alone_and_in_a_crowd_agree(lon, lat):
     together = to_wgs84(lon, lat, "gcj02")
     alone = to_wgs84(lon[3], lat[3], "gcj02")
@@ -54,7 +54,7 @@ def test_one_point_alone_and_in_a_crowd_agree(lon, lat):
 
 
 @given(a=town, b=town, radius_m=st.sampled_from([0.0, 50.0, 400.0, 800.0, 5000.0]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_pairs_are_mutual_and_within_and_among_the_candidates(a, b, radius_m):
     lon_a, lat_a, lon_b, lat_b = 105 + a[:, 0], 37 + a[:, 1], 105 + b[:, 0], 37 + b[:, 1]
     i, j, metres = pairs_within(lon_a, lat_a, lon_b, lat_b, radius_m)
@@ -68,7 +68,7 @@ def test_pairs_are_mutual_and_within_and_among_the_candidates(a, b, radius_m):
 
 
 @given(a=town, b=town)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_nobody_is_nearer_than_the_nearest(a, b):
     lon_a, lat_a, lon_b, lat_b = 105 + a[:, 0], 37 + a[:, 1], 105 + b[:, 0], 37 + b[:, 1]
     j, metres = nearest(lon_a, lat_a, lon_b, lat_b)
@@ -78,7 +78,7 @@ def test_nobody_is_nearer_than_the_nearest(a, b):
 
 
 @given(lon=st.floats(73, 135), lat=st.floats(18, 54), east=st.floats(-0.007, 0.007), north=st.floats(-0.007, 0.007))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_local_metres_are_antisymmetric_and_geodesic(lon, lat, east, north):
     x, y = local_xy(lon + east, lat + north, lon, lat)
     back_x, back_y = local_xy(lon, lat, lon + east, lat + north)

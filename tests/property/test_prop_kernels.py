@@ -44,7 +44,7 @@ def depths(cells, places, levels):
     return kernels.depth_areas(cells, np.array([0]), start, xy[:, 0], xy[:, 1], radius_m=R, depths=levels)[0]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(star(), centres)
 def test_the_depths_add_up_to_the_discs(ring, places):
     # every point under d discs is counted at d depths and in d discs
@@ -53,7 +53,7 @@ def test_the_depths_add_up_to_the_discs(ring, places):
     assert found[-1] <= 1e-5
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(star(), centres)
 def test_depths_never_rise_and_stay_within_the_cell(ring, places):
     found = depths(one(ring), places, len(places))
@@ -63,7 +63,7 @@ def test_depths_never_rise_and_stay_within_the_cell(ring, places):
     assert found[0] >= discs(one(ring), places).max() - 1e-5
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(star(), centres, centre)
 def test_one_disc_more_never_uncovers(ring, places, more):
     before = depths(one(ring), places, 3)
@@ -71,7 +71,7 @@ def test_one_disc_more_never_uncovers(ring, places, more):
     assert (after >= before - 1e-5).all()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(star(), centres, st.integers(1, 8))
 def test_a_cell_cut_in_two_has_the_areas_of_both_parts(ring, places, corner):
     # the origin sees every corner, so fans from it cut the cell cleanly
@@ -82,7 +82,7 @@ def test_a_cell_cut_in_two_has_the_areas_of_both_parts(ring, places, corner):
     assert np.allclose(depths(one(first), places, 3) + depths(one(second), places, 3), whole, rtol=1e-9, atol=1e-5)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(star(), centres, centre)
 def test_moving_everything_changes_nothing(ring, places, by):
     moved = [(x + by[0], y + by[1]) for x, y in places]
@@ -90,7 +90,7 @@ def test_moving_everything_changes_nothing(ring, places, by):
     assert np.allclose(there, depths(one(ring), places, 3), rtol=1e-9, atol=1e-5)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(star(), centres, st.randoms())
 def test_the_order_of_discs_does_not_matter(ring, places, random):
     mixed = places.copy()
@@ -98,7 +98,7 @@ def test_the_order_of_discs_does_not_matter(ring, places, random):
     assert np.allclose(depths(one(ring), mixed, 4), depths(one(ring), places, 4), rtol=1e-9, atol=1e-5)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(star(), centre)
 def test_a_disc_twice_is_a_disc_at_two_depths(ring, place):
     single = discs(one(ring), [place])[0]
@@ -108,7 +108,7 @@ def test_a_disc_twice_is_a_disc_at_two_depths(ring, place):
 lattice = st.tuples(st.integers(-20, 20), st.integers(-20, 20)).map(lambda p: (80.0 * p[0], 80.0 * p[1]))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(lattice, min_size=2, max_size=12), st.integers(1, 20), st.integers(1, 20))
 def test_touching_and_meeting_circles_on_a_lattice(places, columns, rows):
     # 800 = 10 x 80 and 480² + 640² = 800²: circles pass through corners, touch sides and meet in threes

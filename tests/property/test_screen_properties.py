@@ -40,7 +40,7 @@ def sites_about(ready, *, seed, n):
     return gpd.GeoDataFrame(table, geometry=points, crs=CRS), said
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(seed=st.integers(0, 10_000))
 def test_a_screened_site_comes_to_what_it_comes_to_alone(ready, seed):
     sites, said = sites_about(ready, seed=seed, n=30)

@@ -50,7 +50,7 @@ def choices(limits):
             yield chosen
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(worlds())
 def test_most_covered_equals_brute_force_under_all_limits(world):
     reach, people, limits = world
@@ -64,7 +64,7 @@ def test_most_covered_equals_brute_force_under_all_limits(world):
         assert abs(found.bound - best) < 1e-6 * max(1.0, best)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(worlds())
 def test_fewer_around_a_site_cut_no_choice_off(world):
     _, _, limits = world
@@ -79,7 +79,7 @@ def test_fewer_around_a_site_cut_no_choice_off(world):
         assert ((held >= lower - 1e-9) & (held <= upper + 1e-9)).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(worlds())
 def test_no_choice_is_nearer_or_deeper_than_the_bounds(world):
     reach, people, limits = world
@@ -96,7 +96,7 @@ def test_no_choice_is_nearer_or_deeper_than_the_bounds(world):
     assert depth_bound(reach, people, limits, floor=floor) >= deep - 1e-6
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(worlds())
 def test_the_bound_of_a_search_is_never_passed_and_its_choice_holds(world):
     reach, people, limits = world
@@ -108,7 +108,7 @@ def test_the_bound_of_a_search_is_never_passed_and_its_choice_holds(world):
         assert covered_by(reach, people, found.chosen) <= best + 1e-6
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(worlds(), st.floats(0.1, 1.0))
 def test_fewest_sites_equals_brute_force(world, share):
     reach, people, limits = world
@@ -121,7 +121,7 @@ def test_fewest_sites_equals_brute_force(world, share):
         assert round(found.objective) == min(sizes)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4))
 def test_p_median_equals_brute_force(seed, number):
     rng = np.random.default_rng(seed)
@@ -134,7 +134,7 @@ def test_p_median_equals_brute_force(seed, number):
     assert abs(found.objective - best) < 1e-6 * max(1.0, best)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(worlds())
 def test_what_is_settled_can_be_held_and_gives_up_as_few_limits_as_can_be(world):
     reach, people, limits = world

@@ -68,14 +68,14 @@ def judge(site, found, table):
 
 
 @given(sites(), distances, st.floats(0, 850), totals())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_another_neighbour_never_improves_a_conclusion(site, found, more, table):
     before, after = judge(site, found, table), judge(site, [*found, more], table)
     assert ORDER.index(after.conclusion) >= ORDER.index(before.conclusion)
 
 
 @given(sites(), distances, totals(), st.sampled_from(["K", "D", "S", "C", "V", "R"]), st.integers(1, 5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_fuller_place_never_improves_a_conclusion(site, found, table, place, more):
     fuller = table.copy()
     fuller.loc[fuller["place_id"] == place, ["n_pharmacy", "n_outpatient", "n_dual_channel", "beds_inpatient"]] += more
@@ -83,7 +83,7 @@ def test_a_fuller_place_never_improves_a_conclusion(site, found, table, place, m
 
 
 @given(sites(), distances, totals(), st.randoms())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_order_of_rows_does_not_matter(site, found, table, random):
     base = judge(site, found, table)
     order = list(range(len(found)))
@@ -106,7 +106,7 @@ def _same(a, b):
 
 
 @given(sites(), distances, totals())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_every_finding_cites_its_rule_and_has_words(site, found, table):
     given_verdict = judge(site, found, table)
     for one in given_verdict.findings:
@@ -120,7 +120,7 @@ def test_every_finding_cites_its_rule_and_has_words(site, found, table):
 
 
 @given(sites(), distances, totals())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_every_rule_is_shown_or_does_not_hold_there(site, found, table):
     shown = {f.rule_id for f in judge(site, found, table).findings}
     conditional = {r.id for r in PLAN.rules if r.where.place_class or r.where.settings or r.where.not_settings}
@@ -154,7 +154,7 @@ def slow_circle(site, others):
 
 
 @given(st.lists(st.tuples(sites(), distances), min_size=1, max_size=6), totals())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_table_is_judged_as_one_by_one(drawn, table):
     rows = [s | {"id": f"I{i}"} for i, (s, _) in enumerate(drawn)]
     pairs = pd.concat([near(d, f"I{i}") for i, (_, d) in enumerate(drawn)])

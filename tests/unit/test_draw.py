@@ -79,7 +79,7 @@ def rings_of(arrays: list[np.ndarray]) -> list[list[list[tuple[float, float]]]]:
 
 
 @given(hnp.arrays(np.int32, st.integers(0, 40)), hnp.arrays(np.int32, st.integers(0, 5)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_packed_arrays_come_back(first, second):
     back = arrays_of(pack.array_bytes([first, second]))
     assert [b.tolist() for b in back] == [first.tolist(), second.tolist()]

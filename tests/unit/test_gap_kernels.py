@@ -47,7 +47,7 @@ def test_nobody_makes_no_patch():
     assert all((side == -1).all() for side in sides)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), rows=st.integers(1, 40), columns=st.integers(1, 40), fill=st.floats(0.1, 0.9))
 def test_scipy_labels_the_same(seed, rows, columns, fill):
     rng = np.random.default_rng(seed)

@@ -42,7 +42,7 @@ def cells_of(block, cell):
     return LATTICE.quads(r + block.row, c + block.column)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), radius_m=st.floats(60, 3000))
 def test_pieces_under_circles_are_what_geos_cuts(seed, radius_m):
     rng = np.random.default_rng(seed)
@@ -65,7 +65,7 @@ def test_pieces_under_circles_are_what_geos_cuts(seed, radius_m):
     np.testing.assert_allclose(areas, slow, rtol=1e-6, atol=0.02)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000))
 def test_the_middle_of_a_cell_lies_where_geos_says(seed):
     rng = np.random.default_rng(seed)

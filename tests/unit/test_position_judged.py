@@ -139,7 +139,7 @@ def test_every_note_is_worded_in_both_languages():
         assert set(NOTES) | {"position_check", "beyond_none", "beyond_met"} <= set(words_under("judge.note", lang))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(
     near=st.integers(0, 4), held=st.integers(0, 3), density=st.sampled_from([100.0, 2990.0, 3000.0]),
     other=st.sampled_from([100.0, 2990.0, 3000.0]), border=st.booleans(), marks=st.sampled_from(["", "subdistrict", "resettlement"]),

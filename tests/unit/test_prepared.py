@@ -37,7 +37,7 @@ def sites_at(lon, lat, service="pharmacy"):
     return gpd.GeoDataFrame({"id": ids, "service": service}, geometry=points, crs=CRS)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.floats(104.98, 105.14), st.floats(37.48, 37.55)), min_size=1, max_size=8))
 def test_it_measures_what_the_slow_way_measures(ready, places):
     lon, lat = np.array(places).T

@@ -352,7 +352,7 @@ def test_many_faults_are_cut_to_a_count(tmp_path: Path) -> None:
     assert found[-1][0] == "problems_more"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     places=st.lists(
         st.tuples(st.floats(73.5, 135), st.floats(18, 53), st.text(st.characters(categories=["L", "N"]), max_size=9)),

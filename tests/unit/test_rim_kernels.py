@@ -33,7 +33,7 @@ def squares(places, side):
     return np.array(places, dtype=float)[:, None, :] + half
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @example(away=[(math.pi / 4, 65.0)], side=93.0, slant=0.0)
 @given(
     away=st.lists(st.tuples(st.floats(0, 2 * math.pi), st.floats(-110, 110)), min_size=1, max_size=rim.TOGETHER),

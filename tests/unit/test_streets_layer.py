@@ -62,7 +62,7 @@ _WHOLE = st.tuples(st.integers(-18_000_000, 18_000_000), st.integers(-9_000_000,
 
 
 @given(st.lists(st.lists(st.lists(_WHOLE, min_size=2, max_size=5), max_size=4), min_size=1, max_size=3))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_lines_come_back_group_by_group(groups):
     shapes = [np.array([LineString(np.array(g) / 1e5) for g in group], dtype=object) for group in groups]
     once = [[[p for n, p in enumerate(line) if not n or p != line[n - 1]] for line in group] for group in groups]

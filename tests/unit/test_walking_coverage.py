@@ -144,7 +144,7 @@ def test_two_step_on_paper():
     assert found.tolist() == NEAR([one + three, two + three, one + two + three])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1))
 def test_two_step_equals_the_access_package(seed):
     fca = pytest.importorskip("access.fca")
@@ -167,7 +167,7 @@ def test_two_step_equals_the_access_package(seed):
         np.testing.assert_allclose(own, peer.reindex(range(n)).fillna(0.0).to_numpy(), rtol=1e-12)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1))
 def test_supply_that_can_be_reached_is_shared_out_whole(seed):
     rng = np.random.default_rng(seed)
