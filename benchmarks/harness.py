@@ -33,6 +33,7 @@ PACKAGES = ("numpy", "numba", "scipy", "geopandas", "shapely", "rasterio", "exac
 _OWN = {"__init__", "__main__", "harness", "table"}
 _MIB = 1024 * 1024
 _SAMPLE_S = 0.005
+_RESTRAINT = 100
 
 Answer = Mapping[str, float] | None
 Work = Callable[[], Answer]
@@ -133,7 +134,7 @@ def child() -> None:
     order = json.loads(sys.stdin.read())
     module, name = order["function"].split(":")
     work: Work = getattr(importlib.import_module(module), name)(**order["options"])
-    before = _resident()
+    before = _resident(_family())
     times: list[tuple[float, float]] = []
     answer: Answer = None
     with _Peak() as peak:
@@ -144,7 +145,7 @@ def child() -> None:
     found = {
         "seconds": min(times)[0],
         "cpu_seconds": min(times)[1],
-        "peak_mib": round(max(peak.bytes, _resident()) / _MIB, 1),
+        "peak_mib": round(max(peak.bytes, _resident(_family())) / _MIB, 1),
         "above_input_mib": round(max(peak.bytes - before, 0) / _MIB, 1),
         "peak_process_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         "answer": {k: float(v) for k, v in (answer or {}).items()},
@@ -166,13 +167,20 @@ def _busy() -> float:
     return total
 
 
-def _resident() -> int:
-    """Bytes of memory held by this process and its children now."""
+def _family() -> list[Any]:
+    """Own process and its children; finding them goes over all processes of the machine."""
     import psutil  # noqa: PLC0415 - only where something is measured
 
     own = psutil.Process()
+    return [own, *own.children(recursive=True)]
+
+
+def _resident(family: Sequence[Any]) -> int:
+    """Bytes of memory held by processes now."""
+    import psutil  # noqa: PLC0415 - only where something is measured
+
     total = 0
-    for process in (own, *own.children(recursive=True)):
+    for process in family:
         try:
             total += process.memory_info().rss
         except psutil.NoSuchProcess:
@@ -189,11 +197,16 @@ class _Peak:
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def _watch(self) -> None:
+        family, due = _family(), 0.0
         while not self._over.wait(_SAMPLE_S):
-            self.bytes = max(self.bytes, _resident())
+            start = time.perf_counter()
+            if start >= due:  # or watching would take a good part of a core from what is watched
+                family = _family()
+                due = start + _RESTRAINT * (time.perf_counter() - start)
+            self.bytes = max(self.bytes, _resident(family))
 
     def __enter__(self) -> Self:
-        self.bytes = _resident()
+        self.bytes = _resident(_family())
         self._thread.start()
         return self
 

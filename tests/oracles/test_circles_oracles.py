@@ -6,8 +6,9 @@ import pytest
 import shapely
 from pyproj import Geod
 
-from circle15.measure.circles import measure_circles, neighbours_within
+from circle15.measure.circles import count_others, measure_circles, neighbours_within
 from circle15.measure.density import measure_density
+from circle15.project.metric import pairs_within
 from circle15.schema import Population
 
 GEOD = Geod(ellps="WGS84")
@@ -96,3 +97,16 @@ def test_place_density_equals_polygon_overlays(town):
     assert inside.any()
     assert found["density_place_per_km2"][inside].to_numpy() == pytest.approx(expected, rel=1e-6)
     assert found["density_place_per_km2"][~inside].isna().all()
+
+
+@pytest.mark.parametrize("lat", [-60.0, -35.0, 0.0, 37.5, 70.0])
+def test_others_counted_are_the_pairs_that_are_told(lat):
+    rng = np.random.default_rng(15)
+    around = GEOD.fwd(np.full(200, 105.0), np.full(200, lat), np.linspace(0, 358.2, 200), np.full(200, 800.0))
+    spread = rng.normal(size=(2, 3000)) * 0.03
+    x, y = np.r_[105.0, around[0], 105.0 + spread[0]], np.r_[lat, around[1], lat + spread[1]]
+    x[500:550], y[500:550] = x[450:500], y[450:500]
+    i, _, _ = pairs_within(x, y, x, y, 800.0)
+    found = count_others(x, y, np.zeros(len(x), dtype=np.int8), radius_m=800.0)
+    assert found.tolist() == (np.bincount(i, minlength=len(x)) - 1).tolist()
+    assert found[0] >= 200  # who stand at the very radius count

@@ -252,7 +252,7 @@ def count_others(
             count, close = count_near(x, y, radius_m=radius_m)
             a, b = close.T
             within = distances_m(x[a], y[a], x[b], y[b]) <= radius_m + DISTANCE_TOLERANCE_M
-            out[which] = count + np.bincount(a[within], minlength=len(which))
+            out[which] = count + np.bincount(close[within].ravel(), minlength=len(which))
         if institution is not None:
             out[which] -= _campuses_more(x, y, institution[which], radius_m)
     return out
