@@ -31,6 +31,22 @@ def test_kept_code_is_out_of_date_once_any_kernel_changed(tmp_path, monkeypatch,
     assert first_call(ready=bool(hits)) == hits
 
 
+def test_a_number_written_out_and_one_counted_are_compiled_once():
+    @compiled.inner
+    def one_more(n):
+        return n + 1
+
+    @compiled.inner
+    def counted(times):
+        n = 0
+        for _ in range(times):
+            n = one_more(n) + one_more(7)
+        return n
+
+    assert counted(3) == 27
+    assert len(one_more.signatures) == 1
+
+
 @pytest.mark.parametrize("lang", LANGS)
 def test_a_run_says_once_that_it_compiles(monkeypatch, capsys, lang):
     monkeypatch.setattr(stamp_kernels, "is_compiled", lambda: False)

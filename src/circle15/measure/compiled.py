@@ -9,14 +9,24 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from numba import njit
+from numba import njit, types
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def inner(function: F) -> F:
     """Compile as a part of the kernels that call it."""
-    return cast("F", njit(nogil=True, error_model="numpy")(function))
+    return _once(njit(nogil=True, error_model="numpy")(function))
+
+
+def _once(compiled: F) -> F:
+    """One machine code for ``f(0)`` and ``f(n)``: numba makes two, and a first run waits half as long again."""
+    with suppress(AttributeError):  # its own affair, and no reason to stop where another version asks otherwise
+        asked = compiled.get_call_template  # type: ignore[attr-defined]
+        compiled.get_call_template = lambda args, kws: asked(  # type: ignore[attr-defined]
+            tuple(map(types.unliteral, args)), {name: types.unliteral(given) for name, given in kws.items()}
+        )
+    return compiled
 
 
 def kernel(function: F) -> F:

@@ -9,17 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from circle15.measure.compiled import inner, kernel
+from circle15.measure.kernels import _longer
 from circle15.quantities import Floats, Ints
 
 LEAST_SHARE = 1e-6
 """A thinner sliver is rounding of an outline and must not tie two patches together."""
-
-
-@inner
-def _twice(values: np.ndarray) -> np.ndarray:
-    more = np.empty(2 * len(values), values.dtype)
-    more[: len(values)] = values
-    return more
 
 
 @inner
@@ -80,8 +74,10 @@ def _patches(
         count, p, c = 0, 0, _next(bare, 0)
         while c < columns:
             if runs == len(parent):
-                parent, seat = _twice(parent), _twice(seat)
-                people, ground, cells, most = _twice(people), _twice(ground), _twice(cells), _twice(most)
+                room = 2 * len(parent)
+                parent, seat = _longer(parent, room), _longer(seat, room)
+                people, ground = _longer(people, room), _longer(ground, room)
+                cells, most = _longer(cells, room), _longer(most, room)
             n, first = runs, c
             runs += 1
             total = size = best = 0.0

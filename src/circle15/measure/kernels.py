@@ -43,6 +43,15 @@ def _sort(values: Floats, count: int) -> None:
 
 
 @inner
+def _longer(values: np.ndarray, length: int) -> np.ndarray:
+    """The same values with room behind them; one by one, as numba compiles a slice's faults for a second."""
+    more = np.empty(length, values.dtype)
+    for i in range(len(values)):
+        more[i] = values[i]
+    return more
+
+
+@inner
 def _angle(ax: float, ay: float, bx: float, by: float) -> float:
     return math.atan2(ax * by - ay * bx, ax * bx + ay * by)
 

@@ -26,7 +26,8 @@ def _room(values: Floats, count: int) -> Floats:
     if count <= len(values):
         return values
     more = np.empty((2 * count, 2))
-    more[: len(values)] = values
+    for i in range(len(values)):
+        more[i, 0], more[i, 1] = values[i, 0], values[i, 1]
     return more
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from circle15.measure.compiled import inner, kernel
+from circle15.measure.kernels import _longer
 from circle15.quantities import Floats, Ints
 
 NOWHERE, ASTRIDE = -1, -2
@@ -20,9 +21,7 @@ def _room(values: np.ndarray, count: int) -> np.ndarray:
     """The array itself, or a longer copy where `count` and a few more do not fit."""
     if count + 4 <= len(values):
         return values
-    more = np.empty(2 * len(values) + count, values.dtype)
-    more[: len(values)] = values
-    return more
+    return _longer(values, 2 * len(values) + count)
 
 
 @inner

@@ -14,6 +14,7 @@ import math
 import numpy as np
 
 from circle15.measure.compiled import inner, is_ready, kernel
+from circle15.measure.kernels import _longer
 from circle15.measure.quad_kernels import _DEG, EARTH_A_M, _frame, _middle, _parallel, _quad, _series, _turned
 from circle15.measure.rim_kernels import (
     AREA,
@@ -142,13 +143,6 @@ def _gather(
 
 
 @inner
-def _longer(values: np.ndarray) -> np.ndarray:
-    more = np.empty(2 * len(values), values.dtype)
-    more[: len(values)] = values
-    return more
-
-
-@inner
 def _settle(
     rim: Floats, cells: np.ndarray, count: int, n: int, depths: int, base: np.ndarray, pairs: Pairs, filled: int
 ) -> tuple[float, float, Pairs, int]:
@@ -167,7 +161,8 @@ def _settle(
             base[cell] += 1
             continue
         if filled == len(pair_cell):
-            pair_cell, pair_disc, pair_share = _longer(pair_cell), _longer(pair_disc), _longer(pair_share)
+            pair_cell, pair_disc = _longer(pair_cell, 2 * filled), _longer(pair_disc, 2 * filled)
+            pair_share = _longer(pair_share, 2 * filled)
         pair_cell[filled], pair_disc[filled], pair_share[filled] = cell, n, share
         filled += 1
     return total, land, (pair_cell, pair_disc, pair_share), filled
