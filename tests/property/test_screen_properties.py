@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circle15.errors import UsageError
+from circle15.judge import many
 from circle15.policy.plan import load_plan
 from circle15.prepared import Prepared
 from circle15.read.city import load_city, read_city
@@ -69,16 +70,16 @@ def same_as_alone(ready, sites, said):
         assert row["others_within"] == alone.measures["others_within"]
 
 
-def test_alike_sites_are_judged_once_and_named_clauses_are_the_plans(ready, monkeypatch):
+def test_alike_sites_are_asked_about_once_and_named_clauses_are_the_plans(ready, monkeypatch):
     one = sites_about(ready, seed=3, n=1)[0].assign(position_accuracy_m=0.0)
-    many = gpd.GeoDataFrame(pd.concat([one] * 500, ignore_index=True), geometry="geometry", crs=CRS)
-    asked, judge = [], ready.judge
-    monkeypatch.setattr(ready, "judge", lambda **given: asked.append(given) or judge(**given))
+    copies = gpd.GeoDataFrame(pd.concat([one] * 500, ignore_index=True), geometry="geometry", crs=CRS)
+    asked, ask = [], many.findings_of
+    monkeypatch.setattr(many, "findings_of", lambda rule, site: asked.append(rule.id) or ask(rule, site))
     steps = []
-    found = screen_sites(ready, many, progress=lambda *step: steps.append(step))
-    assert len(asked) == 1
+    found = screen_sites(ready, copies, progress=lambda *step: steps.append(step))
+    assert asked == [r.id for r in ready.plan.rules if one["service"][0] in r.services]
     assert set(found["conclusion"]) == {found["conclusion"][0]}
-    assert steps[-1] == ("judge", 1, 1)
+    assert steps[-1] == ("judge", len(ready.plan.rules), len(ready.plan.rules))
     clauses = {r.clause for r in ready.plan.rules}
     assert set(found["clauses"][0].split(";")) - {""} <= clauses
 
