@@ -6,14 +6,14 @@ import io
 import json
 import socket
 import sqlite3
-import sys
 import threading
-from pathlib import Path
 
 import geopandas as gpd
 import pandas as pd
 import pytest
 import shapely
+from machine import skip_at_home
+from postgis import missing, server
 
 from circle15.cli import main
 from circle15.database import address_of, connected, is_database
@@ -23,9 +23,6 @@ from circle15.read.city import load_city, read_city
 from circle15.read.database import Query, query_of, read_beside, take_snapshot
 from circle15.read.ledgers import read_indicators
 from circle15.words import LANGS, word_error
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from postgis import missing, server
 
 SECRET = "s3cret"
 
@@ -41,7 +38,7 @@ def database(started):
 def started(tmp_path_factory):
     """A server with the hand-drawn city in it, places as polygons, the register both as points and as columns."""
     if missing():
-        pytest.skip(missing())
+        skip_at_home(missing())
     from conftest import write_toy_city
 
     folder = tmp_path_factory.mktemp("pg")
