@@ -76,8 +76,8 @@ def screen_sites(
     Raises
     ------
     UsageError
-        No column `service`, points in another system, or services, places and accuracies that cannot be, each by its
-        row (from 1).
+        No column `service`, shapes that are no points, points in another system, or services, places and accuracies
+        that cannot be, each by its row (from 1).
     """
     asked = _asked(sites.reset_index(drop=True))
     tell = progress or (lambda *_: None)
@@ -104,6 +104,9 @@ def _asked(sites: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         raise UsageError(Problem("use.sites_no_service", params={"found": ", ".join(map(str, sites.columns))}))
     if sites.crs is not None and not sites.crs.equals(CRS, ignore_axis_order=True):
         raise UsageError(Problem("use.sites_crs", value=sites.crs.to_string()[:_LONG]))
+    shapes = set(sites.geom_type.dropna()) - {"Point"}
+    if shapes:  # which point of a plot is applied for decides what its circle holds: the applicant's to say
+        raise UsageError(Problem("use.sites_no_points", params={"found": ", ".join(sorted(shapes))}))
     asked = sites.assign(position_accuracy_m=accuracies_m(sites))
     lon, lat = lonlat(asked)
     said_m = sites.get("position_accuracy_m", asked["position_accuracy_m"]).to_numpy(dtype=np.float64, na_value=np.nan)

@@ -91,6 +91,7 @@ def test_a_question_that_cannot_be_is_refused(ready):
         (wrong, [("use.unknown_service", 1), ("use.accuracy", 3)]),
         (sites.drop(columns="service"), [("use.sites_no_service", None)]),
         (sites.to_crs(32648), [("use.sites_crs", None)]),
+        (sites.set_geometry([p.buffer(0.001) for p in sites.geometry], crs=sites.crs), [("use.sites_no_points", None)]),
     ):
         with pytest.raises(UsageError) as caught:
             screen_sites(ready, table)
