@@ -8,13 +8,13 @@ from pathlib import Path
 import geopandas as gpd
 import pytest
 from hypothesis import settings
+from machine import CHROMIUM, skip_at_home
 from shapely.geometry import box
 
 settings.register_profile("untimed", deadline=None)  # a kernel that is compiled in a test tells nothing about the test
 settings.load_profile("untimed")
 
 ROOT = Path(__file__).resolve().parents[1]
-CHROMIUM = Path(os.environ.get("CIRCLE15_CHROMIUM", "/usr/bin/chromium"))
 SHARED = Path(os.environ.get("CIRCLE15_SHARED_DATA", ROOT.parent / "shared" / "data"))
 
 CITY_TOML = """\
@@ -116,7 +116,7 @@ def browser():
     """Headless Chromium, one for all tests of a process."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not CHROMIUM.exists():
-        pytest.skip(f"no Chromium at {CHROMIUM}; set CIRCLE15_CHROMIUM")
+        skip_at_home(f"no Chromium at {CHROMIUM}; set CIRCLE15_CHROMIUM")
     with sync_api.sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
         yield opened

@@ -11,6 +11,7 @@ from pathlib import Path
 import drawn_city
 import pytest
 from drawn_city import DISTRICT
+from machine import CHROMIUM, skip_at_home
 
 from circle15.draw.index import draw_index
 from circle15.draw.map import draw_city, draw_district
@@ -21,7 +22,6 @@ from circle15.policy.plan import load_plan
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).resolve().parents[2]
 AXE = ROOT / ".axe" / "node_modules" / "axe-core" / "axe.min.js"
-CHROMIUM = os.environ.get("CIRCLE15_CHROMIUM", "/usr/bin/chromium")
 STATES = {
     "figures": "() => {}",
     "table": "() => C15.setTab('table')",
@@ -36,20 +36,12 @@ STATES = {
 @pytest.fixture(scope="module")
 def axe():
     """The rules' one file, fetched once by npm where it is not there yet; it is no part of the product."""
-    if not AXE.exists() and shutil.which("npm"):
-        command = [
-            "npm",
-            "install",
-            "--silent",
-            "--no-save",
-            "--no-audit",
-            "--prefix",
-            str(ROOT / ".axe"),
-            "axe-core@4",
-        ]
-        subprocess.run(command, check=False, timeout=120, capture_output=True)
+    lacks = ""
+    if not AXE.exists() and (npm := shutil.which("npm")):
+        fetch = [npm, "install", "--no-save", "--no-audit", "--prefix", str(ROOT / ".axe"), "axe-core@4"]
+        lacks = subprocess.run(fetch, check=False, timeout=120, capture_output=True, text=True).stderr[-800:]
     if not AXE.exists():
-        pytest.skip("axe-core is not here and npm cannot fetch it")
+        skip_at_home(f"axe-core is not here and npm cannot fetch it. {lacks}")
     return AXE.read_text(encoding="utf-8")
 
 
@@ -147,8 +139,8 @@ def test_opens_where_there_is_no_network_at_all(tmp_path, which):
     alone = ["unshare", "--map-root-user", "--net"]
     if not shutil.which("unshare") or subprocess.run([*alone, "true"], check=False, capture_output=True).returncode:
         pytest.skip("no right to make a network namespace")
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"no Chromium at {CHROMIUM}")
+    if not CHROMIUM.exists():
+        skip_at_home(f"no Chromium at {CHROMIUM}")
     city = drawn_city.make_assessment()
     draw = {
         "district": lambda: draw_district(city, DISTRICT),
@@ -166,7 +158,7 @@ def test_opens_where_there_is_no_network_at_all(tmp_path, which):
         "--dump-dom",
     ]
     done = subprocess.run(
-        [*alone, CHROMIUM, *flags, path.as_uri()], capture_output=True, text=True, timeout=90, check=False
+        [*alone, str(CHROMIUM), *flags, path.as_uri()], capture_output=True, text=True, timeout=90, check=False
     )
     assert 'data-ready="yes"' in done.stdout, done.stderr[-800:]
 

@@ -6,14 +6,14 @@ import io
 import json
 import socket
 import sqlite3
-import sys
 import threading
-from pathlib import Path
 
 import geopandas as gpd
 import pandas as pd
 import pytest
 import shapely
+from machine import skip_at_home
+from postgis import missing, server
 
 from circle15.cli import main
 from circle15.database import address_of, connected, is_database
@@ -23,9 +23,6 @@ from circle15.read.city import load_city, read_city
 from circle15.read.database import Query, query_of, read_beside, take_snapshot
 from circle15.read.ledgers import read_indicators
 from circle15.words import LANGS, word_error
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from postgis import missing, server
 
 SECRET = "s3cret"
 
@@ -41,7 +38,7 @@ def database(started):
 def started(tmp_path_factory):
     """A server with the hand-drawn city in it, places as polygons, the register both as points and as columns."""
     if missing():
-        pytest.skip(missing())
+        skip_at_home(missing())
     from conftest import write_toy_city
 
     folder = tmp_path_factory.mktemp("pg")
@@ -251,6 +248,27 @@ def test_assess_from_the_command_line_and_back_into_the_database(database, tmp_p
         assert kinds["share"] == "double precision"
         assert c.run("SELECT count(*) > 0 FROM circle15_findings") == [[True]]
     assert faults(lambda: write_nowhere(url)) == ["database.table"]
+
+
+@pytest.mark.parametrize("read", ["table:circle15_institutions", "sql:SELECT * FROM behind"])
+def test_results_never_replace_a_table_that_is_read(database, tmp_path, capsys, read):
+    url, _ = database
+    with connected(address_of(url), write=True) as c:
+        c.run("DROP TABLE IF EXISTS circle15_institutions")
+        c.run(f"CREATE TABLE circle15_institutions AS SELECT {COLUMNS}, geom FROM 医保.药店")
+        c.run("CREATE VIEW behind AS SELECT * FROM circle15_institutions")
+    try:
+        to = f"{url}?schema=public"
+        assert run("assess", city_file(tmp_path, url, read), "--out", tmp_path / "out", "--lang", "en", "--to", to) == 2
+        said = capsys.readouterr().err
+        assert "--to would replace a table that this command reads." in said
+        assert "public.circle15_institutions" in said
+        assert SECRET not in said
+        assert not (tmp_path / "out").exists()
+    finally:
+        with connected(address_of(url), write=True) as c:
+            assert c.run("SELECT count(*) FROM behind") == [[5]]
+            c.run("DROP VIEW behind")
 
 
 def write_nowhere(url):

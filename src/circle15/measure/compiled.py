@@ -12,11 +12,12 @@ from typing import Any, TypeVar, cast
 from numba import njit, types
 
 F = TypeVar("F", bound=Callable[..., Any])
+_unliteral: Callable[[object], object] = types.unliteral  # numba gives it no type
 
 
 def inner(function: F) -> F:
     """Compile as a part of the kernels that call it."""
-    return _once(njit(nogil=True, error_model="numpy")(function))
+    return _once(cast("F", njit(nogil=True, error_model="numpy")(function)))
 
 
 def _once(compiled: F) -> F:
@@ -24,7 +25,7 @@ def _once(compiled: F) -> F:
     with suppress(AttributeError):  # its own affair, and no reason to stop where another version asks otherwise
         asked = compiled.get_call_template  # type: ignore[attr-defined]
         compiled.get_call_template = lambda args, kws: asked(  # type: ignore[attr-defined]
-            tuple(map(types.unliteral, args)), {name: types.unliteral(given) for name, given in kws.items()}
+            tuple(map(_unliteral, args)), {name: _unliteral(given) for name, given in kws.items()}
         )
     return compiled
 
