@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class Inputs:
     """Tables beside the measures; what is None is not known.
 
-    Without a table of indicators a rule that asks them finds what an empty table would: no data. Rules that need another
-    table that is not known stay cards to check.
+    Without a table of indicators a rule that asks them finds what an empty table would: no data. Rules that need
+    another table that is not known stay cards to check.
 
     Parameters
     ----------
