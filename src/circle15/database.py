@@ -114,9 +114,29 @@ def connected(address: Address, *, write: bool = False) -> Iterator[Any]:
             connection.close()
 
 
+@dataclass(frozen=True)
+class Relation:
+    """A table of a server, the same whatever address, schema path or view it is reached by."""
+
+    server: str
+    schema: str
+    name: str
+
+
+def server_of(connection: Any) -> str:  # noqa: ANN401 - pg8000 is untyped
+    """What tells one database from every other: when its server started, and the database's number there."""
+    started = "SELECT pg_postmaster_start_time()::text, oid::text FROM pg_database WHERE datname = current_database()"
+    return " ".join(connection.run(started)[0])
+
+
 def quoted(name: str) -> str:
     """A table's name ("schema.table" or "table") as SQL takes it, whatever characters it has."""
     return ".".join('"' + part.replace('"', '""').replace("\x00", "") + '"' for part in name.split(".", 1))
+
+
+def quoted_column(name: str) -> str:
+    """A column's name as SQL takes it."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _ssl(address: Address) -> ssl.SSLContext | bool | None:

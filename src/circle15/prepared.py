@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
@@ -39,13 +39,14 @@ from circle15.measure.walking_circles import Both, HomesOnFoot, OnFoot, walking_
 from circle15.policy.areas import check_places
 from circle15.policy.plan import Plan, mark_places
 from circle15.project.datum import to_wgs84
-from circle15.quantities import Floats
+from circle15.quantities import Floats, Ints
 from circle15.schema import CRS, POSITION_ACCURACY_M, SERVICES, City, Datum, Population, Verdict
 
 if TYPE_CHECKING:
     from circle15.measure.crowd import Near
 
 Objects = NDArray[np.object_]
+_MOVED_AT_ONCE = 20_000
 
 
 class Prepared:
@@ -169,29 +170,35 @@ class Prepared:
             elsewhere=self._elsewhere(row, said, point),
         )
 
-    def measure_elsewhere(self, sites: gpd.GeoDataFrame, measured: pd.DataFrame) -> pd.DataFrame:
+    def measure_elsewhere(
+        self, sites: gpd.GeoDataFrame, measured: pd.DataFrame, *, columns: Sequence[str] | None = None
+    ) -> pd.DataFrame:
         """Measures at points within the position accuracy of sites that may be judged otherwise 定位误差.
 
         Other places are always looked for; cells, and circles about points around the site, only where the plan's
-        density or steps are read from them and a threshold lies near enough. Rows as of `measure`, with `moved_m`.
+        density or steps are read from them and a threshold lies near enough. Rows as of `measure`, with `moved_m`;
+        of many sites `columns` may be kept alone.
         """
-        ring = self._gradual(
-            *lonlat(sites), accuracies_m(sites), measured["circle_land_km2"].to_numpy(dtype=np.float64)
-        )
-        cells = self.city.population if self._by_cell else None
-        around = points_within_error(sites, self.city.places, ring=ring, cells=cells)
-        found = self.measure(around) if len(around) else around
-        return pd.DataFrame(found.drop(columns="geometry"))
-
-    def may_differ(self, sites: gpd.GeoDataFrame, measured: pd.DataFrame) -> NDArray[np.bool_]:
-        """Sites (n,) that within their position accuracy may stand on ground that is measured or judged otherwise."""
         lon, lat = lonlat(sites)
         accuracy_m = accuracies_m(sites)
-        land_km2 = measured["circle_land_km2"].to_numpy(dtype=np.float64)
-        near = self._gradual(lon, lat, accuracy_m, land_km2) | self._by_cell | (self._ground is None)
+        ring = self._gradual(lon, lat, accuracy_m, measured["circle_land_km2"].to_numpy(dtype=np.float64))
+        near = ring | self._by_cell | (self._ground is None)
         if self._ground is not None:
             near |= self._ground.beside_border(lon, lat, accuracy_m)
-        return np.asarray(near & (accuracy_m > 0))
+        asked = np.flatnonzero(near & (accuracy_m > 0))
+        cells = self.city.population if self._by_cell else None
+        found = []
+        for at in np.split(asked, range(_MOVED_AT_ONCE, len(asked), _MOVED_AT_ONCE)):
+            around = points_within_error(sites.iloc[at], self.city.places, ring=ring[at], cells=cells)
+            part = pd.DataFrame((self.measure(around) if len(around) else around).drop(columns="geometry"))
+            found.append(part if columns is None or part.empty else part[list(columns)])
+        filled = [part for part in found if len(part)]
+        return pd.concat(filled, ignore_index=True) if filled else found[0]
+
+    def about(self, lon: float, lat: float, accuracy_m: float) -> list[Mapping[str, Any]]:
+        """Institutions of every service as far as any rule of the plan looks from a place, nearest first."""
+        near = self.crowd.within(np.array([lon]), np.array([lat]), self.reach_m(accuracy_m))
+        return self._neighbours((lon, lat), near, accuracy_m, None)
 
     def around(self, institution_id: str) -> list[Mapping[str, Any]]:
         """Other institutions of every service as far as any rule of the plan looks, with distance_m, nearest first."""
@@ -252,6 +259,13 @@ class Prepared:
 
     def _gradual(self, lon: Floats, lat: Floats, accuracy_m: Floats, land_km2: Floats) -> NDArray[np.bool_]:
         """Sites whose circle may cross a threshold of density or of residents within their position accuracy (n,)."""
+
+        def some(at: Ints) -> dict[str, NDArray[Any]]:
+            return {"near": self._crossing(lon[at], lat[at], accuracy_m[at], land_km2[at])}
+
+        return self._in_parts(lon, lat, some)["near"]
+
+    def _crossing(self, lon: Floats, lat: Floats, accuracy_m: Floats, land_km2: Floats) -> NDArray[np.bool_]:
         by_residents = [r for r in self.plan.circle_rules() if r.by_residents]
         straight = [r for r in by_residents if r.distance == "straight"]
         steps = {s.up_to for r in straight for s in r.max_steps if s.up_to is not None}
@@ -280,14 +294,19 @@ class Prepared:
         return circle_ground(self.city.population, lon, lat, radius_m=radius_m)[0]
 
     def _columns(self, sites: Sites, points: Objects) -> dict[str, NDArray[Any]]:
-        """Measures of sites (n,) as columns, from the indexes; many are measured in parts, by threads."""
-        assert self._ground is not None  # noqa: S101 - the caller has asked
-        parts = self._ground.parts(sites.lon, sites.lat)
+        """Measures of sites (n,) as columns, from the indexes."""
+        _ = self.crowd.others  # made once, before threads ask for it
+        return self._in_parts(sites.lon, sites.lat, lambda at: self._part(sites.some(at), points[at]))
+
+    def _in_parts(
+        self, lon: Floats, lat: Floats, columns_of: Callable[[Ints], dict[str, NDArray[Any]]]
+    ) -> dict[str, NDArray[Any]]:
+        """Columns (n,) of places, told of some (positions) at a time; many are asked for in parts, by threads."""
+        parts = [np.arange(len(lon))] if self._ground is None else self._ground.parts(lon, lat)
         if len(parts) == 1:
-            return self._part(sites, points)
-        _ = self.crowd.others  # made once, before the threads ask for it
+            return columns_of(parts[0])
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            found = list(pool.map(lambda at: self._part(sites.some(at), points[at]), parts))
+            found = list(pool.map(columns_of, parts))
         back = np.argsort(np.concatenate(parts))
         return {name: np.concatenate([columns[name] for columns in found])[back] for name in found[0]}
 

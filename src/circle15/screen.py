@@ -7,18 +7,21 @@ threshold, or under a rule that weighs its neighbours one by one, is judged by i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
 from circle15.errors import Problem, UsageError
-from circle15.judge.asked import PROPOSED_ID, attributes_of, question_faults
+from circle15.judge.asked import PROPOSED_ID, attributes_of, proposed_row, question_faults
 from circle15.judge.findings import exceeds
 from circle15.judge.limits import TOLERANCE_M
+from circle15.judge.many import GROUND, Grounds, Told, numbered
+from circle15.judge.verdict import seen_by_rules
 from circle15.measure.circles import lonlat
 from circle15.measure.position import accuracies_m
 from circle15.policy.asked import asked_of
@@ -32,17 +35,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from circle15.judge.conditions import Site
     from circle15.policy.cards import Card
     from circle15.prepared import Prepared
-    from circle15.schema import Verdict
 
     Codes = NDArray[np.int64]
+    _Pairs = tuple[Codes, Codes, NDArray[np.float64], NDArray[np.float64]]
 
 _EXAMPLES, _LONG = 20, 80
 _SHOWN = frozenset({"name", "address"})
 """What an application says that no rule weighs, unless it names it."""
-_GROUND = ("community_id", "township_id", "district_id", "city_id", "density_class", "density_class_place",
-           "density_class_circle", "density_class_cell")  # fmt: skip
 
 
 def screen_sites(
@@ -74,36 +76,23 @@ def screen_sites(
     Raises
     ------
     UsageError
-        No column `service`, points in another system, or services, places and accuracies that cannot be, each by its
-        row (from 1).
+        No column `service`, shapes that are no points, points in another system, or services, places and accuracies
+        that cannot be, each by its row (from 1).
     """
     asked = _asked(sites.reset_index(drop=True))
-    lon, lat = lonlat(asked)
     tell = progress or (lambda *_: None)
     tell("measure", 0, len(sites))
     alike_said = attributes_of(attributes)
     known = [alike_said] * len(sites) if each is None else [alike_said | attributes_of(row) for row in each]
     who = {"id": PROPOSED_ID, "service": asked["service"], "institution": [k.get("institution", "") for k in known]}
     measured = ready.measure(gpd.GeoDataFrame(who, geometry=asked.geometry))
-    alike = _alike(ready, asked, pd.DataFrame(measured.drop(columns="geometry")), known)
-    first = np.unique(alike, return_index=True)[1]
-    verdicts: list[Verdict] = []
-    for done, at in enumerate(first):
-        tell("judge", done, len(first))
-        verdicts.append(
-            ready.judge(
-                lon=float(lon[at]), lat=float(lat[at]), datum="wgs84", service=str(asked["service"].iloc[at]),
-                position_accuracy_m=float(asked["position_accuracy_m"].iloc[at]), attributes=known[at],
-            )
-        )  # fmt: skip
-    tell("judge", len(first), len(first))
+    told = _Screen(ready, asked, known, pd.DataFrame(measured.drop(columns="geometry"))).told(tell)
     clauses = {r.id: r.clause for r in ready.plan.rules}
-    told = {
-        "conclusion": [str(v.conclusion) for v in verdicts],
-        "decided_by": [";".join(v.decided_by) for v in verdicts],
-        "clauses": [";".join(dict.fromkeys(clauses[r] for r in v.decided_by)) for v in verdicts],
+    columns = {
+        "conclusion": [str(one.conclusion) for one in told],
+        "decided_by": [";".join(one.decided_by) for one in told],
+        "clauses": [";".join(dict.fromkeys(clauses[r] for r in one.decided_by)) for one in told],
     }
-    columns = {k: np.array(v, dtype=object)[alike] for k, v in told.items()}
     found = measured.drop(columns=[*who, "geometry"]).assign(**columns).set_index(sites.index)
     kept = sites.drop(columns=[c for c in found if c in sites])
     return gpd.GeoDataFrame(pd.concat([kept, found], axis=1), geometry=kept.geometry.name, crs=sites.crs)
@@ -115,6 +104,9 @@ def _asked(sites: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         raise UsageError(Problem("use.sites_no_service", params={"found": ", ".join(map(str, sites.columns))}))
     if sites.crs is not None and not sites.crs.equals(CRS, ignore_axis_order=True):
         raise UsageError(Problem("use.sites_crs", value=sites.crs.to_string()[:_LONG]))
+    shapes = set(sites.geom_type.dropna()) - {"Point"}
+    if shapes:  # which point of a plot is applied for decides what its circle holds: the applicant's to say
+        raise UsageError(Problem("use.sites_no_points", params={"found": ", ".join(sorted(shapes))}))
     asked = sites.assign(position_accuracy_m=accuracies_m(sites))
     lon, lat = lonlat(asked)
     said_m = sites.get("position_accuracy_m", asked["position_accuracy_m"]).to_numpy(dtype=np.float64, na_value=np.nan)
@@ -134,32 +126,98 @@ def _asked(sites: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 # ── who is alike ──────────────────────────────────────────────
 
 
-def _alike(
-    ready: Prepared, sites: gpd.GeoDataFrame, measured: pd.DataFrame, known: Sequence[Mapping[str, object]]
-) -> Codes:
-    """Number (n,) of the kind that each site is of; sites of one kind come to the same conclusion."""
-    n = len(sites)
-    idle = _SHOWN - _asked_about(ready)
-    said = [tuple(sorted((k, str(v)) for k, v in row.items() if k not in idle)) for row in known]
-    columns = [pd.factorize(sites["service"])[0], pd.factorize(sites["position_accuracy_m"])[0]]
-    columns += [pd.factorize(pd.Series(said))[0]]
-    columns += [pd.factorize(measured[c])[0] for c in _GROUND if c in measured]
-    alone = ready.may_differ(sites, measured) | np.array(["institution" in row for row in known], dtype=bool)
-    pooled = "pooling_area" in ready.city.institutions or any("pooling_area" in row for row in known)
-    for service in sorted(set(sites["service"])):
-        at = np.flatnonzero((sites["service"] == service).to_numpy())
-        some = _Some(ready, service, sites.iloc[at], frozenset(measured.columns), pooled=pooled)
-        for rule in (r for r in ready.plan.rules if service in r.services):
-            seen = some.seen(rule)
-            if seen is None:
-                alone[at] = True
-                continue
-            column = np.zeros(n, dtype=np.int64)
-            column[at] = seen
-            columns.append(column)
-    number = np.zeros(n, dtype=np.int64)
-    number[alone] = np.arange(1, alone.sum() + 1)
-    return _numbered([number, *columns])
+@dataclass(frozen=True)
+class _Screen:
+    """Sites (n,) with what is known of each and their own measures."""
+
+    ready: Prepared
+    sites: gpd.GeoDataFrame
+    known: Sequence[Mapping[str, object]]
+    measured: pd.DataFrame
+
+    def told(self, tell: Progress) -> list[Told]:
+        """What each site comes to: together, or by itself where a rule sees more of it than can be sorted."""
+        seen, alone = self._seen()
+        many, single = np.flatnonzero(~alone), np.flatnonzero(alone)
+        steps = len(self.ready.plan.rules) + len(single)
+        found: dict[int, Told] = {}
+        if len(many):
+            grounds = self._grounds(many, {name: codes[many] for name, codes in seen.items()})
+            found |= dict(zip(many.tolist(), grounds.told(lambda n: tell("judge", n, steps)), strict=True))
+        for n, at in enumerate(single.tolist()):
+            tell("judge", len(self.ready.plan.rules) + n, steps)
+            found[at] = self._alone(at)
+        tell("judge", steps, steps)
+        return [found[at] for at in range(len(self.sites))]
+
+    def _alone(self, at: int) -> Told:
+        verdict = self.ready.judge(
+            lon=self._place[0][at], lat=self._place[1][at], datum="wgs84", service=str(self.sites["service"].iloc[at]),
+            position_accuracy_m=self._accuracy_m[at], attributes=self.known[at],
+        )  # fmt: skip
+        return Told(verdict.conclusion, verdict.decided_by)
+
+    @cached_property
+    def _place(self) -> tuple[list[float], list[float]]:
+        lon, lat = lonlat(self.sites)
+        return lon.tolist(), lat.tolist()
+
+    @cached_property
+    def _accuracy_m(self) -> list[float]:
+        return [float(v) for v in self.sites["position_accuracy_m"]]
+
+    def _said(self) -> Codes:
+        """Number (n,) of what rules know of each site beside its ground and its neighbours."""
+        idle = _SHOWN - _asked_about(self.ready)
+        said = [tuple(sorted((k, str(v)) for k, v in row.items() if k not in idle)) for row in self.known]
+        own = (pd.Series(said), self.sites["service"], self.sites["position_accuracy_m"])
+        return numbered([pd.factorize(column)[0] for column in own])
+
+    def _seen(self) -> tuple[dict[str, Codes], NDArray[np.bool_]]:
+        """What each rule sees about each site (n,), and which sites are judged by themselves."""
+        n = len(self.sites)
+        alone = np.array(["institution" in row for row in self.known], dtype=bool)
+        pooled = "pooling_area" in self.ready.city.institutions or any("pooling_area" in row for row in self.known)
+        seen = {rule.id: np.zeros(n, dtype=np.int64) for rule in self.ready.plan.rules}
+        for service in sorted(set(self.sites["service"])):
+            at = np.flatnonzero((self.sites["service"] == service).to_numpy())
+            some = _Some(self.ready, service, self.sites.iloc[at], frozenset(self.measured.columns), pooled=pooled)
+            for rule in (r for r in self.ready.plan.rules if service in r.services):
+                codes = some.seen(rule)
+                if codes is None:
+                    alone[at] = True
+                    break
+                seen[rule.id][at] = codes
+        return seen, alone
+
+    def _grounds(self, many: Codes, seen: Mapping[str, Codes]) -> Grounds:
+        """Where some of the sites stand, and may stand within their position accuracy."""
+        who: dict[str, Any] = {"site": np.arange(len(many)), "id": PROPOSED_ID, "institution": ""}
+        asked = self.sites.iloc[many][["service", "position_accuracy_m", "geometry"]].assign(**who)
+        own = self.measured.iloc[many]
+        columns = ["site", "moved_m", "service", *GROUND]
+        moved = self.ready.measure_elsewhere(asked, own, columns=columns)
+        parts = [own.assign(site=who["site"], moved_m=0.0)[columns], *([moved] if len(moved) else [])]
+        table = pd.concat(parts, ignore_index=True)
+        return Grounds(self.ready.plan, table, self._said()[many], seen, self._looked(many, table))
+
+    def _looked(self, many: Codes, table: pd.DataFrame) -> Callable[[int], Site]:
+        """Gives the site of a row of grounds (`site` counts in `many`) as the rules look at it there."""
+        ready, (lon, lat) = self.ready, self._place
+        near: dict[int, list[Mapping[str, object]]] = {}
+        told = {str(name): column.to_numpy(dtype=object) for name, column in table.items()}
+
+        def looked(row: int) -> Site:
+            ground = {name: column[row] for name, column in told.items()}
+            at = int(many[ground["site"]])
+            accuracy_m, known = self._accuracy_m[at], self.known[at]
+            if at not in near:
+                near[at] = ready.about(lon[at], lat[at], accuracy_m)
+            said = proposed_row(str(ground["service"]), accuracy_m, known)
+            inputs = replace(ready.inputs, attributes=known)
+            return seen_by_rules(ready.plan, said | ground, near[at], ready.totals, inputs)
+
+        return looked
 
 
 def _asked_about(ready: Prepared) -> frozenset[str]:
@@ -167,14 +225,6 @@ def _asked_about(ready: Prepared) -> frozenset[str]:
     rules = ready.plan.rules
     told = {a.attribute for r in rules for a in asked_of(r)}
     return frozenset(told).union(*(getattr(r, name, ()) for r in rules for name in ("same", "keys")))
-
-
-def _numbered(columns: Sequence[Codes]) -> Codes:
-    """One number (n,) for each combination of codes."""
-    whole = columns[0]
-    for column in columns[1:]:
-        _, whole = np.unique(whole * (int(column.max(initial=0)) + 2) + column + 1, return_inverse=True)
-    return np.unique(whole, return_inverse=True)[1]
 
 
 @dataclass(frozen=True)
@@ -186,6 +236,7 @@ class _Some:
     sites: gpd.GeoDataFrame
     told: frozenset[str]
     pooled: bool
+    pairs: dict[object, _Pairs] = field(default_factory=dict)
 
     def seen(self, rule: Card) -> Codes | None:
         """What a rule sees of each site beside its ground and what is said of it; None: more than can be sorted."""
@@ -194,13 +245,13 @@ class _Some:
         if isinstance(rule, CircleLimit):
             return self._circle(rule)
         if isinstance(rule, Exempt) and rule.none_within:
-            return self._nobody_near(rule) if rule.distance == "straight" else None
-        by_neighbours = (
-            isinstance(rule, Suspend) and rule.scope == "radius" and self.ready.inputs.indicators is not None
-        )
+            return self._nobody_near(rule, (self.service,)) if rule.distance == "straight" else None
+        if isinstance(rule, Suspend) and rule.scope == "radius":
+            plain = rule.distance == "straight" and not rule.same_level and self.ready.inputs.indicators is None
+            return self._nobody_near(rule, rule.services) if plain else None
         printed = isinstance(rule, Prefer) and (rule.radius_m is not None or rule.minutes is not None)
         by_nearest = printed and isinstance(rule, Prefer) and rule.near is not None
-        return None if by_neighbours or by_nearest else np.zeros(len(self.sites), dtype=np.int64)
+        return None if by_nearest else np.zeros(len(self.sites), dtype=np.int64)
 
     def _circle(self, rule: CircleLimit) -> Codes | None:
         """Whether a circle is over its limit as it stands, at least and at most."""
@@ -218,10 +269,10 @@ class _Some:
         over = np.array([exceeds(k + own, rule.max) for k in range(int(counts.max(initial=0)) + 1)], dtype=np.int64)
         return np.asarray(over[counts] @ np.array([4, 2, 1]))
 
-    def _nobody_near(self, rule: Exempt) -> Codes:
-        """Whether someone of the service surely, or perhaps, stands within the rule's radius."""
+    def _nobody_near(self, rule: Exempt | Suspend, services: Sequence[str]) -> Codes:
+        """Whether someone of some services surely, or perhaps, stands within the rule's radius."""
         radius_m = rule.radius_m or self.ready.plan.circle.radius_m
-        i, _, gap_m, slack_m = self._gaps(radius_m, self.ready.crowd.services == self.service)
+        i, _, gap_m, slack_m = self._gaps(radius_m, np.isin(self.ready.crowd.services, services))
         edge_m = slack_m + TOLERANCE_M
         surely, perhaps = (np.bincount(i[p], minlength=len(self.sites)) > 0 for p in (gap_m < -edge_m, gap_m <= edge_m))
         return surely.astype(np.int64) * 2 + perhaps
@@ -244,13 +295,16 @@ class _Some:
         size = int(whose.max(initial=0)) + 1
         return np.bincount(np.unique(site * size + whose[other]) // size, minlength=len(self.sites))
 
-    def _gaps(
-        self, radius_m: float, counted: NDArray[np.bool_]
-    ) -> tuple[Codes, Codes, NDArray[np.float64], NDArray[np.float64]]:
+    def _gaps(self, radius_m: float, counted: NDArray[np.bool_]) -> _Pairs:
         """Pairs of sites and institutions (positions) about a radius: metres beyond it, and what positions may err."""
+        asked = radius_m, counted.tobytes()
+        if asked not in self.pairs:
+            self.pairs[asked] = self._paired(radius_m, np.flatnonzero(counted))
+        return self.pairs[asked]
+
+    def _paired(self, radius_m: float, rows: Codes) -> _Pairs:
         lon, lat = lonlat(self.sites)
         own_m = self.sites["position_accuracy_m"].to_numpy(dtype=np.float64)
-        rows = np.flatnonzero(counted)
         theirs_m = self.ready.crowd.accuracies_m[rows]
         reach_m = radius_m + own_m.max(initial=0.0) + theirs_m.max(initial=0.0) + 1.0
         i, j, metres = PointTree(self.ready.crowd.lon[rows], self.ready.crowd.lat[rows]).within(lon, lat, reach_m)

@@ -20,7 +20,7 @@ WITH = {  # what each command takes besides, and a value of each option
 VALUES = {
     "--basemap-key": "k", "--spacing-m": "100", "--datum": "wgs84", "--least-share": "0.2", "--release": "0.5",
     "--candidates": "lattice", "--sites": "x.csv", "--seed": "7", "--lon": "105", "--lat": "37", "--name": "甲",
-    "--by": "rank", "--share": "0.9", "--replay": "run.json", "--arrival-column": "日期", "--workers": "1",
+    "--by": "rank", "--share": "0.9", "--replay": "run.json", "--arrival-column": "日期", "--score-column": "评分", "--workers": "1",
     "--scheduler": "tcp://x:1",
 }  # fmt: skip
 

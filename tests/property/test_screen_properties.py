@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circle15.errors import UsageError
+from circle15.judge import many
+from circle15.policy.cards import Density
 from circle15.policy.plan import load_plan
 from circle15.prepared import Prepared
 from circle15.read.city import load_city, read_city
@@ -57,6 +59,16 @@ def test_cards_with_a_distance_of_their_own_are_screened_by_it(ready, update):
     same_as_alone(own, *sites_about(ready, seed=8, n=24))
 
 
+@pytest.mark.parametrize("unit", ["circle", "cell"])
+def test_sites_near_a_density_class_are_told_together_what_each_is_told_alone(ready, unit):
+    plan = ready.plan
+    free = tuple(r for r in plan.rules if r.kind != "area_limit")  # caps that are used up would hide the circle
+    own = Prepared(plan.model_copy(update={"rules": free, "density": Density(unit=unit)}), ready.city)
+    sites, said = sites_about(own, seed=5, n=60)
+    found = same_as_alone(own, sites.assign(service="pharmacy", position_accuracy_m=60.0), said)
+    assert len(set(found["conclusion"])) > 1
+
+
 def same_as_alone(ready, sites, said):
     found = screen_sites(ready, sites, each=said)
     for row, site, told in zip(found.to_dict("records"), sites.to_dict("records"), said, strict=True):
@@ -67,18 +79,19 @@ def same_as_alone(ready, sites, said):
         assert row["conclusion"] == alone.conclusion
         assert row["decided_by"] == ";".join(alone.decided_by)
         assert row["others_within"] == alone.measures["others_within"]
+    return found
 
 
-def test_alike_sites_are_judged_once_and_named_clauses_are_the_plans(ready, monkeypatch):
+def test_alike_sites_are_asked_about_once_and_named_clauses_are_the_plans(ready, monkeypatch):
     one = sites_about(ready, seed=3, n=1)[0].assign(position_accuracy_m=0.0)
-    many = gpd.GeoDataFrame(pd.concat([one] * 500, ignore_index=True), geometry="geometry", crs=CRS)
-    asked, judge = [], ready.judge
-    monkeypatch.setattr(ready, "judge", lambda **given: asked.append(given) or judge(**given))
+    copies = gpd.GeoDataFrame(pd.concat([one] * 500, ignore_index=True), geometry="geometry", crs=CRS)
+    asked, ask = [], many.findings_of
+    monkeypatch.setattr(many, "findings_of", lambda rule, site: asked.append(rule.id) or ask(rule, site))
     steps = []
-    found = screen_sites(ready, many, progress=lambda *step: steps.append(step))
-    assert len(asked) == 1
+    found = screen_sites(ready, copies, progress=lambda *step: steps.append(step))
+    assert asked == [r.id for r in ready.plan.rules if one["service"][0] in r.services]
     assert set(found["conclusion"]) == {found["conclusion"][0]}
-    assert steps[-1] == ("judge", 1, 1)
+    assert steps[-1] == ("judge", len(ready.plan.rules), len(ready.plan.rules))
     clauses = {r.clause for r in ready.plan.rules}
     assert set(found["clauses"][0].split(";")) - {""} <= clauses
 
@@ -90,6 +103,7 @@ def test_a_question_that_cannot_be_is_refused(ready):
         (wrong, [("use.unknown_service", 1), ("use.accuracy", 3)]),
         (sites.drop(columns="service"), [("use.sites_no_service", None)]),
         (sites.to_crs(32648), [("use.sites_crs", None)]),
+        (sites.set_geometry([p.buffer(0.001) for p in sites.geometry], crs=sites.crs), [("use.sites_no_points", None)]),
     ):
         with pytest.raises(UsageError) as caught:
             screen_sites(ready, table)

@@ -250,6 +250,27 @@ def test_assess_from_the_command_line_and_back_into_the_database(database, tmp_p
     assert faults(lambda: write_nowhere(url)) == ["database.table"]
 
 
+@pytest.mark.parametrize("read", ["table:circle15_institutions", "sql:SELECT * FROM behind"])
+def test_results_never_replace_a_table_that_is_read(database, tmp_path, capsys, read):
+    url, _ = database
+    with connected(address_of(url), write=True) as c:
+        c.run("DROP TABLE IF EXISTS circle15_institutions")
+        c.run(f"CREATE TABLE circle15_institutions AS SELECT {COLUMNS}, geom FROM 医保.药店")
+        c.run("CREATE VIEW behind AS SELECT * FROM circle15_institutions")
+    try:
+        to = f"{url}?schema=public"
+        assert run("assess", city_file(tmp_path, url, read), "--out", tmp_path / "out", "--lang", "en", "--to", to) == 2
+        said = capsys.readouterr().err
+        assert "--to would replace a table that this command reads." in said
+        assert "public.circle15_institutions" in said
+        assert SECRET not in said
+        assert not (tmp_path / "out").exists()
+    finally:
+        with connected(address_of(url), write=True) as c:
+            assert c.run("SELECT count(*) FROM behind") == [[5]]
+            c.run("DROP VIEW behind")
+
+
 def write_nowhere(url):
     from circle15.write.results import _to_database
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import glob
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from circle15.cli.files import Fills, Reads, Writes
+from circle15.database import Relation, is_database
 from circle15.errors import InputError, Problem, UsageError
 from circle15.policy.figures import SUFFIX as FIGURES
 from circle15.write.files import identity, protected, safe_file_name
@@ -37,7 +38,7 @@ def guarding(params: Sequence[click.Parameter], given: Mapping[str, Any]) -> Ite
     city = _city_of(given) if "city_file" in given else None
     inputs = [path for path in _inputs(params, given, city) if identity(path) is not None]
     problems = [p for param in params for p in _faults(param, given, inputs, city)]
-    problems += _twice(params, given)
+    problems += [*_twice(params, given), *_tables_over(given, city)]
     if problems:
         raise UsageError(problems)
     with protected(inputs):
@@ -93,6 +94,26 @@ def _twice(params: Sequence[click.Parameter], given: Mapping[str, Any]) -> Itera
         name = given[param.name] if param.name and isinstance(param.type, Writes) else None
         if name and (before := first.setdefault(Path(name).absolute(), param.opts[0])) != param.opts[0]:
             yield Problem("use.outputs_same", value=name, params={"output": before, "other": param.opts[0]})
+
+
+def _tables_over(given: Mapping[str, Any], city: CityFiles | None) -> Iterator[Problem]:
+    """Tables of a database that results would replace; one that cannot be asked is told of where it is read."""
+    target = given.get("to")
+    if not target or not is_database(target) or city is None or city.database is None:
+        return
+    # imported late: these bring the readers of tables and of geometry with them
+    from circle15.read.city_database import queries_of  # noqa: PLC0415
+    from circle15.read.database import query_of, relations_read  # noqa: PLC0415
+    from circle15.write.results import relations_written  # noqa: PLC0415
+
+    beside = (query_of(given[key]) for key in ("indicators", "events") if given[key])
+    queries = [*queries_of(city).values(), *(q for q in beside if q is not None)]
+    over: set[Relation] = set()
+    if queries:
+        with suppress(InputError):
+            over = relations_written(target) & relations_read(city.database.url, queries)
+    for table in sorted(f"{one.schema}.{one.name}" for one in over):
+        yield Problem("use.output_over_table", value=table, params={"output": "--to"})
 
 
 def _faults(

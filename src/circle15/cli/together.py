@@ -32,6 +32,7 @@ CLASHES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "round": {
         "--by": ("--replay",),
         "--seed": ("--replay",),
+        "--score-column": ("--by lottery", "--by coverage", "--by first"),
         "--arrival-column": ("--by lottery", "--by coverage"),
     },
     "nation": {"--workers": ("--scheduler",)},

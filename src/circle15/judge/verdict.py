@@ -15,7 +15,7 @@ import pandas as pd
 from circle15.judge.areas import Bid, area_column, judge_area, known_of
 from circle15.judge.circles import circle_of_site, exceeding_ids, rows_with_caps
 from circle15.judge.city import holds_at, place_unknown
-from circle15.judge.columns import Table, columns_of, records
+from circle15.judge.columns import columns_of, records
 from circle15.judge.conditions import Site, fits, valid_on
 from circle15.judge.effects import TARGET, card, judge_effect
 from circle15.judge.findings import in_order
@@ -26,7 +26,7 @@ from circle15.judge.position import Elsewhere, grounds, reconcile
 from circle15.judge.series import State, series_of
 from circle15.policy.cards import Card, Where
 from circle15.policy.rules import AreaLimit, CircleLimit, Exempt
-from circle15.schema import Finding, Outcome, Verdict
+from circle15.schema import Collision, Finding, Outcome, Verdict
 
 if TYPE_CHECKING:
     from circle15.policy.plan import Plan
@@ -69,34 +69,46 @@ def judge_site(
     Verdict
         Counts include the site: the circle its own place in the middle, areas today's total and one more.
     """
-    subject, service = str(site.get("id", "")), str(site["service"])
-    given = inputs or Inputs()
-    numbers = {k: number(site.get(k)) for k in ("beds", "stations", "physicians")}
-    bid = Bid(subject, service, text(site.get("tags")), level=text(site.get("level")), **numbers)
+    subject, given = str(site.get("id", "")), inputs or Inputs()
     own = text(site.get("institution"))
     near = [r for r in _records(neighbours, subject) if not own or text(r.get("institution")) != own]
-    rules = [r for r in plan.rules if service in r.services]
+    rules = [r for r in plan.rules if site["service"] in r.services]
     if exceeding is None:
         exceeding = frozenset() if neighbour_measures is None else exceeding_ids(plan, neighbour_measures, totals)
     pushed = exceeding & {str(r["id"]) for r in near if r["distance_m"] <= plan.circle.radius_m + TOLERANCE_M}
     here, *others = rows_with_caps(plan, [{**site, "id": subject}, *_records(elsewhere, subject, "id")], totals)
-    around = Site(plan, here, bid, totals, near, given, series_of(plan, given))
+    around = seen_by_rules(plan, here, near, totals, given)
 
     def judge(row: Mapping[str, Any]) -> list[Finding]:
         place = replace(around, row=row, density_class=text(row.get("density_class")))
-        frame = columns_of([row])
-        return [f for r in rules for f in _site_findings(r, place, frame, pushed)]
+        return [f for r in rules for f in findings_of(r, place, pushed)]
 
     there = [Elsewhere(row, tuple(judge(row))) for row in grounds(rules, here, others)]
-    found = reconcile(plan, here, judge(here), there, conclude=lambda one: conclude(collide(plan, lift(plan, one))[0]))
-    found, collisions = collide(plan, lift(plan, found))
-    found.sort(key=in_order)
+    found, collisions = weigh(plan, here, judge(here), there)
     measures = {k: v for k, v in site.items() if isinstance(v, (int, float, str)) and not isinstance(v, bool)}
     return Verdict(
-        subject, service, conclude(found), tuple(found), measures, collisions,
+        subject, around.bid.service, conclude(found), tuple(found), measures, collisions,
         counted=_counted(plan, found), decided_by=deciding_rules(found),
         as_of=given.as_of.isoformat() if given.as_of is not None else "",
     )  # fmt: skip
+
+
+def seen_by_rules(
+    plan: Plan, row: Mapping[str, Any], near: Sequence[Mapping[str, Any]], totals: pd.DataFrame, inputs: Inputs
+) -> Site:
+    """A proposed site as the rules look at it: its row of measures with classes and caps, and who is about it."""
+    numbers = {k: number(row.get(k)) for k in ("beds", "stations", "physicians")}
+    bid = Bid(str(row["id"]), str(row["service"]), text(row.get("tags")), level=text(row.get("level")), **numbers)
+    return Site(plan, row, bid, totals, near, inputs, series_of(plan, inputs), text(row.get("density_class")))
+
+
+def weigh(
+    plan: Plan, here: Mapping[str, Any], found: Sequence[Finding], there: Sequence[Elsewhere]
+) -> tuple[list[Finding], tuple[Collision, ...]]:
+    """Findings where a site stands against those on other ground, lifted, collided and in order; and the collisions."""
+    merged = reconcile(plan, here, found, there, conclude=lambda one: conclude(collide(plan, lift(plan, one))[0]))
+    marked, collisions = collide(plan, lift(plan, merged))
+    return sorted(marked, key=in_order), collisions
 
 
 def _records(
@@ -116,11 +128,12 @@ def _counted(plan: Plan, findings: list[Finding]) -> bool:
     return all(not isinstance(r, Exempt) or r.counted for r in held)
 
 
-def _site_findings(rule: Card, site: Site, row: Table, exceeding: frozenset[str]) -> list[Finding]:
+def findings_of(rule: Card, site: Site, exceeding: frozenset[str] = frozenset()) -> list[Finding]:
+    """What one rule finds on a proposed site; `exceeding` are those about it as of `judge_site`."""
     if not valid_on(rule, site.inputs.as_of):
         return [card(rule, site, "card_not_valid_now")]
     if isinstance(rule, CircleLimit):
-        return circle_of_site(rule, site, row, exceeding)
+        return circle_of_site(rule, site, columns_of([site.row]), exceeding)
     if isinstance(rule, AreaLimit):
         return _area_of_site(rule, site)
     return [judge_effect(rule, site)]

@@ -173,10 +173,13 @@ def _elsewhere(
     outline, disc, inside = outline[meets], disc[meets], inside[meets]
     # a circle inside one outline alone meets no other ground
     alone = np.bincount(disc, minlength=len(rows)) == 1
+    order = np.lexsort((outline, disc))
+    order = order[~(inside & alone[disc])[order]]
     found = []
-    for k in np.unique(disc[~(inside & alone[disc])]):
-        row, held = rows[k], outlines[np.sort(outline[disc == k])]
-        for metres, point in _pieces(float(lon[row]), float(lat[row]), discs[k], held):
+    for held in np.split(order, np.flatnonzero(np.diff(disc[order])) + 1) if len(order) else ():
+        k = disc[held[0]]
+        row = rows[k]
+        for metres, point in _pieces(float(lon[row]), float(lat[row]), discs[k], outlines[outline[held]]):
             if metres <= accuracy_m[row] + DISTANCE_TOLERANCE_M:
                 found.append((int(row), metres, point))
     return found
@@ -222,14 +225,12 @@ def _discs(lon: FloatArray, lat: FloatArray, radius_m: FloatArray) -> Geometries
 def _rings(
     lon: FloatArray, lat: FloatArray, accuracy_m: FloatArray, rows: IndexArray
 ) -> list[tuple[int, float, shapely.Point]]:
-    found = []
-    for row in rows:
-        if not accuracy_m[row] > 0 or not np.isfinite(lon[row]):
-            continue
-        for share, corners in _RINGS:
-            azimuth = np.linspace(0.0, 360.0, corners, endpoint=False)
-            ones = np.ones(corners)
-            x, y = moved_to(lon[row] * ones, lat[row] * ones, azimuth, share * accuracy_m[row] * ones)
-            metres = distances_m(lon[row], lat[row], x, y)
-            found += [(int(row), float(metres[i]), shapely.Point(x[i], y[i])) for i in range(corners)]
+    rows = rows[(accuracy_m[rows] > 0) & np.isfinite(lon[rows])]
+    found: list[tuple[int, float, shapely.Point]] = []
+    for share, corners in _RINGS:
+        azimuth = np.tile(np.linspace(0.0, 360.0, corners, endpoint=False), len(rows))
+        at = np.repeat(rows, corners)
+        x, y = moved_to(lon[at], lat[at], azimuth, share * accuracy_m[at])
+        metres = distances_m(lon[at], lat[at], x, y)
+        found += zip(at.tolist(), metres.tolist(), map(shapely.Point, x, y), strict=True)
     return found

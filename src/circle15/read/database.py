@@ -12,7 +12,7 @@ import decimal
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ import geopandas as gpd
 import pandas as pd
 import shapely
 
-from circle15.database import Address, address_of, connected, quoted
+from circle15.database import Address, Relation, address_of, connected, quoted, quoted_column, server_of
 from circle15.errors import InputError, Problem
 from circle15.schema import Source
 
@@ -114,9 +114,26 @@ def take_snapshot(url: str, query: Query, folder: Path, *, name: str) -> Snapsho
     return Snapshot(_as_parquet(folder / f"{name}.parquet", plain, rows, query, address), query, address, 0)
 
 
-def quoted_column(name: str) -> str:
-    """A column's name as SQL takes it."""
-    return '"' + name.replace('"', '""') + '"'
+def relations_read(url: str, queries: Iterable[Query]) -> set[Relation]:
+    """Tables that queries read, those behind views among them, as the server plans to. Raises InputError."""
+    with connected(address_of(url)) as connection:
+        server = server_of(connection)
+        found: set[Relation] = set()
+        for query in queries:
+            told = connection.prepare(f"EXPLAIN (VERBOSE, FORMAT JSON) {query.source()}").run()
+            found |= {Relation(server, *table) for table in _scanned(told[0][0])}
+    return found
+
+
+def _scanned(plan: object) -> Iterator[tuple[str, str]]:
+    """Schema and name of every table in the nested nodes of a query's plan."""
+    if isinstance(plan, list):
+        for node in plan:
+            yield from _scanned(node)
+    elif isinstance(plan, dict):
+        if "Relation Name" in plan:
+            yield plan["Schema"], plan["Relation Name"]
+        yield from _scanned(list(plan.values()))
 
 
 def _columns(connection: Any, source: str) -> tuple[list[str], list[int]]:  # noqa: ANN401 - pg8000 is untyped

@@ -12,15 +12,16 @@ import pandas as pd
 import pyogrio
 import shapely
 
-from circle15.database import address_of, connected, is_database, quoted
+from circle15.database import Relation, address_of, connected, is_database, quoted, quoted_column, server_of
 from circle15.errors import Problem, UsageError
 from circle15.schema import CRS, Assessment
 from circle15.words import Lang
 from circle15.write.files import write_whole
-from circle15.write.gis import FIXED_DATE
+from circle15.write.gis import repeatable
 from circle15.write.summary import findings_table
 
 PREFIX = "circle15_"
+TABLES = ("institutions", "places", "gaps", "coverage", "findings")
 _TYPES = {"i": "bigint", "u": "bigint", "f": "double precision", "b": "boolean", "M": "timestamp"}
 
 
@@ -32,13 +33,14 @@ def result_tables(assessment: Assessment, *, lang: Lang) -> dict[str, pd.DataFra
     joined = places.merge(
         totals, left_on="id", right_on="place_id", how="left", suffixes=("", "_measured"), validate="1:1"
     )  # fmt: skip
-    return {
-        "institutions": assessment.sites,
-        "places": gpd.GeoDataFrame(joined.drop(columns="place_id"), geometry="geometry", crs=places.crs),
-        "gaps": assessment.gaps,
-        "coverage": assessment.coverage,
-        "findings": findings_table(assessment.findings, lang=lang),
-    }
+    found = (
+        assessment.sites,
+        gpd.GeoDataFrame(joined.drop(columns="place_id"), geometry="geometry", crs=places.crs),
+        assessment.gaps,
+        assessment.coverage,
+        findings_table(assessment.findings, lang=lang),
+    )
+    return dict(zip(TABLES, found, strict=True))
 
 
 def write_results(target: str, assessment: Assessment, *, lang: Lang) -> str:
@@ -72,17 +74,20 @@ def check_target(target: str) -> None:
         raise UsageError(Problem("use.results_target"))
 
 
+def relations_written(url: str) -> set[Relation]:
+    """Tables that `write_results` makes anew in a database. Raises InputError where it cannot be reached."""
+    address = address_of(url)
+    with connected(address) as connection:
+        server = server_of(connection)
+    return {Relation(server, address.schema, f"{PREFIX}{name}") for name in TABLES}
+
+
 def _to_geopackage(path: Path, tables: dict[str, pd.DataFrame]) -> Path:
     def fill(temporary: Path) -> None:
         temporary.unlink()  # the driver makes a new file, it does not fill an empty one
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": FIXED_DATE})
-        try:
+        with repeatable():
             for name, table in tables.items():
                 pyogrio.write_dataframe(_flat(table), temporary, driver="GPKG", layer=name)
-        except pyogrio.errors.DataSourceError as fault:
-            raise OSError(None, str(fault)) from fault
-        finally:
-            pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
 
     return write_whole(path, fill)
 
@@ -121,11 +126,6 @@ def _put(connection: Any, name: str, table: pd.DataFrame) -> None:  # noqa: ANN4
     connection.run(f"COPY {where} FROM STDIN WITH (FORMAT csv)", stream=io.BytesIO(_csv(table).encode("utf-8")))
     if "geometry" in columns:
         connection.run(f"CREATE INDEX ON {where} USING gist (geometry)")
-
-
-def quoted_column(name: str) -> str:
-    """A column's name as SQL takes it."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _csv(table: pd.DataFrame) -> str:
