@@ -132,7 +132,7 @@ JUDGE = """(sites) => {
     row: Object.fromEntries(Object.entries(v.row).map(([k, x]) => [k, none(x)])),
     findings: v.findings.map((f) => ({
       said: [f.rule_id, f.bound, f.outcome, f.ground, f.ground_name, f.effect, f.unit, f.notes, f.lifted_by],
-      workbench: f.kind === "area_limit" && !C15.judge.decides(f.rule, city), observed: f.observed, limit: f.limit, neighbours: near(f.neighbours), borderline: near(f.borderline), apart: near(f.apart),
+      workbench: ["area_limit", "suspend", "replace", "direction"].includes(f.kind) && !C15.judge.decides(f.rule, city), observed: f.observed, limit: f.limit, neighbours: near(f.neighbours), borderline: near(f.borderline), apart: near(f.apart),
     })) })) }); // as text: playwright takes structures apart value by value
 }"""
 
@@ -182,7 +182,11 @@ def differences(verdict, told, share):
             [r for r in told["decided_by"] if r not in left],
             [r for r in verdict.decided_by if r not in left],
         ),
-        ("collisions", told["collisions"], [[c.kind, list(c.rules)] for c in verdict.collisions]),
+        (
+            "collisions",
+            told["collisions"],
+            [[c.kind, list(c.rules)] for c in verdict.collisions if left.isdisjoint(c.rules)],
+        ),
         ("findings", [f["said"] for f in told["findings"]], said),
         *((name, told["row"][name], verdict.measures[name]) for name in NAMED),
     ]

@@ -245,13 +245,13 @@ class _Some:
         if isinstance(rule, CircleLimit):
             return self._circle(rule)
         if isinstance(rule, Exempt) and rule.none_within:
-            return self._nobody_near(rule) if rule.distance == "straight" else None
-        by_neighbours = (
-            isinstance(rule, Suspend) and rule.scope == "radius" and self.ready.inputs.indicators is not None
-        )
+            return self._nobody_near(rule, (self.service,)) if rule.distance == "straight" else None
+        if isinstance(rule, Suspend) and rule.scope == "radius":
+            plain = rule.distance == "straight" and not rule.same_level and self.ready.inputs.indicators is None
+            return self._nobody_near(rule, rule.services) if plain else None
         printed = isinstance(rule, Prefer) and (rule.radius_m is not None or rule.minutes is not None)
         by_nearest = printed and isinstance(rule, Prefer) and rule.near is not None
-        return None if by_neighbours or by_nearest else np.zeros(len(self.sites), dtype=np.int64)
+        return None if by_nearest else np.zeros(len(self.sites), dtype=np.int64)
 
     def _circle(self, rule: CircleLimit) -> Codes | None:
         """Whether a circle is over its limit as it stands, at least and at most."""
@@ -269,10 +269,10 @@ class _Some:
         over = np.array([exceeds(k + own, rule.max) for k in range(int(counts.max(initial=0)) + 1)], dtype=np.int64)
         return np.asarray(over[counts] @ np.array([4, 2, 1]))
 
-    def _nobody_near(self, rule: Exempt) -> Codes:
-        """Whether someone of the service surely, or perhaps, stands within the rule's radius."""
+    def _nobody_near(self, rule: Exempt | Suspend, services: Sequence[str]) -> Codes:
+        """Whether someone of some services surely, or perhaps, stands within the rule's radius."""
         radius_m = rule.radius_m or self.ready.plan.circle.radius_m
-        i, _, gap_m, slack_m = self._gaps(radius_m, self.ready.crowd.services == self.service)
+        i, _, gap_m, slack_m = self._gaps(radius_m, np.isin(self.ready.crowd.services, services))
         edge_m = slack_m + TOLERANCE_M
         surely, perhaps = (np.bincount(i[p], minlength=len(self.sites)) > 0 for p in (gap_m < -edge_m, gap_m <= edge_m))
         return surely.astype(np.int64) * 2 + perhaps

@@ -35,4 +35,4 @@ def test_the_page_lists_the_fields_of_every_kind_that_it_decides(record):
 
 
 def test_kinds_left_to_the_workbench_are_these():
-    assert set(KINDS) - set(told()[1]) == {"suspend", "direction", "ban", "exit"}
+    assert set(KINDS) - set(told()[1]) == {"ban", "exit"}

@@ -353,7 +353,7 @@ def test_shenyang_equal_tags_and_zone(case, pick):
     assert given.conclusion is Conclusion.PRIORITY  # beds stay below what the fund can bear: no release is needed
     # without the fund's figures nobody knows whether a quota binds
     unknown = drawn.judge(**asked)
-    assert (unknown.conclusion, unknown.decided_by) == (Conclusion.REVIEW, ("inpatient.over",))
+    assert (unknown.conclusion, unknown.decided_by) == (Conclusion.REVIEW, ("any.suspend.fund", "inpatient.over"))
 
 
 def test_a_quota_without_records_of_exits_is_not_known(case, pick):
@@ -409,9 +409,32 @@ def test_liuzhou_black_list_binds_the_representative(case, pick, left, outcome):
     assert pick(drawn.judge(events=events, as_of=DAY, legal_representative="某人"), "any.ban").outcome is outcome
 
 
+@pytest.mark.parametrize(
+    ("city", "rule"),
+    [
+        ("zhongwei", "inpatient.suspend.occupancy"),
+        ("suihua", "any.suspend.fund"),
+        ("liuzhou", "any.direction"),
+        ("shenyang", "any.suspend.fund"),
+    ],
+)
+def test_without_a_table_of_indicators_nothing_passes_that_an_empty_one_would_hold(case, pick, city, rule):
+    drawn = case(load_plan(city), districts=("柳州市区", "柳江区"))
+    asked = {"service": "inpatient", "beds": 1.0, "level": "secondary", "as_of": DAY, "events": []}
+    given, empty = drawn.judge(**asked), drawn.judge(**asked, indicators=[])
+    asking = {"suspend", "direction", "replace"}
+    assert [f for f in given.findings if f.kind in asking] == [f for f in empty.findings if f.kind in asking]
+    found = pick(given, rule)
+    assert (found.outcome, "indicator_missing" in found.evidence.notes) == (Outcome.NO_DATA, True)
+    assert (given.conclusion, rule in given.decided_by) == (Conclusion.REVIEW, True)
+
+
 def test_liuzhou_primary_care_keeps_the_circle(case, pick):
     drawn = case(load_plan("liuzhou"), districts=("柳州市区", "柳江区")).institution(service="inpatient", beds=99_999.0)
-    given = drawn.judge(service="inpatient", beds=1.0, tags="community_health_centre")
+    sound = [("D0", i, "", 0.0) for i in ("fund_deficit", "fund_deficit_watch", "fund_warning_letter")]
+    sound += [("D0", i, "", v) for i, v in (("calculated_value", 9), ("target_value", 10), ("actual_value", 9.5))]
+    sound += [("D0", "bed_occupancy", "2025", 0.9)]
+    given = drawn.judge(service="inpatient", beds=1.0, tags="community_health_centre", indicators=sound, as_of=DAY)
     assert pick(given, "inpatient.beds.city").lifted_by == ("exempt.primary_care",)
     assert given.conclusion is Conclusion.PRIORITY
 

@@ -19,7 +19,7 @@ from circle15.draw.payload import widened
 from circle15.draw.tester_pack import Packer
 from circle15.draw.tester_people import pack_people
 from circle15.draw.tester_walk import pack_walk
-from circle15.policy.rules import AreaLimit, CircleLimit, Mix, Target
+from circle15.policy.rules import AreaLimit, CircleLimit, Direction, Mix, Replace, Suspend, Target
 from circle15.schema import PLACE_LEVELS, POSITION_ACCURACY_M, SERVICES, Pace, institution_codes
 from circle15.words import LANGS, words_under
 
@@ -121,11 +121,11 @@ def plan_record(plan: Plan, pace: Pace) -> dict[str, Any]:
             for c in plan.place_classes
         ],
         "groups": [{"id": g.id, "title": shown(g.title), "areas": g.areas} for g in plan.groups],
-        "rules": [_rule(rule) for rule in plan.rules],
+        "rules": [_rule(rule, plan) for rule in plan.rules],
     }
 
 
-def _rule(rule: Any) -> dict[str, Any]:  # noqa: ANN401 - any of the kinds of rules
+def _rule(rule: Any, plan: Plan) -> dict[str, Any]:  # noqa: ANN401 - any of the kinds of rules
     record: dict[str, Any] = rule.model_dump(mode="json", exclude_defaults=True, exclude={"catalogue", "readings"})
     record |= {"kind": rule.kind, "force": str(rule.force)}
     for key in ("title", "clause", "quote", "note"):
@@ -133,7 +133,18 @@ def _rule(rule: Any) -> dict[str, Any]:  # noqa: ANN401 - any of the kinds of ru
             record[key] = shown(record[key])
     if isinstance(rule, CircleLimit):
         record["counts_site"] = rule.counts_site
+    if isinstance(rule, Suspend | Replace | Direction) and _reckons(rule, plan):
+        record["reckons"] = True
     return record
+
+
+def _reckons(rule: Suspend | Replace | Direction, plan: Plan) -> bool:
+    """Whether a rule asks indicators that the plan works out from totals and register: the page does not."""
+    if isinstance(rule, Direction):
+        asked = {rule.actual, rule.calculated, rule.target}
+    else:
+        asked = {t.indicator for t in (*rule.any_of, *rule.all_of)}
+    return any(i.formula or i.count is not None for i in plan.indicators if i.id in asked)
 
 
 # ── places ────────────────────────────────────────────────────

@@ -7,6 +7,7 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from circle15.judge.areas import Bid
@@ -47,7 +48,7 @@ class Site:
                 return value
         return None
 
-    @property
+    @cached_property
     def figures(self) -> Series:
         """Indicators as told, or what totals and register give where none were handed in."""
         return self.series if self.series is not None else bare_series(self.plan, self.inputs)

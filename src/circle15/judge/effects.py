@@ -84,20 +84,18 @@ def _of(rule: Card, site: Site, outcome: Outcome, **more: Any) -> Finding:  # no
 
 
 def _suspend(rule: Suspend, site: Site) -> Finding:
-    if site.series is None:
-        return card(rule, site)
     level = site.bid.level if rule.same_level else ""
     if conditions(rule, site) is State.NO:
         return card(rule, site, "does_not_apply")
     if rule.same_level and not level:
         return _of(rule, site, Outcome.NO_DATA, notes=("level_missing",), effect="suspend")
     if rule.scope == "radius":
-        return _suspend_around(rule, site, site.series, level)
+        return _suspend_around(rule, site, level)
     place = place_of(site.plan, site.row, site.totals, rule.scope)
     if place is None:
         return _of(rule, site, Outcome.NO_DATA, ground=rule.scope, notes=("place_unknown",), effect="suspend")
     scope = scope_of(site.plan, place, site.totals, site.inputs, services=rule.services, level=level)
-    return suspended(rule, site.series, scope, subject=site.bid.site_id)
+    return suspended(rule, site.figures, scope, subject=site.bid.site_id)
 
 
 def suspended(rule: Suspend, series: Series, scope: Scope, *, subject: str) -> Finding:
@@ -115,8 +113,8 @@ def suspended(rule: Suspend, series: Series, scope: Scope, *, subject: str) -> F
     )  # fmt: skip
 
 
-def _suspend_around(rule: Suspend, site: Site, series: Series, level: str) -> Finding:
-    found = paused_around(rule, site, series, level)
+def _suspend_around(rule: Suspend, site: Site, level: str) -> Finding:
+    found = paused_around(rule, site, level)
     asks = not {"check_on_site", "walking_missing"}.isdisjoint(found.notes)
     outcome = Outcome.REVIEW if asks and found.state is State.UNKNOWN else _SHOWN[found.state]
     return _of(rule, site, outcome, ground="circle", figures=found.figures, notes=found.notes, effect="suspend")
@@ -145,10 +143,8 @@ def _replace(rule: Replace, site: Site) -> Finding:
 
 
 def _condition(rule: Replace, site: Site, place: Mapping[str, Any]) -> Tested:
-    if site.series is None:
-        return Tested(State.UNKNOWN, ("indicator_missing",))
     scope = scope_of(site.plan, place, site.totals, site.inputs, services=rule.services, level="")
-    return both_states(site.series, any_of=rule.any_of, all_of=rule.all_of, scope=scope)
+    return both_states(site.figures, any_of=rule.any_of, all_of=rule.all_of, scope=scope)
 
 
 def _ledger(rule: Replace, site: Site, place: Mapping[str, Any]) -> Finding:
@@ -169,14 +165,12 @@ def _ledger(rule: Replace, site: Site, place: Mapping[str, Any]) -> Finding:
 
 def _direction(rule: Direction, site: Site) -> Finding:
     place = place_of(site.plan, site.row, site.totals, rule.scope)
-    if site.series is None:
-        return card(rule, site)
     if place is None:
         return _of(rule, site, Outcome.NO_DATA, ground=rule.scope, notes=("place_unknown",))
     scope = scope_of(site.plan, place, site.totals, site.inputs, services=(site.bid.service,), level="")
-    figures = {k: site.series.value(i, scope) for k, i in (("actual", rule.actual), ("calculated", rule.calculated))}
+    figures = {k: site.figures.value(i, scope) for k, i in (("actual", rule.actual), ("calculated", rule.calculated))}
     if rule.target is not None:
-        figures["target"] = site.series.value(rule.target, scope)
+        figures["target"] = site.figures.value(rule.target, scope)
     found = stand(**figures, tolerance=rule.tolerance or 0.0)
     notes = () if rule.tolerance is not None else ("tolerance_not_printed",)
     outcome = {Stand.SURPLUS: Outcome.BREACHED, None: Outcome.NO_DATA}.get(found, Outcome.MET)

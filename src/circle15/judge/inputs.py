@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Tables beside the measures; what is None is not known, and rules that need it stay cards to check.
+    """Tables beside the measures; what is None is not known.
+
+    Without a table of indicators a rule that asks them finds what an empty table would: no data. Rules that need
+    another table that is not known stay cards to check.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from circle15.judge.areas import count
 from circle15.judge.conditions import Site, join
 from circle15.judge.inputs import Scope, number, place_of, text
 from circle15.judge.on_foot import TOLERANCE_M, far_of, limit_of, neighbour_of, other_way, second_opinion, told, within
-from circle15.judge.series import Series, State, Tested, both_states
+from circle15.judge.series import State, Tested, both_states
 from circle15.schema import POSITION_ACCURACY_M, Neighbour
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _nearest(rule: Prefer, near: Sequence[Neighbour]) -> dict[str, float | str]:
     return figures
 
 
-def paused_around(rule: Suspend, site: Site, series: Series, level: str) -> Nearness:
+def paused_around(rule: Suspend, site: Site, level: str) -> Nearness:
     """Whether an institution stands near about which new ones pause; other readings are tried on all of them."""
     around = [n for n in site.near if n.get("service", site.bid.service) in rule.services]
     if level:
@@ -94,7 +94,8 @@ def paused_around(rule: Suspend, site: Site, series: Series, level: str) -> Near
     near = [neighbour_of(n) for n in around]
     institutions = [(str(n["id"]), number(n.get("beds"))) for n in around]
     tested = [
-        both_states(series, any_of=rule.any_of, all_of=rule.all_of, scope=Scope({}, (), (one,))) for one in institutions
+        both_states(site.figures, any_of=rule.any_of, all_of=rule.all_of, scope=Scope({}, (), (one,)))
+        for one in institutions
     ]
     radius_m = _radius_m(rule, site)
 
@@ -108,8 +109,8 @@ def paused_around(rule: Suspend, site: Site, series: Series, level: str) -> Near
     bound_m = limit_of(by, radius_m) + TOLERANCE_M
     inside = tuple(i for i, n in zip(institutions, near, strict=True) if far_of(by)(n) <= bound_m)
     for at, reading in enumerate(rule.readings, start=1):
-        other = State.NO if not inside else both_states(
-            series, any_of=reading.any_of, all_of=reading.all_of, scope=Scope({}, (), inside)
+        other = state if not inside else both_states(
+            site.figures, any_of=reading.any_of, all_of=reading.all_of, scope=Scope({}, (), inside)
         ).state  # fmt: skip
         figures[f"reading_{at}"] = f"{reading.title}: {other.value}"
         notes += ["readings_disagree"] if other is not state else []

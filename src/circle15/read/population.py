@@ -151,8 +151,7 @@ def _residents(frame: pd.DataFrame, rows: Sequence[int], faults: Faults, name: s
     if name is not None and name not in found:
         faults.error("column_mapped_missing", sheet=sheet, column=name, target="residents", found=listed(found))
     if "residents" not in matched:
-        known = listed(accepted("population")["residents"], limit=8)
-        faults.error("column_missing", sheet=sheet, target="residents", accepted=known, found=listed(found, limit=40))
+        faults.column_missing("residents", accepted("population")["residents"], found, sheet=sheet)
         faults.raise_errors()
     column = Column(frame[matched["residents"]].tolist(), rows, matched["residents"], sheet)
     values = numbers(column, faults, minimum=0.0)
@@ -221,10 +220,7 @@ def _from_table(
     matched = match_columns(raw.columns, "population", columns)
     for target in ("lon", "lat"):
         if target not in matched:
-            known = listed(accepted("population")[target], limit=8)
-            faults.error(
-                "column_missing", sheet=raw.sheet, target=target, accepted=known, found=listed(raw.columns, limit=40)
-            )
+            faults.column_missing(target, accepted("population")[target], raw.columns, sheet=raw.sheet)
     residents = _residents(raw.frame, raw.rows, faults, name, raw.sheet)
     faults.raise_errors()
     x, y = (Column(raw.frame[matched[t]].tolist(), raw.rows, matched[t], raw.sheet) for t in ("lon", "lat"))

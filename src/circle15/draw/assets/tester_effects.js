@@ -1,6 +1,6 @@
 /* Rules that are no limit, and what findings add up to (judge/effects.py, judge/lattice.py). A page holds no indicators
-   and no ledgers: rules that need them stay cards for the workbench, and quotas of swaps are not known, as the library
-   has them without those tables. */
+   and no ledgers: pauses, directions and quotas of swaps are not known, as the library has them without those tables;
+   other rules that need them stay cards for the workbench. */
 (function () {
   "use strict";
   const J = C15.judge, { YES, NO, UNKNOWN, MET, BREACHED, REVIEW, NO_DATA, CHECKLIST, text, list, disjoint, num, or, unique } = J;
@@ -9,6 +9,19 @@
   const OUTCOME = { [YES]: MET, [NO]: BREACHED, [UNKNOWN]: NO_DATA };
 
   const kinds = {
+    suspend(rule, site) {
+      if (J.conditions(rule, site) === NO) return J.card(rule, site, "does_not_apply");
+      const told = (outcome, more) => of(rule, outcome, { effect: "suspend", ...more }), level = rule.same_level ? text(site.bid.level) : "";
+      if (rule.same_level && !level) return told(NO_DATA, { notes: ["level_missing"] });
+      if (rule.scope !== "radius") return told(NO_DATA, over(site, rule.scope, "indicator_missing"));
+      const near = site.near.filter((n) => rule.services.includes(n.service) && (!level || n.level === level));
+      const [state, notes] = opinion(rule, site, near, (by) => J.join(near.map((n) => J.join([within(by, site, n), UNKNOWN])), false));
+      const missing = near.some((n) => within(rule, site, n) !== NO) ? ["indicator_missing"] : [];
+      return told(state === NO ? MET : notes.includes("walking_missing") ? REVIEW : NO_DATA, { ground: "circle", notes: [...missing, ...notes] });
+    },
+    direction(rule, site) {
+      return of(rule, NO_DATA, over(site, rule.scope || "district", ...(rule.tolerance === undefined ? ["tolerance_not_printed"] : []), "indicator_missing"));
+    },
     replace(rule, site) {
       const held = J.conditions(rule, site), per = rule.per || "township", place = J.placeOf(site, per);
       if (held === NO) return J.card(rule, site, "does_not_apply");
@@ -114,6 +127,12 @@
     },
   };
 
+  /* The place of a level that holds the site, with what is missing there. */
+  function over(site, level, ...missing) {
+    const place = J.placeOf(site, level);
+    return { ground: level, ground_name: place ? place.name : "", notes: place ? missing : ["place_unknown"] };
+  }
+
   function openOn(rule, day) {
     const on = day.slice(5);
     return list(rule.windows).some((w) => w.start <= day && day <= w.end)
@@ -154,6 +173,8 @@
     area_limit: ["per", "of", "counts", "levels", "excludes", "with_tags", "same", "transfers", "min", "max", "max_rate", "rate_per", "rate_base", "rounding", "max_by_area", "max_by_class",
       "max_steps", "steps_by", "max_share", "min_share", "share_of", "max_current", "by"],
     mix: ["of", "shares"],
+    suspend: ["scope", "same_level", "any_of", "all_of", "readings", ...NEAR],
+    direction: ["scope", "actual", "calculated", "target", "tolerance"],
     replace: ["ratio", "any_of", "all_of", "per", "of", "window", "pause"],
     exempt: ["lifts", "needs", "until", "counted", "match", "none_within", "none_in", "result", ...NEAR],
     prefer: ["match", "ordered", "near", "none_in", ...NEAR],
