@@ -93,17 +93,16 @@ def _cells(
 
     row, column, rows, columns = task.windows[number]
     block = _wide_block(task, number)
-    bare, share = _bare_cells(task, service, block)
-    inside = (
-        slice(row - block.row, row - block.row + rows),
-        slice(column - block.column, column - block.column + columns),
-    )
-    label = np.asarray(ndimage.label(bare[inside], _TOUCHING)[0])
-    belongs = np.isin(label, label[seats[:, 0] - row, seats[:, 1] - column]) & bare[inside]
-    cells = np.argwhere(belongs)
-    members = (cells[:, 0] + row - block.row) * bare.shape[1] + cells[:, 1] + column - block.column
-    best = best_site(block, bare, share, members, task.centres[service], radius_m=task.radius_m, found=best)
-    return cells.astype(np.int32) + np.array([row, column], dtype=np.int32), best
+    share = _bare_shares(task, service, block)
+    top, left = row - block.row, column - block.column
+    bare = share[top : top + rows, left : left + columns] > 0
+    label = np.asarray(ndimage.label(bare, _TOUCHING)[0])
+    bare &= np.isin(label, label[seats[:, 0] - row, seats[:, 1] - column])
+    del label
+    cells = np.argwhere(bare).astype(np.int32)
+    members = (cells[:, 0] + top) * share.shape[1] + cells[:, 1] + left
+    best = best_site(block, share, members, task.centres[service], radius_m=task.radius_m, found=best)
+    return cells + np.array([row, column], dtype=np.int32), best
 
 
 def _wide_block(task: Task, number: int) -> Block:
@@ -120,14 +119,16 @@ def _wide_block(task: Task, number: int) -> Block:
     return block
 
 
-def _bare_cells(task: Task, service: int, block: Block) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Cells (rows, columns) that count as gap, as `gap_kernels.patches` has them, and the uncovered share of each."""
+def _bare_shares(task: Task, service: int, block: Block) -> NDArray[np.float64]:
+    """Uncovered share (rows, columns) of cells that count as gap, as `gap_kernels.patches` has them; 0 of others."""
     laid = laid_for_gaps(task, block)
-    cover = block.cover(task.centres[service], radius_m=task.radius_m, ground=False)
+    cover = block.cover(task.centres[service], radius_m=task.radius_m, depths=1, ground=False)
     bare = block.values > 0
     if laid is not None:
         bare &= hold_centres(block, task.outlines, laid, [cover]) >= 0
     cell = np.flatnonzero(bare)
     share = open_shares(cover, cell)
-    bare.ravel()[cell] = share > LEAST_SHARE
-    return np.asarray(bare), share[share > LEAST_SHARE]
+    out = np.zeros(bare.shape)
+    share[share <= LEAST_SHARE] = 0.0
+    out.ravel()[cell] = share
+    return out

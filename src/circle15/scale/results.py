@@ -147,6 +147,7 @@ def gaps_parts(inputs: Inputs, sums: Sums, gaps: pd.DataFrame) -> Iterator[dict[
         if looked is not None and looked.best is not None:
             gaps.loc[gaps.index[row], list(CANDIDATE)] = looked.best.lon, looked.best.lat, looked.best.gain
         yield _columns(gaps.iloc[[row]], None if looked is None else looked.outline)
+        give_back()
     yield _columns(gaps[~outlined], None)
 
 
