@@ -60,7 +60,7 @@ def best_site(
 
 @dataclass(frozen=True)
 class _Search:
-    """A block as of `best_site`; `sums` (rows + 1, columns + 1) counts who lacks cover above and left of each corner."""
+    """A block as of `best_site`; `sums` (rows + 1, columns + 1) counts who lacks cover above and left of corners."""
 
     block: Block
     share: Floats
