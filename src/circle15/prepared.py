@@ -36,7 +36,8 @@ from circle15.measure.others import Sites
 from circle15.measure.position import accuracies_m, circle_bounds, other_ground, points_within_error
 from circle15.measure.totals import measure_totals, register_of
 from circle15.measure.walking_circles import Both, HomesOnFoot, OnFoot, walking_to
-from circle15.policy.plan import Plan, check_places, mark_places
+from circle15.policy.areas import check_places
+from circle15.policy.plan import Plan, mark_places
 from circle15.project.datum import to_wgs84
 from circle15.quantities import Floats, Ints
 from circle15.schema import CRS, POSITION_ACCURACY_M, SERVICES, City, Datum, Population, Verdict

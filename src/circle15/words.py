@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Literal, cast
@@ -19,6 +20,7 @@ from circle15.errors import Circle15Error, Problem
 Lang = Literal["zh", "en"]
 LANGS: tuple[Lang, ...] = ("zh", "en")
 SHOWN_VALUE = 60
+SHOWN_ROWS = 10
 _SECRET = re.compile(r"(?i)([a-z][a-z0-9+.-]*://[^\s:/@]*):\S*@")  # scheme://user:password@, up to the last @
 _SHOWN_FILE = 4096
 _SCHEMA_WORDS = ("service", "level")
@@ -70,15 +72,34 @@ def words_under(prefix: str, lang: Lang | None = None) -> dict[str, str]:
 
 def word_problem(problem: Problem, lang: Lang | None = None) -> str:
     """One problem as one line: place, value, fault, remedy."""
+    return _worded(problem, [] if problem.row is None else [problem.row], lang)
+
+
+def word_problems(problems: Iterable[Problem], lang: Lang | None = None) -> list[str]:
+    """Problems one a line, in order; what differs by its row only is one line that names the rows."""
+    alike: dict[str, list[Problem]] = {}
+    for problem in problems:
+        alike.setdefault(word_problem(replace(problem, row=None), lang), []).append(problem)
+    return [_worded(same[0], [p.row for p in same if p.row is not None], lang) for same in alike.values()]
+
+
+def _worded(problem: Problem, rows: Sequence[int], lang: Lang | None) -> str:
     lang = lang or default_lang()
     place = [safe(problem.file, limit=_SHOWN_FILE)] if problem.file else []
-    for slot in ("sheet", "row", "column"):
-        value = getattr(problem, slot)
-        if value is not None:
-            place.append(word(f"problems.place.{slot}", lang, value=safe(str(value))))
+    if problem.sheet is not None:
+        place.append(word("problems.place.sheet", lang, value=safe(problem.sheet)))
+    if len(rows) == 1:
+        place.append(word("problems.place.row", lang, value=rows[0]))
+    elif rows:
+        some = ", ".join(str(row) for row in rows[:SHOWN_ROWS]) + (" …" if len(rows) > SHOWN_ROWS else "")
+        place.append(word("problems.place.rows", lang, value=some, count=len(rows)))
+    if problem.column is not None:
+        place.append(word("problems.place.column", lang, value=safe(problem.column)))
     if problem.value is not None:
         place.append(word("problems.place.value", lang, value=safe(problem.value)))
     slots = {k: safe(str(v), limit=400) for k, v in problem.params.items()}
+    if problem.value is not None:
+        slots.setdefault("value", safe(problem.value))
     if "reason" in slots:  # what a library said stands inside our sentence, which has its own full stop
         slots["reason"] = slots["reason"].rstrip(" .")
     fault = word(f"problems.{problem.id}.fault", lang, **slots)
@@ -93,7 +114,7 @@ def word_problem(problem: Problem, lang: Lang | None = None) -> str:
 
 def word_error(error: Circle15Error, lang: Lang | None = None) -> str:
     """All problems of an error, one a line."""
-    return "\n".join(word_problem(p, lang) for p in error.problems)
+    return "\n".join(word_problems(error.problems, lang))
 
 
 Circle15Error.in_words = word_error

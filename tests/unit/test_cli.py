@@ -202,6 +202,26 @@ def test_check_data_lists_everything_and_exits_1(capsys, toy_city, tmp_path):
     assert {2, 5} <= {r[3].value for r in sheet.iter_rows(min_row=4)}
 
 
+def test_check_data_tells_alike_rows_once_with_the_line_that_mends_them(capsys, toy_city, tmp_path):
+    register = tmp_path / "own.csv"
+    rows = "".join(f"P{n},药房{n},社康中心,105.05,37.05\n" for n in range(3))
+    register.write_text("编码,名称,类型,经度,纬度\n" + rows, encoding="utf-8")
+    given = ("--institutions", str(register), "--register-datum", "wgs84", "--plan", "shenyang")
+    code, out, _ = run(capsys, "check-data", str(toy_city), *given)
+    lines = [line for line in out.splitlines() if "社康中心" in line]
+    assert code == 1
+    assert len(lines) == 1
+    assert "第 2, 3, 4 行（共 3 行）" in lines[0]
+    assert '{ "社康中心" = "outpatient" }' in lines[0]
+    assert out.startswith("[错误] ")
+
+
+def test_check_data_says_that_a_plan_is_another_citys(capsys, toy_city):
+    code, out, _ = run(capsys, "check-data", str(toy_city), "--plan", "shenyang")
+    assert code == 1
+    assert "沈阳市" in out.splitlines()[0]
+
+
 def test_bad_input_is_1_and_writes_nothing(capsys, toy_city, tmp_path):
     (toy_city.parent / "register.csv").write_text("", encoding="utf-8")
     code, out, err = run(capsys, "assess", toy_city, "--out", tmp_path / "out")

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from circle15.errors import PlanError
-from circle15.policy.plan import check_places, load_plan
+from circle15.policy.areas import check_places
+from circle15.policy.plan import load_plan
 from circle15.schema import Conclusion, Outcome
 from circle15.words import LANGS, word_error
 

@@ -12,7 +12,8 @@ import pytest
 from pydantic import ValidationError
 
 from circle15.errors import PlanError
-from circle15.policy.plan import check_places, load_plan, shipped_plans
+from circle15.policy.areas import check_places
+from circle15.policy.plan import load_plan, shipped_plans
 from circle15.policy.rules import KINDS, AreaLimit, CircleLimit
 from circle15.schema import Force
 from circle15.words import LANGS, catalogue, words_under
@@ -127,8 +128,17 @@ def test_an_unknown_district_is_told_with_the_nearest_spellings_of_thousands(pla
         check_places(
             plan, pd.DataFrame({"id": [str(k) for k in range(len(names))], "name": names, "level": "district"})
         )
-    near, count = (caught.value.problems[0].params[k] for k in ("near", "count"))
-    assert (near.split(", ")[0], len(near.split(", ")), count) == ("海源县", 3, len(names))
+    assert [(p.params["near"], p.params["count"]) for p in caught.value.problems] == [("海源县", len(names))] * 4
+
+
+def test_a_plan_of_another_city_is_one_fault_that_names_the_remedy(plan):
+    places = pd.DataFrame({"id": ["1", "2"], "name": ["福田区", "罗湖区"], "level": "district"})
+    with pytest.raises(PlanError) as caught:
+        check_places(plan, places)
+    (told,) = str(caught.value).splitlines()
+    assert "沙坡头区" in told
+    assert "福田区" in told
+    assert "plan_shapes.md" in told
 
 
 @pytest.mark.parametrize("lang", LANGS)
@@ -140,6 +150,7 @@ def test_every_kind_has_a_word(lang):
 def test_every_fault_a_plan_can_have_is_worded(lang):
     source = (
         Path(files("circle15.policy").joinpath("plan.py")).read_text()
+        + Path(files("circle15.policy").joinpath("areas.py")).read_text()
         + Path(files("circle15.policy").joinpath("faults.py")).read_text()
         + Path(files("circle15.policy").joinpath("overlay.py")).read_text()
     )

@@ -94,6 +94,9 @@ def test_faults_of_all_parts_come_together(tmp_path: Path) -> None:
         ("[city]\nname=''\n[[places]]\nfile='a'\nlevel='shire'\n", {("config_choice", "places.1.level"), ("config_value", "city.name")}),
         ("folder='/'\n", {("config_unknown", "folder")}),
         ("[city\n", {("config_syntax", None)}),
+        ("[city]\nname = “某市”\n", {("config_wide", None)}),
+        ('[city]\nname = "a“b”"\nplan＝1\n', {("config_wide", None)}),
+        ('[institutions]\nfile = "C:\\医保\\名册.xlsx"\n', {("config_backslash", None)}),
     ],
 )  # fmt: skip
 def test_faults_of_a_city_file_name_the_key(tmp_path: Path, text: str, expected: set[tuple[str, str | None]]) -> None:

@@ -142,7 +142,7 @@ def test_doubled_ids_wrong_parents_points_and_missing_columns(tmp_path: Path) ->
     assert faults(path) == [("place_parent_unknown", "77")]
     frame = gpd.GeoDataFrame({"名称": ["甲"], "x": ["y"]}, geometry=[Point(105, 37)], crs=4326)
     frame.to_file(tmp_path / "c.gpkg")
-    assert [p for p, _ in faults(tmp_path / "c.gpkg")] == ["column_missing", "geometry_not_polygon"]
+    assert [p for p, _ in faults(tmp_path / "c.gpkg")] == ["place_level_missing", "geometry_not_polygon"]
 
 
 def test_a_layer_without_crs_is_refused(tmp_path: Path) -> None:

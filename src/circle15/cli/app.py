@@ -13,9 +13,10 @@ from collections.abc import Sequence
 import click
 
 from circle15.cli.commands import build_app
+from circle15.cli.tell import tell_problems
 from circle15.cli.words import word_usage
 from circle15.errors import Circle15Error, UsageError
-from circle15.words import LANGS, Lang, default_lang, safe, word, word_error
+from circle15.words import LANGS, Lang, default_lang, safe, word
 
 DONE, PROBLEMS, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
@@ -35,7 +36,7 @@ def _run(arguments: list[str], lang: Lang) -> int:
         code = build_app(lang).main(args=arguments, prog_name="circle15", standalone_mode=False)
         sys.stdout.flush()
     except Circle15Error as error:
-        click.echo(word_error(error, lang), err=True)
+        tell_problems(error.problems, lang)
         return WRONG_USE if isinstance(error, UsageError) else PROBLEMS
     except click.UsageError as fault:
         click.echo(word_usage(fault, lang), err=True)

@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import click
 import pandas as pd
 
-from circle15.cli.tell import tell_compiling
+from circle15.cli.tell import tell_compiling, tell_problems
 from circle15.errors import Problem, UsageError
 from circle15.judge.inputs import Inputs
 from circle15.judge.series import series_of
@@ -20,7 +19,7 @@ from circle15.read.city_parts import CityFiles
 from circle15.read.database import query_of, read_beside
 from circle15.read.ledgers import read_events, read_indicators
 from circle15.schema import City
-from circle15.words import Lang, word, word_problem
+from circle15.words import Lang
 
 _WARNINGS_SHOWN = 8
 CITY_INPUTS = (
@@ -35,10 +34,7 @@ def load(lang: Lang, inputs: dict[str, Any]) -> tuple[Plan, City]:
     files = files_of(inputs)
     plan = load_plan(files.plan, overlay=overlay)
     city, warnings = read_city(files)
-    for problem in warnings[:_WARNINGS_SHOWN]:
-        click.echo(word_problem(problem, lang), err=True)
-    if len(warnings) > _WARNINGS_SHOWN:
-        click.echo(word("cli.more_warnings", lang, n=len(warnings) - _WARNINGS_SHOWN), err=True)
+    tell_problems(warnings, lang, shown=_WARNINGS_SHOWN)
     tell_compiling(lang)
     return plan, city
 
@@ -77,8 +73,7 @@ def beside(plan: Plan, city: City, asked: dict[str, Any], lang: Lang) -> tuple[C
     if asked["events"] is not None:
         told["events"] = read_beside(asked["events"], asked.get("database"), read_events)
     given = told["indicators"].table if "indicators" in told else None
-    for problem in [*(w for reading in told.values() for w in reading.warnings), *_overruled(plan, city, given)]:
-        click.echo(word_problem(problem, lang), err=True)
+    tell_problems([*(w for reading in told.values() for w in reading.warnings), *_overruled(plan, city, given)], lang)
     sources = tuple(s for reading in told.values() for s in reading.sources)
     return replace(city, sources=(*city.sources, *sources)), {k: reading.table for k, reading in told.items()}
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from circle15.cli.tell import tell_compiling, tell_written
+from circle15.cli.tell import tell_compiling, tell_problems, tell_written
 from circle15.cli.words import StepBar
 from circle15.draw.marks import page_marks
 from circle15.errors import Problem
@@ -25,12 +25,12 @@ from circle15.scale.run import run_blocks
 from circle15.scale.standing import needs_townships
 from circle15.scale.traces import UNFINISHED, alone_in, forget, kept_blocks, others_left
 from circle15.schema import Datum
-from circle15.words import Lang, word, word_problem
+from circle15.words import Lang, word
 from circle15.write.files import settle
 from circle15.write.in_use import sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from circle15.scale.task import Task
 
@@ -72,9 +72,9 @@ def measure_nation(
     warnings = list(inputs.warnings)
     if needs_townships(inputs.task, rules):
         warnings.append(Problem("scale.no_townships", file=Path(places).name, severity="warning"))
-    _tell(warnings, lang)
+    tell_problems(warnings, lang)
     cluster = Cluster(scheduler, workers) if scheduler or workers > 1 else None
-    with alone_in(folder):
+    with alone_in(folder, *([] if rasters is None else [Path(rasters)])):
         with _telling_kept(inputs.task, folder, lang), StepBar(lang) as bar:
             blocks = run_blocks(inputs.task, folder, cluster=cluster, progress=bar.show)
             total = len(inputs.task.windows)
@@ -90,7 +90,7 @@ def measure_nation(
             forget(blocks)
         for place in {folder, *(path.parent for path in written)}:
             sweep(place, before=since)
-        _tell([*too_dense(inputs.task, sums), *others_left(folder)], lang)
+        tell_problems([*too_dense(inputs.task, sums), *others_left(folder)], lang)
     tell_written(written, lang)
     click.echo(
         word("cli.nation_done", lang, cells=f"{sums.populated:,}", institutions=f"{len(inputs.task.lon):,}",
@@ -98,11 +98,6 @@ def measure_nation(
              mib=f"{peak_mib():.0f}"),
         err=True,
     )  # fmt: skip
-
-
-def _tell(warnings: Iterable[Problem], lang: Lang) -> None:
-    for problem in warnings:
-        click.echo(word_problem(problem, lang), err=True)
 
 
 @contextmanager

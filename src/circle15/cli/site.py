@@ -13,7 +13,7 @@ import geopandas as gpd
 import numpy as np
 
 from circle15.cli.load import beside, load, url_of
-from circle15.cli.tell import tell_written
+from circle15.cli.tell import tell_problems, tell_written
 from circle15.cli.words import StepBar
 from circle15.errors import Problem, UsageError
 from circle15.policy.asked import attribute_kinds
@@ -25,7 +25,7 @@ from circle15.read.sites import ProposedSite, read_sites
 from circle15.schema import CRS, City
 from circle15.screen import screen_sites
 from circle15.study import judge_proposed, provenance
-from circle15.words import Lang, word_problem
+from circle15.words import Lang
 from circle15.write.files import write_text
 from circle15.write.report import marks_of, verdict_record, write_verdict
 from circle15.write.screened import SUFFIXES, screened_lines, write_screened
@@ -103,8 +103,7 @@ def judge_table(lang: Lang, file: str, asked: dict[str, Any], into: Into, loadin
         kinds=attribute_kinds(plan),
     )  # fmt: skip
     city, told = beside(plan, city, asked, lang)
-    for problem in warnings:
-        click.echo(word_problem(problem, lang), err=True)
+    tell_problems(warnings, lang)
     ready, said = Prepared(plan, city, **told), _understood(given, plan, lang)
     if _screens(into.out):
         screen_table(lang, sites, said, ready, into)
@@ -163,8 +162,7 @@ def screen_table(
 def _understood(given: dict[str, object], plan: Plan, lang: Lang) -> dict[str, object]:
     """Attributes in schema form; keys that nothing asks for are told on stderr."""
     kinds = attribute_kinds(plan)
-    for problem in misspelt(given, kinds, strict=True):
-        click.echo(word_problem(problem, lang), err=True)
+    tell_problems(misspelt(given, kinds, strict=True), lang)
     return schema_form(given, kinds)
 
 

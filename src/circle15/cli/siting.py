@@ -15,7 +15,7 @@ import pandas as pd
 import shapely
 
 from circle15.cli.load import CITY_INPUTS, beside, load, url_of
-from circle15.cli.tell import tell_written
+from circle15.cli.tell import tell_problems, tell_written
 from circle15.cli.words import StepBar
 from circle15.draw.change import draw_change
 from circle15.errors import InputError, Problem, UsageError
@@ -33,7 +33,7 @@ from circle15.siting.rounds import RoundResult, run_round
 from circle15.siting.summary import add_lines, exit_lines, round_lines, ties_table, titled
 from circle15.siting.ties import Scores, scores_of
 from circle15.study import provenance
-from circle15.words import Lang, word, word_problem
+from circle15.words import Lang, word
 from circle15.write.files import safe_file_name, write_text
 from circle15.write.gis import write_layer
 from circle15.write.plan_book import write_plan_book
@@ -180,8 +180,7 @@ def _applications(
 ) -> tuple[gpd.GeoDataFrame, dict[str, object]]:
     """Sites of a table as candidates: ids S and the file's row, WGS 84, what applicants state in columns."""
     sites, source, warnings = read_sites(file, datum=datum, service=service, kinds=attribute_kinds(plan))
-    for problem in warnings:
-        click.echo(word_problem(problem, lang), err=True)
+    tell_problems(warnings, lang)
     if not sites:
         raise InputError(Problem("siting.no_applications", file=source.file))
     rows, points = [], []

@@ -369,29 +369,3 @@ def _area_limits(spot: Spot, rule: AreaLimit) -> Iterator[Problem]:
             yield spot.problem("wrong_ground", "per", rule.per, wanted=field, ground=grounds[0])
         if given == {}:
             yield spot.problem("empty", field)
-
-
-_NEAREST = 3  # spellings told of a name that is not known
-
-
-def area_problems(
-    records: Sequence[tuple[Spot, BaseModel]], districts: Iterable[str], members: Iterable[str], *, names: Sequence[str]
-) -> Iterator[Problem]:
-    """Areas that a plan names and the city does not have (by name or id): districts, and members of groups.
-
-    `names` are those of the districts, of which the nearest in spelling are told.
-    """
-    for spot, record in records:
-        if isinstance(record, AreaLimit) and record.max_by_area and record.per == "district":
-            yield from _unknown_areas(spot, "max_by_area", record.max_by_area, set(districts), names)
-        if isinstance(record, Group):
-            yield from _unknown_areas(spot, "areas", record.areas, set(members), names)
-
-
-def _unknown_areas(
-    spot: Spot, field: str, given: Iterable[str], known: set[str], names: Sequence[str]
-) -> Iterator[Problem]:
-    for name in given:
-        if name not in known:
-            near = difflib.get_close_matches(name, names, n=_NEAREST, cutoff=0.0)
-            yield spot.problem("unknown_area", field, name, near=", ".join(near) or "—", count=len(names))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -30,7 +30,7 @@ from circle15.policy.cards import (
     PlaceMark,
     Record,
 )
-from circle15.policy.faults import Spot, area_problems, cross_problems, line_of, quote_problems, shape_problems
+from circle15.policy.faults import Spot, cross_problems, line_of, quote_problems, shape_problems
 from circle15.policy.overlay import OverlayNote, lay_over
 from circle15.policy.rules import RULE_RECORDS, CircleLimit, Rule
 
@@ -245,22 +245,6 @@ def mark_places(plan: Plan, places: Places) -> Places:
     if problems:
         raise PlanError(problems)
     return marked
-
-
-def check_places(plan: Plan, places: pd.DataFrame) -> None:
-    """Refuse a plan that names districts which the city does not have.
-
-    `places` needs id, name and level (schema.PLACE_COLUMNS). Raises PlanError with every unknown name.
-    """
-    districts = places[places["level"] == "district"]
-    below = places[places["level"].isin(["district", "township"])]
-    known, members = ({str(n) for column in ("name", "id") for n in table[column]} for table in (districts, below))
-    records = [(Spot(f"{plan.id}.toml", "rule", r.id), cast("BaseModel", r)) for r in plan.rules]
-    records += [(Spot(f"{plan.id}.toml", "group", g.id), g) for g in plan.groups]
-    names = list(dict.fromkeys(str(n) for n in districts["name"]))
-    problems = list(area_problems(records, known, members, names=names))
-    if problems:
-        raise PlanError(problems)
 
 
 def _find(name_or_path: str | Path) -> Traversable:

@@ -39,6 +39,7 @@ from circle15.read.city_parts import (
     PopulationPart,
 )
 from circle15.read.city_streets import StreetsPart, other_streets, read_city_streets
+from circle15.read.city_syntax import syntax_problem
 from circle15.read.database import name_of, stood
 from circle15.read.denominators import denominator_rows, read_denominators
 from circle15.read.faults import fail, raise_errors
@@ -118,12 +119,12 @@ def load_city(
     """
     file = checked_path(path, kinds=(".toml",))
     try:
-        told = tomllib.loads(file.read_bytes().decode("utf-8-sig"))
+        text = file.read_bytes().decode("utf-8-sig")
+        told = tomllib.loads(text)
     except UnicodeDecodeError as fault:
         raise fail(file, "config_encoding") from fault
     except (tomllib.TOMLDecodeError, RecursionError) as fault:
-        line = re.search(r"at line (\d+)", str(fault))
-        raise InputError(Problem("config_syntax", file.name, row=int(line[1]) if line else None)) from fault
+        raise InputError(syntax_problem(file.name, text, fault)) from fault
     inner = [
         Problem("config_unknown", file.name, column=key, params={"known": ", ".join(_SECTIONS)})
         for key in _OWN

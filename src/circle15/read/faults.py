@@ -56,6 +56,15 @@ class Faults:
         shown = None if value is None else str(value)
         self.problems.append(Problem(problem_id, self.file, sheet, row, column, shown, params, "warning"))
 
+    def column_missing(
+        self, target: str, accepted: Sequence[str], found: Sequence[str], *, sheet: str | None = None
+    ) -> None:
+        """Note a needed column that is not there: the schema's name, the usual one, all that would do, those found."""
+        self.error(
+            "column_missing", sheet=sheet, target=target, label=accepted[0],
+            accepted=listed(accepted, limit=8), found=listed(found, limit=40),
+        )  # fmt: skip
+
     def assume(
         self,
         what: str,

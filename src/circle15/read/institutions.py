@@ -257,9 +257,7 @@ def _matched(raw: RawTable, faults: Faults, told: Told, *, columns: Columns, nee
     matched = match_columns(raw.columns, "institution", columns)
     for target in needed:
         if target not in matched:
-            faults.error(
-                "column_missing", sheet=raw.sheet, target=target, accepted=listed(known[target], limit=8), found=found
-            )
+            faults.column_missing(target, known[target], raw.columns, sheet=raw.sheet)
     if "service" not in matched and told.service is None and hinted_service(raw, told) is None and not raw.sections:
         faults.error(
             "column_missing_service", sheet=raw.sheet, accepted=listed(known["service"], limit=8), found=found,

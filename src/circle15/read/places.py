@@ -157,10 +157,10 @@ def _matched(attributes: pd.DataFrame, told: PlaceFile, faults: Faults) -> dict[
         elif name not in found:
             faults.error("column_mapped_missing", column=name, target=target, found=shown)
     matched = match_columns(found, "place", told.columns)
-    needed = ["name"] if told.level is not None else ["name", "level"]
-    for target in needed:
-        if target not in matched:
-            faults.error("column_missing", target=target, accepted=listed(known[target], limit=8), found=shown)
+    if "name" not in matched:
+        faults.column_missing("name", known["name"], found)
+    if "level" not in matched and told.level is None:
+        faults.error("place_level_missing", accepted=listed(known["level"], limit=8), found=shown)
     return matched
 
 
@@ -244,5 +244,7 @@ def _mended(outline: Any) -> Any:  # noqa: ANN401 - any geometry
 
 
 def _check_ids(table: gpd.GeoDataFrame, faults: Faults) -> None:
+    first = table.drop_duplicates("id").set_index("id")["name"]
     for i in positions_of(table["id"].duplicated().to_numpy()):
-        faults.error("place_id_duplicate", value=table["id"].iloc[i], name=table["name"].iloc[i])
+        code = table["id"].iloc[i]
+        faults.error("place_id_duplicate", value=code, name=table["name"].iloc[i], other=first[code])

@@ -36,6 +36,7 @@ MARGIN_M = 2000.0
 _POINT_KINDS = (0, 4)
 _AREA_KINDS = (3, 6)
 _GRID_SPREAD = 0.05
+_ROWS = 64
 _GRID_SHARE = 0.8
 
 
@@ -133,11 +134,12 @@ def _touch(edges: npt.NDArray[np.float64], box: Bounds) -> npt.NDArray[np.bool_]
 
 def _grid_within(file: Path, grid: GridCells, box: Bounds) -> Population:
     """The grid with residents only in cells that touch the box."""
-    values = np.array(grid.values)
-    corner = np.stack(Lattice(grid.transform, grid.system).corners(*values.shape))
-    four = np.stack([corner[:, 1:, :-1], corner[:, 1:, 1:], corner[:, :-1, 1:], corner[:, :-1, :-1]])
-    far = (values > 0) & ~_touch(np.concatenate([four.min(axis=0), four.max(axis=0)]), box)
-    values[far] = 0.0
+    values, lattice = np.array(grid.values), Lattice(grid.transform, grid.system)
+    for row in range(0, len(values), _ROWS):  # corners of the whole grid would take eighteen times its own memory
+        part = values[row : row + _ROWS]
+        corner = np.stack(lattice.moved(row, 0).corners(*part.shape))
+        four = np.stack([corner[:, 1:, :-1], corner[:, 1:, 1:], corner[:, :-1, 1:], corner[:, :-1, :-1]])
+        part[(part > 0) & ~_touch(np.concatenate([four.min(axis=0), four.max(axis=0)]), box)] = 0.0
     if not (values > 0).any():
         raise fail(file, "population_outside")
     return RasterPopulation(replace(grid, values=values))
@@ -149,8 +151,7 @@ def _residents(frame: pd.DataFrame, rows: Sequence[int], faults: Faults, name: s
     if name is not None and name not in found:
         faults.error("column_mapped_missing", sheet=sheet, column=name, target="residents", found=listed(found))
     if "residents" not in matched:
-        known = listed(accepted("population")["residents"], limit=8)
-        faults.error("column_missing", sheet=sheet, target="residents", accepted=known, found=listed(found, limit=40))
+        faults.column_missing("residents", accepted("population")["residents"], found, sheet=sheet)
         faults.raise_errors()
     column = Column(frame[matched["residents"]].tolist(), rows, matched["residents"], sheet)
     values = numbers(column, faults, minimum=0.0)
@@ -219,10 +220,7 @@ def _from_table(
     matched = match_columns(raw.columns, "population", columns)
     for target in ("lon", "lat"):
         if target not in matched:
-            known = listed(accepted("population")[target], limit=8)
-            faults.error(
-                "column_missing", sheet=raw.sheet, target=target, accepted=known, found=listed(raw.columns, limit=40)
-            )
+            faults.column_missing(target, accepted("population")[target], raw.columns, sheet=raw.sheet)
     residents = _residents(raw.frame, raw.rows, faults, name, raw.sheet)
     faults.raise_errors()
     x, y = (Column(raw.frame[matched[t]].tolist(), raw.rows, matched[t], raw.sheet) for t in ("lon", "lat"))
