@@ -1,5 +1,7 @@
 """Circles about sites: neighbours, residents and land in cases that can be worked out by hand."""
 
+from dataclasses import replace
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -8,8 +10,9 @@ import shapely
 from pyproj import Geod
 
 from circle15.measure.circles import measure_circles, neighbours_within, residents_within
+from circle15.measure.ground import Ground
 from circle15.project.metric import areas_m2, circle_outline
-from circle15.schema import Population, PopulationBlocks
+from circle15.schema import CRS, GridCells, Population, PopulationBlocks
 
 GEOD = Geod(ellps="WGS84")
 R = 800.0
@@ -56,6 +59,7 @@ def people_at(points, residents):
 
 
 NOBODY = people_at([(0.0, 0.0)], [1.0])
+NO_PLACES = gpd.GeoDataFrame({"id": [], "name": [], "level": [], "settings": []}, geometry=[], crs=CRS)
 
 
 # ---- neighbours
@@ -172,6 +176,21 @@ def test_no_land_gives_no_density():
     measures = measure_circles(table([(LON, LAT)]), table([]), population, radius_m=R)
     assert measures["circle_land_km2"].iloc[0] == 0.0
     assert np.isnan(measures["density_circle_per_km2"].iloc[0])
+
+
+@pytest.mark.parametrize(("deep_m", "known"), [(0.05, False), (0.5, True)])
+def test_a_sliver_of_ground_gives_no_density(deep_m, known):
+    """A circle that all but misses the ground with data: below a millionth of it rounding would tell the density."""
+    west, south = away(90, R - deep_m)[0], LAT - 0.05
+    values = np.full((100, 30), 40.0)
+    by_number = GridCells(values, (0.001, 0, west, 0, -0.001, south + 0.1))
+    ground = grid(lon=west + 0.015, lat=south + 0.05, half=15)
+    here, people = (np.array([LON]), np.array([LAT])), (replace(ground, grid=by_number), ground)
+    for population in people:
+        site = measure_circles(table([(LON, LAT)]), table([]), population, radius_m=R).iloc[0]
+        asked = Ground(population, NO_PLACES).circles(*here, radius_m=R)
+        assert (site["circle_land_km2"] > 0) == (asked["circle_land_km2"][0] > 0) == known
+        assert np.isfinite(site["density_circle_per_km2"]) == np.isfinite(asked["density_circle_per_km2"][0]) == known
 
 
 def test_unknown_land_is_the_whole_circle():

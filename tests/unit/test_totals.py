@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import shapely
 
-from circle15.measure.totals import measure_totals
+from circle15.measure.totals import measure_totals, place_ids
 from circle15.project.metric import areas_m2
 from circle15.schema import Population, PopulationBlocks
 
@@ -92,6 +92,17 @@ def test_beds_are_none_without_hospitals_and_unknown_where_none_tells():
 def test_an_institution_on_the_border_stands_in_one_township():
     register = institutions(("pharmacy", "", np.nan, 105.01, 37.505))
     assert measure(register=register).n_pharmacy.to_dict() == {"D": 1, "T1": 1, "T2": 0}
+
+
+def test_an_institution_where_townships_overlap_stands_in_the_first_by_id():
+    """As a site that is judged there does: what counts against a cap is what is judged by it."""
+    wide = shapely.box(105, 37.5, 105.0125, 37.51)
+    table = places().set_geometry([BOTH, wide, EAST])
+    for order in ([0, 1, 2], [2, 1, 0]):
+        totals = measure(table.iloc[order])
+        assert totals.n_pharmacy.to_dict() == {"D": 3, "T1": 3, "T2": 0}
+        assert totals.beds_inpatient.to_dict() == {"D": 120, "T1": 0, "T2": 120}
+        assert place_ids(REGISTER, table.iloc[order]).township_id.tolist() == ["T1"] * 3 + ["T2"] * 3
 
 
 def test_density_rests_on_the_land_that_the_source_covers():

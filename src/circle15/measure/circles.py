@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 
 from circle15.measure.cells import CellArrays, disc_fractions, pack_cells, pack_geometries
-from circle15.measure.grid_ground import circles_in
+from circle15.measure.grid_ground import circles_in, without_slivers
 from circle15.measure.near_kernels import count_near
 from circle15.measure.others import Others, Sites
 from circle15.project.metric import DISTANCE_TOLERANCE_M, candidate_pairs, distances_m, pairs_within
@@ -91,27 +91,30 @@ def measure_circles(
     DataFrame indexed like `sites`: `others_within` (institutions: campuses of one count once, a site's own not at all),
     `nearest_other_m` (NaN where there is no other),
     `residents_within`, `circle_km2`, `circle_land_km2` (part of the circle on ground that the population source
-    covers; the whole circle where the source cannot tell) and `density_circle_per_km2` (residents on that land; NaN
-    where the circle holds none). Sites without a position have NaN throughout and no others.
+    covers; the whole circle where the source cannot tell; 0 below a millionth of it, where rounding decides) and
+    `density_circle_per_km2` (residents on that land; NaN where the circle holds none). Sites without a position have
+    NaN throughout and no others.
     """
     others, nearest_m = Others(sites_of(institutions)).counts(sites_of(sites), radius_m)
     lon, lat = lonlat(sites)
     residents, land_km2 = circle_ground(population, lon, lat, radius_m=radius_m)
+    ground = ground_columns(lon, lat, residents, land_km2, radius_m=radius_m)
+    return pd.DataFrame({"others_within": others, "nearest_other_m": nearest_m, **ground}, index=sites.index)
+
+
+def ground_columns(
+    lon: FloatArray, lat: FloatArray, residents: FloatArray, land_km2: FloatArray, *, radius_m: float
+) -> dict[str, FloatArray]:
+    """Columns (n,) of `measure_circles` about the ground of circles: out of what `circle_ground` found."""
     nowhere = np.isnan(lon) | np.isnan(lat)
-    residents[nowhere] = land_km2[nowhere] = np.nan
-    circle_km2 = np.pi * radius_m**2 / M2_PER_KM2
-    density = np.divide(residents, land_km2, out=np.full(len(sites), np.nan), where=land_km2 > 0)
-    return pd.DataFrame(
-        {
-            "others_within": others,
-            "nearest_other_m": nearest_m,
-            "residents_within": residents,
-            "circle_km2": np.where(nowhere, np.nan, circle_km2),
-            "circle_land_km2": land_km2,
-            "density_circle_per_km2": density,
-        },
-        index=sites.index,
-    )
+    people, circle_km2 = np.where(nowhere, np.nan, residents), np.pi * radius_m**2 / M2_PER_KM2
+    land = np.where(nowhere, np.nan, without_slivers(land_km2, circle_km2))
+    return {
+        "residents_within": people,
+        "circle_km2": np.where(nowhere, np.nan, circle_km2),
+        "circle_land_km2": land,
+        "density_circle_per_km2": np.divide(people, land, out=np.full(len(lon), np.nan), where=land > 0),
+    }
 
 
 def circle_ground(
@@ -121,12 +124,12 @@ def circle_ground(
     circle_km2 = np.pi * radius_m**2 / M2_PER_KM2
     if population.grid is not None:
         residents, ground_m2 = circles_in(population.grid, lon, lat, radius_m=radius_m)
-        return residents, np.minimum(ground_m2 / M2_PER_KM2, circle_km2)
+        return residents, ground_m2 / M2_PER_KM2
     residents, land_km2 = np.zeros(len(lon)), np.zeros(len(lon))
     for block in population.blocks():
         residents += residents_within(lon, lat, block, radius_m=radius_m)
         land_km2 += circle_km2 if block.land is None else land_within_km2(lon, lat, block.land, radius_m)
-    # sums over blocks may pass the whole circle by rounding; a source that cannot tell counts once
+    # a source of several blocks that cannot tell counts once
     return residents, np.minimum(land_km2, circle_km2)
 
 

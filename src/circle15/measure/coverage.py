@@ -17,7 +17,7 @@ from circle15.measure.cells import depth_fractions, pack_geometries, row_areas_m
 from circle15.measure.grid import DEPTHS, centres_on
 from circle15.measure.grid_ground import blocks_of, lattice_of
 from circle15.measure.grid_places import outlines_on, people_in
-from circle15.measure.pieces import Pieces, meet_places
+from circle15.measure.pieces import Pieces, meet_places, stand_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,14 +75,14 @@ def measure_coverage(
 def count_standing(
     institutions: gpd.GeoDataFrame, places: gpd.GeoDataFrame, services: Sequence[str]
 ) -> dict[str, Ints]:
-    """Institutions of each service that stand in each place (n,); one on a border stands in one place of each level.
+    """Institutions of each service that stand in each place (n,): each in one place of each level, as `locate` tells.
 
     Branch sites of one institution (column `institution`) count once a place.
     """
-    inside = meet_places(np.asarray(institutions.geometry.array, dtype=object), places)
-    service = institutions["service"].to_numpy()[inside.cell]
-    once = _first_sites(institutions, inside.place, inside.cell)
-    return {s: np.bincount(inside.place[once & (service == s)], minlength=len(places)) for s in services}
+    site, place = stand_in(np.asarray(institutions.geometry.array, dtype=object), places)
+    service = institutions["service"].to_numpy()[site]
+    once = _first_sites(institutions, place, site)
+    return {s: np.bincount(place[once & (service == s)], minlength=len(places)) for s in services}
 
 
 def _first_sites(institutions: gpd.GeoDataFrame, place: Ints, site: Ints) -> NDArray[np.bool_]:

@@ -13,8 +13,8 @@ import shapely
 
 from circle15.measure.circles import lonlat, point_degrees
 from circle15.measure.coverage import piece_residents
-from circle15.measure.grid_ground import cell_densities, ground_of
-from circle15.measure.pieces import locate, meet_places, polygons_only
+from circle15.measure.grid_ground import cell_densities, ground_of, without_slivers
+from circle15.measure.pieces import first_holder, locate, meet_places, polygons_only
 from circle15.project.metric import areas_m2
 from circle15.quantities import M2_PER_KM2
 
@@ -68,14 +68,6 @@ def measure_density(
     return pd.DataFrame(out, index=sites.index)[[*(c for c in out if c not in densities), *densities]]
 
 
-def first_holder(points: Geometries, outlines: Geometries) -> IndexArray:
-    """Position of the first outline that holds each point, border included; -1 where none does."""
-    first = np.full(len(points), len(outlines), dtype=np.int64)
-    outline, point = shapely.STRtree(points).query(outlines, predicate="intersects")
-    np.minimum.at(first, point, outline)
-    return np.where(first < len(outlines), first, -1)
-
-
 def residents_of(places: gpd.GeoDataFrame, block: Population) -> FloatArray:
     """Residents of one block in each place, by the exact share of each cell's area; a point counts once a level."""
     geometries = np.asarray(block.cells.geometry.array, dtype=object)
@@ -118,7 +110,7 @@ def place_densities(
             counted += residents_of(townships, block) if counting else 0.0
     residents[unknown] = counted[unknown]
     # a source of several blocks that cannot tell its land counts each place once
-    ground_km2 = np.minimum(ground_m2, areas_m2(outlines)) / M2_PER_KM2
+    ground_km2 = without_slivers(ground_m2, areas_m2(outlines)) / M2_PER_KM2
     density = np.full(len(townships) + 1, np.nan)
     density[asked] = np.divide(residents[asked], ground_km2, out=density[asked], where=ground_km2 > 0)
     return np.asarray(density[holder])

@@ -292,9 +292,12 @@ def ground_of(grid: GridCells, places: gpd.GeoDataFrame) -> tuple[Floats, Floats
 
 def known_ground(area_m2: Floats, missing: Floats) -> Floats:
     """What is left of areas without the ground that has no data; rounding leaves no sliver."""
-    land = np.maximum(area_m2 - missing, 0.0)
-    land[land < _SLIVER * area_m2] = 0.0
-    return land
+    return without_slivers(area_m2 - missing, area_m2)
+
+
+def without_slivers(land: Floats, whole: Floats | float) -> Floats:
+    """Ground as far as it is part of the whole, both in one unit; 0 where it is too little to be told from rounding."""
+    return np.where(land < _SLIVER * whole, 0.0, np.minimum(land, whole))
 
 
 def beyond_m2(lattice: Lattice, shape: tuple[int, ...], outlines: Outlines) -> Floats:

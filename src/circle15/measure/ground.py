@@ -13,7 +13,7 @@ import numpy as np
 import shapely
 
 from circle15.measure.cells import CellArrays, disc_fractions, pack_cells
-from circle15.measure.circles import boxes_about, circle_ground, land_within_km2, point_degrees
+from circle15.measure.circles import boxes_about, circle_ground, ground_columns, land_within_km2, point_degrees
 from circle15.measure.density import LEVELS, place_densities
 from circle15.measure.grid_ground import cell_densities, squares_of
 from circle15.project.metric import PointTree, areas_m2
@@ -112,22 +112,14 @@ class Ground:
         -------
         Columns (n,): residents_within, circle_km2, circle_land_km2, density_circle_per_km2.
         """
-        n, circle_km2 = len(lon), np.pi * radius_m**2 / M2_PER_KM2
         if self.population.grid is not None:
             residents, land_km2 = circle_ground(self.population, lon, lat, radius_m=radius_m)
         else:
-            residents, land_km2 = self._on_cells(lon, lat, radius_m), np.full(n, circle_km2)
+            residents = self._on_cells(lon, lat, radius_m)
+            land_km2 = np.full(len(lon), np.pi * radius_m**2 / M2_PER_KM2)
             if self._held.land is not None:
-                land_km2 = np.minimum(land_within_km2(lon, lat, self._held.land, radius_m), circle_km2)
-        nowhere = np.isnan(lon) | np.isnan(lat)
-        residents[nowhere] = land_km2[nowhere] = np.nan
-        density = np.divide(residents, land_km2, out=np.full(n, np.nan), where=land_km2 > 0)
-        return {
-            "residents_within": residents,
-            "circle_km2": np.where(nowhere, np.nan, circle_km2),
-            "circle_land_km2": land_km2,
-            "density_circle_per_km2": density,
-        }
+                land_km2 = land_within_km2(lon, lat, self._held.land, radius_m)
+        return ground_columns(lon, lat, residents, land_km2, radius_m=radius_m)
 
     def _on_cells(self, lon: FloatArray, lat: FloatArray, radius_m: float) -> FloatArray:
         residents = np.zeros(len(lon))

@@ -145,15 +145,32 @@ def _one_a_level(cell: Ints, place: Ints, inside: NDArray[np.bool_], places: gpd
     return np.asarray((first | ~ordered["edge"]).reindex(table.index).to_numpy(), dtype=bool)
 
 
+def first_holder(points: Geometries, outlines: Geometries) -> Ints:
+    """Position (n,) of the first outline that holds each point, border included; -1 where none does."""
+    first = np.full(len(points), len(outlines), dtype=np.int64)
+    outline, point = shapely.STRtree(points).query(outlines, predicate="intersects")
+    np.minimum.at(first, point, outline)
+    return np.where(first < len(outlines), first, -1)
+
+
 def locate(lon: Floats, lat: Floats, places: gpd.GeoDataFrame) -> Ints:
     """Position (n,) of the first place by id that holds each point, inside or on its border; -1 where none does."""
-    outlines = np.asarray(places.geometry.array, dtype=object)
-    place, point = shapely.STRtree(np.asarray(shapely.points(lon, lat), dtype=object)).query(
-        outlines, predicate="intersects"
-    )
-    found = np.full(len(lon), len(places), dtype=np.int64)
+    return _first_by_id(np.asarray(shapely.points(lon, lat), dtype=object), places)
+
+
+def stand_in(points: Geometries, places: gpd.GeoDataFrame) -> tuple[Ints, Ints]:
+    """Points and the places in which they stand (positions): of each level in one, as `locate` tells."""
+    held = []
+    levels = places["level"].to_numpy()
+    for level in np.unique(levels):
+        of_level = np.flatnonzero(levels == level)
+        place = np.append(of_level, -1)[_first_by_id(points, places.iloc[of_level])]
+        held.append(np.stack([np.flatnonzero(place >= 0), place[place >= 0]]))
+    point, place = np.concatenate([np.empty((2, 0), np.int64), *held], axis=1)
+    return point, place
+
+
+def _first_by_id(points: Geometries, places: gpd.GeoDataFrame) -> Ints:
     by_id = np.argsort(places["id"].to_numpy().astype(str), kind="stable")
-    standing = np.empty(len(places), dtype=np.int64)
-    standing[by_id] = np.arange(len(places))
-    np.minimum.at(found, point, standing[place])
-    return np.asarray(np.append(by_id, -1)[found], dtype=np.int64)
+    at = first_holder(points, np.asarray(places.geometry.array, dtype=object)[by_id])
+    return np.asarray(np.append(by_id, -1)[at], dtype=np.int64)

@@ -10,7 +10,7 @@ import shapely
 
 from circle15.measure.coverage import count_standing, piece_residents
 from circle15.measure.grid_ground import ground_of
-from circle15.measure.pieces import meet_places, polygons_only
+from circle15.measure.pieces import meet_places, polygons_only, stand_in
 from circle15.project.metric import areas_m2
 from circle15.quantities import M2_PER_KM2
 from circle15.schema import PLACE_LEVELS
@@ -88,13 +88,13 @@ def place_ids(institutions: gpd.GeoDataFrame, places: gpd.GeoDataFrame) -> pd.Da
 
     Indexed like `institutions`; one on a border stands in the first place of each level, as everywhere else.
     """
-    inside = meet_places(np.asarray(institutions.geometry.array, dtype=object), places)
+    site, place = stand_in(np.asarray(institutions.geometry.array, dtype=object), places)
     ids, levels = places["id"].astype(str).to_numpy(), places["level"].astype(str).to_numpy()
     found = {}
     for level in PLACE_LEVELS:
         held = np.full(len(institutions), "", dtype=object)
-        at = levels[inside.place] == level
-        held[inside.cell[at]] = ids[inside.place[at]]
+        at = levels[place] == level
+        held[site[at]] = ids[place[at]]
         found[f"{level}_id"] = pd.array(held, dtype="str")
     return pd.DataFrame(found, index=institutions.index)
 
@@ -142,6 +142,6 @@ def _dual_channel(institutions: gpd.GeoDataFrame, places: gpd.GeoDataFrame) -> I
 def _beds(institutions: gpd.GeoDataFrame, places: gpd.GeoDataFrame) -> Floats:
     """Beds of the inpatient institutions in every place: 0 where there is none, NaN where none of them tells."""
     hospitals = institutions[institutions["service"] == "inpatient"]
-    inside = meet_places(np.asarray(hospitals.geometry.array, dtype=object), places)
-    beds = pd.Series(hospitals["beds"].to_numpy(float)[inside.cell]).groupby(inside.place).sum(min_count=1)
+    site, place = stand_in(np.asarray(hospitals.geometry.array, dtype=object), places)
+    beds = pd.Series(hospitals["beds"].to_numpy(float)[site]).groupby(place).sum(min_count=1)
     return np.asarray(beds.reindex(range(len(places)), fill_value=0.0).to_numpy(), dtype=float)

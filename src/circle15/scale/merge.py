@@ -92,7 +92,6 @@ def add_together(task: Task, folder: Path) -> Sums:
         tables.append(table)
         seats |= {(s, rank): part for rank, part in enumerate(parts)}
     gaps = pd.concat(tables[1:] or tables, ignore_index=True)
-    ground = np.minimum(ground, np.pi * task.radius_m**2)
     return Sums(people, missing, residents, ground, gaps, seats, int(populated), everyone / ground_m2 * M2_PER_KM2)
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from circle15 import __version__
 from circle15.draw.nation import draw_nation
+from circle15.measure.circles import ground_columns
 from circle15.measure.grid_ground import beyond_m2, known_ground
 from circle15.project.metric import areas_m2
 from circle15.quantities import M2_PER_KM2
@@ -93,21 +94,21 @@ def institutions_parts(inputs: Inputs, sums: Sums, plan: Plan, *, rows: int = _R
     Columns of so many rows at a time: words for a million would take as much memory as the whole run.
     """
     task, points = inputs.task, inputs.points
-    circle_km2 = np.pi * task.radius_m**2 / M2_PER_KM2
     for first in range(0, len(task.lon), rows):
         some = slice(first, first + rows)
-        land_km2 = np.minimum(sums.ground_m2[some] / M2_PER_KM2, circle_km2)
-        density = _per(sums.residents[some], land_km2)
+        lon, lat, land_km2 = task.lon[some], task.lat[some], sums.ground_m2[some] / M2_PER_KM2
+        ground = ground_columns(lon, lat, sums.residents[some], land_km2, radius_m=task.radius_m)
+        density = ground["density_circle_per_km2"]
         yield {
             "id": points.ids.slice(first, rows),
             "service": np.array(points.names, dtype=object)[points.service[some]],
             "others_within": inputs.others[some],
-            "residents_within": sums.residents[some],
-            "circle_land_km2": land_km2,
+            "residents_within": ground["residents_within"],
+            "circle_land_km2": ground["circle_land_km2"],
             "density_circle_per_km2": density,
             "density_class": density_class(task, plan, inputs.standing, some, density),
-            "lon": task.lon[some],
-            "lat": task.lat[some],
+            "lon": lon,
+            "lat": lat,
         }
 
 

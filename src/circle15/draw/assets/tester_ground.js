@@ -1,7 +1,7 @@
 /* The ground of the tester: residents and land by the exact share of cells in a circle. */
 (function () {
   "use strict";
-  const G = C15.geo, DEGREE_M = 110500, NOISE_M2 = 1e-9, STRIDE = 64;
+  const G = C15.geo, DEGREE_M = 110500, SLIVER = 1e-6, STRIDE = 64;
   const EDGE = 1e-7; // share of a cell: nearer to its border a point stands in the cells on both sides
 
   /* ── lattice: corners of a grid by Chebyshev series in column and row ── */
@@ -344,7 +344,7 @@
   C15.circleMeasures = function (people, lon, lat, radius) {
     let residents = 0;
     people.each(lon, lat, radius, (count, frame) => { residents += count * C15.discShare(frame, lon, lat, radius); });
-    const circle = Math.PI * radius * radius, found = people.landM2(lon, lat, radius), land = found > NOISE_M2 ? found : 0;
+    const circle = Math.PI * radius * radius, found = people.landM2(lon, lat, radius), land = found < SLIVER * circle ? 0 : Math.min(found, circle);
     return {
       residents_within: residents, circle_km2: circle / 1e6, circle_land_km2: land / 1e6,
       density_circle_per_km2: land > 0 ? residents / (land / 1e6) : NaN,
