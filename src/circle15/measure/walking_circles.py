@@ -18,7 +18,8 @@ from circle15.measure.cells import pack_cells
 from circle15.measure.circles import lonlat, sites_of
 from circle15.measure.others import Others, Part
 from circle15.measure.walking import Spots, WalkNetwork
-from circle15.project.metric import DISTANCE_TOLERANCE_M, PointTree, pairs_within
+from circle15.project.metric import PointTree, pairs_within
+from circle15.quantities import DISTANCE_TOLERANCE_M
 from circle15.schema import Pace
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from circle15.measure.coverage import piece_residents
 from circle15.measure.pieces import meet_places
 from circle15.measure.two_step import WHOLE, ZONES, two_step
 from circle15.measure.walking_circles import MINUTES, CellsOnFoot, OnFoot, cells_on_foot, reached
-from circle15.project.metric import DISTANCE_TOLERANCE_M, PointTree, distances_m
+from circle15.project.metric import PointTree, distances_m
+from circle15.quantities import DISTANCE_TOLERANCE_M, PER_10K
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 NEARLY_ALL = 0.95
 """Share of residents whom a response time holds for: one remote farm must not stand for a whole city."""
-PER = 10_000.0
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,8 @@ def _service(
             "detour": _over(way, line),
             "response_minutes": _response(homes, taken, n),
             "response_straight": _response(homes, foot.pace.minutes(_straight_m(homes, theirs)), n),
-            "access_per_10k": PER * _over(sums(plain), residents),
-            "access_zones_per_10k": PER * _over(sums(zoned), residents),
+            "access_per_10k": PER_10K * _over(sums(plain), residents),
+            "access_zones_per_10k": PER_10K * _over(sums(zoned), residents),
         }
     )
 

@@ -14,7 +14,7 @@ from circle15.measure.circles import lonlat
 from circle15.measure.gap_ground import GapGround, keep_bare
 from circle15.measure.gap_patches import rank_patches
 from circle15.measure.gaps import MIN_RESIDENTS, lay_out_gaps
-from circle15.project.metric import DISTANCE_TOLERANCE_M
+from circle15.quantities import DISTANCE_TOLERANCE_M
 
 if TYPE_CHECKING:
     import geopandas as gpd
