@@ -48,7 +48,7 @@ class _Graph:
 def read_graphml(path: Path, *, crs: str | None, datum: Datum) -> Lines:
     """Read a graph that osmnx (or networkx) wrote as GraphML: nodes with x and y, edges with their geometry as WKT.
 
-    In `crs`, else in what the graph says of itself, positions of `datum`. Raises InputError, also where neither is told.
+    In `crs`, else in what the graph says of itself, positions of `datum`. Raises InputError, also without either.
     """
     graph = _Graph("")
     keys: dict[str, str] = {}
