@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import geopandas as gpd
@@ -102,6 +103,20 @@ def test_only_the_city_and_its_margin_are_read(tmp_path: Path) -> None:
     assert len(part.cells) == 14 * 14  # 10 cells and two more on each side
     bounds = read_population(path, within=city.bounds, margin_m=150.0).table
     assert bounds.cells["residents"].tolist() == part.cells["residents"].tolist()  # type: ignore[union-attr]
+
+
+def test_a_large_raster_about_a_city_is_read_in_little_more_memory_than_its_numbers(tmp_path: Path) -> None:
+    values = np.ones((1500, 800), dtype=np.float32)
+    path = write_tif(tmp_path / "p.tif", values, crs="EPSG:4544", origin=(440_000, 4_200_000), cell=100.0)
+    tracemalloc.start()
+    try:
+        held = read_population(path, within=(104.4, 36.7, 105.2, 37.7)).table
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert isinstance(held, Population)
+    assert held.grid is not None
+    assert peak < 6 * np.asarray(held.grid.values).nbytes
 
 
 def test_blocks_hold_every_cell_once_and_can_be_read_again(tmp_path: Path) -> None:

@@ -83,6 +83,15 @@ def test_two_runs_do_not_share_a_folder(nation, tmp_path, capsys):
         pass
 
 
+def test_two_runs_do_not_share_a_folder_of_rasters(nation, tmp_path, capsys):
+    rasters = tmp_path / "rasters"
+    with alone_in(tmp_path / "other", rasters, tmp_path / "x" / ".." / "rasters"):
+        assert run(nation, tmp_path / "out", "--rasters", str(rasters), "--lang", "en") == 1
+        assert f"{rasters}" in (told := capsys.readouterr().err)
+        assert "Another run is writing into this folder" in told
+    assert [list(folder.iterdir()) for folder in tmp_path.iterdir()] == [[], [], []]
+
+
 def test_a_killed_run_keeps_nobody_out_and_its_leftovers_go(nation, whole, tmp_path):  # noqa: F811
     """Killed while it writes a table: the lock, the blocks and the temporary file stay, and a run after it clears them."""
     code = (

@@ -74,7 +74,7 @@ def measure_nation(
         warnings.append(Problem("scale.no_townships", file=Path(places).name, severity="warning"))
     tell_problems(warnings, lang)
     cluster = Cluster(scheduler, workers) if scheduler or workers > 1 else None
-    with alone_in(folder):
+    with alone_in(folder, *([] if rasters is None else [Path(rasters)])):
         with _telling_kept(inputs.task, folder, lang), StepBar(lang) as bar:
             blocks = run_blocks(inputs.task, folder, cluster=cluster, progress=bar.show)
             total = len(inputs.task.windows)

@@ -95,8 +95,7 @@ class CellsOnGrid:
         for block, mine, cell in self._by_block():
             whole = np.zeros(block.values.shape)
             whole.ravel()[cell] = np.where(share[mine] < 1, 0.0, self.residents[mine])
-            bare = Block(whole, self.lattice, block.row, block.column)
-            held = bare.cover(new, radius_m=radius_m, depths=0, ground=False)
+            held = block.filled(whole).cover(new, radius_m=radius_m, depths=0, ground=False)
             gains[held.disc] += held.residents
         return gains
 

@@ -129,6 +129,12 @@ class Block:
         lon, lat = self._local.corners(*self.values.shape)
         return _viewed(lon), _viewed(lat)
 
+    def filled(self, values: Floats) -> Block:
+        """The same cells with other residents; corners are not reckoned, nor kept, once more."""
+        other = Block(values, self.lattice, self.row, self.column)
+        other.__dict__["corners"] = self.corners
+        return other
+
     def corner(self, row: Ints, column: Ints, number: int) -> tuple[Floats, Floats]:
         """Longitudes and latitudes (k,) of a corner of cells; 0 to 3 go around, 4 is 0 again."""
         down, right = ((0, 0), (0, 1), (1, 1), (1, 0))[number % 4]

@@ -12,7 +12,7 @@ from circle15.measure.coverage import count_standing, piece_residents
 from circle15.measure.grid_ground import ground_of
 from circle15.measure.pieces import meet_places, polygons_only, stand_in
 from circle15.project.metric import areas_m2
-from circle15.quantities import M2_PER_KM2
+from circle15.quantities import M2_PER_KM2, PER_10K
 from circle15.schema import PLACE_LEVELS
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from circle15.quantities import Floats, Ints
     from circle15.schema import City, Population, PopulationBlocks
 
-PEOPLE = 10_000
-"""Institutions are told per this many residents 每万人."""
 DUAL_CHANNEL = "dual_channel"
 
 
@@ -77,7 +75,7 @@ def measure_totals(
     )
     for service, count in count_standing(institutions, places, services).items():
         table[f"n_{service}"] = count
-        table[f"per_10k_{service}"] = _per(count.astype(np.float64) * PEOPLE, residents)
+        table[f"per_10k_{service}"] = _per(count.astype(np.float64) * PER_10K, residents)
     table["n_dual_channel"] = _dual_channel(institutions, places)
     table["beds_inpatient"] = _beds(institutions, places)
     return table

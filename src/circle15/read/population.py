@@ -36,6 +36,7 @@ MARGIN_M = 2000.0
 _POINT_KINDS = (0, 4)
 _AREA_KINDS = (3, 6)
 _GRID_SPREAD = 0.05
+_ROWS = 64
 _GRID_SHARE = 0.8
 
 
@@ -133,11 +134,12 @@ def _touch(edges: npt.NDArray[np.float64], box: Bounds) -> npt.NDArray[np.bool_]
 
 def _grid_within(file: Path, grid: GridCells, box: Bounds) -> Population:
     """The grid with residents only in cells that touch the box."""
-    values = np.array(grid.values)
-    corner = np.stack(Lattice(grid.transform, grid.system).corners(*values.shape))
-    four = np.stack([corner[:, 1:, :-1], corner[:, 1:, 1:], corner[:, :-1, 1:], corner[:, :-1, :-1]])
-    far = (values > 0) & ~_touch(np.concatenate([four.min(axis=0), four.max(axis=0)]), box)
-    values[far] = 0.0
+    values, lattice = np.array(grid.values), Lattice(grid.transform, grid.system)
+    for row in range(0, len(values), _ROWS):  # corners of the whole grid would take eighteen times its own memory
+        part = values[row : row + _ROWS]
+        corner = np.stack(lattice.moved(row, 0).corners(*part.shape))
+        four = np.stack([corner[:, 1:, :-1], corner[:, 1:, 1:], corner[:, :-1, 1:], corner[:, :-1, :-1]])
+        part[(part > 0) & ~_touch(np.concatenate([four.min(axis=0), four.max(axis=0)]), box)] = 0.0
     if not (values > 0).any():
         raise fail(file, "population_outside")
     return RasterPopulation(replace(grid, values=values))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,12 +25,20 @@ _MIB = 1 << 20
 
 
 @contextmanager
-def alone_in(out: Path) -> Iterator[None]:
-    """Keep every other run out of a folder of results, whatever its inputs: their files would be mixed.
+def alone_in(*folders: Path) -> Iterator[None]:
+    """Keep every other run out of folders of results, whatever its inputs: their files would be mixed.
 
-    The lock ends with the process, however that ends; the file only tells who has it. OutputError where another run
-    is at work there.
+    The locks end with the process, however that ends; the files only tell who has them. OutputError where another run
+    is at work in one of them.
     """
+    with ExitStack() as held:
+        for folder in dict.fromkeys(path.resolve() for path in folders):
+            held.enter_context(_alone_in_one(folder))
+        yield
+
+
+@contextmanager
+def _alone_in_one(out: Path) -> Iterator[None]:
     path = out / UNFINISHED / _LOCK
     with output_faults(path):
         handle = _locked(path)
