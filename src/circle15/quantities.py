@@ -15,6 +15,10 @@ Progress = Callable[[str, int, int], None]
 """Told of long work: id of the step, how many are done, of how many."""
 
 M2_PER_KM2 = 1e6
+PER_10K = 10_000
+"""Residents that rates of institutions are told for 每万人."""
+DISTANCE_TOLERANCE_M = 1e-6
+"""A distance counts as within a radius up to this much beyond it, so that 800.000 m is inside 800 m."""
 M_PER_DEGREE = 111_320.0
 """Length of a degree of longitude at the equator; of latitude about that."""
 LEAST_M_PER_DEGREE = 110_500.0

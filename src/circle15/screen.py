@@ -19,7 +19,6 @@ import pandas as pd
 from circle15.errors import Problem, UsageError
 from circle15.judge.asked import PROPOSED_ID, attributes_of, proposed_row, question_faults
 from circle15.judge.findings import exceeds
-from circle15.judge.limits import TOLERANCE_M
 from circle15.judge.many import GROUND, Grounds, Told, numbered
 from circle15.judge.verdict import seen_by_rules
 from circle15.measure.circles import lonlat
@@ -27,7 +26,7 @@ from circle15.measure.position import accuracies_m
 from circle15.policy.asked import asked_of
 from circle15.policy.rules import CircleLimit, Exempt, Prefer, Suspend
 from circle15.project.metric import PointTree
-from circle15.quantities import Progress
+from circle15.quantities import DISTANCE_TOLERANCE_M, Progress
 from circle15.schema import CRS, SERVICES
 
 if TYPE_CHECKING:
@@ -261,9 +260,9 @@ class _Some:
         if rule.max is None:
             return np.zeros(len(self.sites), dtype=np.int64)
         radius_m = (rule.radius_m or self.ready.plan.circle.radius_m) * (2 if rule.reach == "overlap" else 1)
-        radius_m -= 2 * TOLERANCE_M if rule.at_radius == "outside" else 0.0
+        radius_m -= 2 * DISTANCE_TOLERANCE_M if rule.at_radius == "outside" else 0.0
         i, j, gap_m, slack_m = self._gaps(radius_m, self._counted(rule))
-        inside, edge = gap_m <= TOLERANCE_M, np.abs(gap_m) <= slack_m + TOLERANCE_M
+        inside, edge = gap_m <= DISTANCE_TOLERANCE_M, np.abs(gap_m) <= slack_m + DISTANCE_TOLERANCE_M
         counts = np.column_stack([self._institutions(i[p], j[p]) for p in (inside, inside & ~edge, inside | edge)])
         own = 1 if rule.counts_site else 0
         over = np.array([exceeds(k + own, rule.max) for k in range(int(counts.max(initial=0)) + 1)], dtype=np.int64)
@@ -273,7 +272,7 @@ class _Some:
         """Whether someone of some services surely, or perhaps, stands within the rule's radius."""
         radius_m = rule.radius_m or self.ready.plan.circle.radius_m
         i, _, gap_m, slack_m = self._gaps(radius_m, np.isin(self.ready.crowd.services, services))
-        edge_m = slack_m + TOLERANCE_M
+        edge_m = slack_m + DISTANCE_TOLERANCE_M
         surely, perhaps = (np.bincount(i[p], minlength=len(self.sites)) > 0 for p in (gap_m < -edge_m, gap_m <= edge_m))
         return surely.astype(np.int64) * 2 + perhaps
 

@@ -6,12 +6,16 @@ import re
 import shutil
 import subprocess
 
+import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 from drawn_city import DISTRICT
+from shapely import box
 
 from circle15.draw.map import draw_district
 from circle15.draw.marks import Marks
+from circle15.draw.suspects import draw_suspects
 from circle15.draw.tester import build_tester
 from circle15.policy.plan import load_plan
 
@@ -42,6 +46,29 @@ def test_the_paper_shows_the_ground_the_borders_and_the_institutions(watched, ht
     assert near(0x1D, 0x3F, 0x8A) > 20  # the densest cells
     assert near(0x2B, 0x33, 0x40) > 150  # the border
     assert near(0xD5, 0x5E, 0x00) > 20  # pharmacies
+    assert watched.complaints == []
+
+
+def test_every_doubtful_position_is_on_paper_and_the_whole_city_on_its_map(watched):
+    points = gpd.points_from_xy(np.linspace(105.0, 105.4, 30), [37.0] * 30)
+    register = gpd.GeoDataFrame(
+        {"id": [f"P{n}" for n in range(30)], "name": "药店", "address": "", "source_sheet": "", "source_row": 2},
+        geometry=points, crs=4326,
+    )  # fmt: skip
+    doubts = pd.DataFrame({"at": range(30), "kind": "outside", "group": 0, "told": "", "lies": "", "metres": 400.0})
+    places = gpd.GeoDataFrame(
+        {"name": ["甲区"], "level": ["district"]}, geometry=[box(105, 36.9, 105.4, 37.1)], crs=4326
+    )
+    page = watched.open(draw_suspects(register, doubts, places, city="某市", simulated=False), ready=False)
+    page.wait_for_function("() => document.body.dataset.ready === 'yes'")
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(
+        "(() => { const l = document.getElementById('list'); return l.scrollHeight <= l.clientHeight + 1; })()"
+    )
+    assert page.evaluate("map_suspects.getBounds().contains([[36.9, 105], [37.1, 105.4]])")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate("!document.body.classList.contains('printing')")
     assert watched.complaints == []
 
 

@@ -35,10 +35,7 @@ def code_strings(tree):
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
-            for at, item in enumerate(body):
-                if isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant):
-                    docs.add(id(item.value))
-                    del at
+            docs.update(id(n.value) for n in body if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))
         if isinstance(node, ast.keyword) and node.arg == "description":
             docs.update(id(n) for n in ast.walk(node.value))
     return [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in docs]
@@ -88,6 +85,18 @@ def test_literal_message_ids_exist():
     used = {m for p in SOURCES for m in pattern.findall(p.read_text(encoding="utf-8"))}
     assert used
     assert used - set(catalogue("zh")) == set()
+
+
+def test_no_words_are_kept_that_nothing_says():
+    """The last part of every id stands in the code, or is put together there: "exit_{action}", "map_" + name."""
+    room = ROOT / "src" / "circle15"
+    paths = [p for kind in ("py", "js", "html", "toml") for p in room.rglob(f"*.{kind}") if "locale" not in p.parts]
+    code = "\n".join(p.read_text(encoding="utf-8") for p in paths)
+    whole = set(re.findall(r"[\w-]+", code))
+    starts = tuple(re.findall(r"(\w+_)\{", code) + re.findall(r'(\w+_)" ?\+', code))
+    ends = tuple(re.findall(r"\}(_\w+)", code) + re.findall(r'"(_\w+)"', code))
+    last = {re.sub(r"^(problems\..*)\.(fault|remedy)$", r"\1", k).split(".")[-1] for k in catalogue("en")}
+    assert {n for n in last - whole if not n.startswith(starts) and not n.endswith(ends)} == set()
 
 
 @pytest.mark.parametrize("name", ["GAPS", "SITES", "COVERAGE", "TOTALS", "FINDINGS", "PROBLEMS", "SOURCES"])

@@ -1,6 +1,8 @@
 """The commands add, retire and round on the hand-drawn city: sentences, workbook, drawings, record, faults in words."""
 
 import json
+import re
+from html import escape
 
 import openpyxl
 import pytest
@@ -60,6 +62,9 @@ def test_retire_writes_a_plan_that_can_be_handed_on(crowded_city, tmp_path, caps
     assert {r[0] for r in book["摘要"]} <= set(said.splitlines())
     page = next(out.glob("*.html")).read_text(encoding="utf-8")
     assert page.count('class="leaves"') >= 5
+    assert set(re.findall(r"<li>(.*?)</li>", page)) == {
+        escape(r.strip()) for r in said.splitlines() if r.startswith("\u3000")
+    }
     assert "<script" not in page
     assert "http:" not in page
     record = json.loads(next(out.glob("*run.json")).read_text(encoding="utf-8"))

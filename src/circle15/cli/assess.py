@@ -24,7 +24,7 @@ from circle15.prepared import Prepared
 from circle15.schema import City
 from circle15.study import assess, find_service_gaps, provenance
 from circle15.walk import streets_on_foot, with_coverage_on_foot
-from circle15.words import Lang
+from circle15.words import Lang, word
 from circle15.write.files import page_names, safe_file_name, write_text
 from circle15.write.report import write_assessment, write_gaps
 from circle15.write.results import check_target, write_results
@@ -111,6 +111,7 @@ def map_city(
             index = draw_index(result, lang=lang, pages=pages, city_page=links["city"], marks=marks)
             written.insert(0, write_text(folder / links["index"], index))
     tell_written(written, lang)
+    click.echo(word("cli.open_map", lang, file=written[0].name))
 
 
 def list_gaps(*, lang: Lang, service: str, min_residents: float, out: str, **inputs: Any) -> None:  # noqa: ANN401

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,12 +30,17 @@ WIDE, HIGH, EDGE = 560.0, 460.0, 8.0
 TOWNSHIPS = 6
 _STYLE = """
 body{font:15px/1.6 "Microsoft YaHei","Noto Sans CJK SC",sans-serif;margin:24px auto;max-width:1180px;padding:0 16px;
-color:#1f2933}h1{font-size:24px}h2{font-size:18px;margin:28px 0 6px}p{margin:2px 0}.pair{display:flex;gap:16px;
-flex-wrap:wrap}figure{margin:0}figcaption{color:#52606d;font-size:14px}svg{border:1px solid #cbd2d9;background:#fff;
-max-width:100%;height:auto}.legend span{margin-right:18px;white-space:nowrap}.mark{color:#b42318;font-weight:600}
+color:#1f2933}h1{font-size:24px;margin:0}h2{font-size:18px;margin:28px 0 6px}p{margin:4px 0}ul{margin:0 0 6px;
+padding-left:22px}.mark{color:#b42318;font-weight:600}.told{columns:2 420px;column-gap:32px;margin:10px 0}
+.told>*{break-inside:avoid}.pair{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:16px}figure{margin:0}
+figcaption{color:#52606d;font-size:14px}.pair svg{border:1px solid #cbd2d9;background:#fff;width:100%;height:auto}
+.legend span{margin-right:18px;white-space:nowrap}
 .circle{fill:#2b6cb0;fill-opacity:.16;stroke:#2b6cb0;stroke-opacity:.5;stroke-width:.8}.place{fill:none;stroke:#7b8794;
 stroke-width:.8}.stays{fill:#0b3d91}.leaves{stroke:#b42318;stroke-width:2;fill:none}.added{fill:#12805c;stroke:#fff}
-@media print{.pair{break-inside:avoid}}
+@media (max-width:700px){.pair{grid-template-columns:1fr}}
+@page{size:A4 landscape;margin:12mm}
+@media print{body{margin:0;max-width:none;padding:0;font-size:12px}section{break-inside:avoid}
+.pair svg{max-height:150mm}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 """
 
 
@@ -51,18 +57,20 @@ def draw_change(
         The summary, above the drawings.
     """
     body = [f"<h1>{escape(title)}</h1>", f'<p class="mark">{escape(marks)}</p>']
-    body += [f"<p>{escape(line)}</p>" for line in lines]
-    body.append(_legend(lang))
+    body += ['<div class="told">', *_told(lines), "</div>", _legend(lang)]
     for name, ground in _grounds(city, sites):
-        body += [f"<h2>{escape(name)}</h2>", '<div class="pair">']
+        body += [f"<section><h2>{escape(name)}</h2>", '<div class="pair">']
         view = _View(ground)
         under = [*shade_paths(city.population, view), *_outlines(city, view)]
         for when, shown in (("before", ("stays", "leaves")), ("after", ("stays", "added"))):
             drawn = _drawing(under, sites, view, shown, radius_m)
             body.append(f"<figure>{drawn}<figcaption>{escape(word(f'change.{when}', lang))}</figcaption></figure>")
-        body.append("</div>")
+        body.append("</div></section>")
     policy = "default-src 'none'; style-src 'unsafe-inline'"
-    head = f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">'
+    head = (
+        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    )
     page = {"zh": "zh-CN", "en": "en"}[lang]
     return (
         f'<!doctype html><html lang="{page}"><head>{head}<title>{escape(title)}</title><style>{_STYLE}</style></head>'
@@ -70,10 +78,20 @@ def draw_change(
     )
 
 
+def _told(lines: Sequence[str]) -> Iterator[str]:
+    """The summary: a paragraph a line, lines that are set in as a list below the one they belong to."""
+    for inner, some in groupby(lines, lambda line: line[:1].isspace()):
+        if inner:
+            items = "".join(f"<li>{escape(line.strip())}</li>" for line in some)
+            yield f"<ul>{items}</ul>"
+        else:
+            yield from (f"<p>{escape(line)}</p>" for line in some)
+
+
 def _legend(lang: Lang) -> str:
-    dot = '<svg width="14" height="14" style="border:0"><circle cx="7" cy="7" r="4" class="stays"/></svg>'
-    cross = '<svg width="14" height="14" style="border:0"><path d="M3 3l8 8M11 3l-8 8" class="leaves"/></svg>'
-    new = '<svg width="14" height="14" style="border:0"><path d="M7 1l6 12H1z" class="added"/></svg>'
+    dot = '<svg width="14" height="14"><circle cx="7" cy="7" r="4" class="stays"/></svg>'
+    cross = '<svg width="14" height="14"><path d="M3 3l8 8M11 3l-8 8" class="leaves"/></svg>'
+    new = '<svg width="14" height="14"><path d="M7 1l6 12H1z" class="added"/></svg>'
     marks = ((dot, "stays"), (cross, "leaves"), (new, "added"))
     told = [f"<span>{mark} {escape(word('change.' + key, lang))}</span>" for mark, key in marks]
     return f'<p class="legend">{"".join(told)}</p>'

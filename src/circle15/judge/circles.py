@@ -17,7 +17,6 @@ from circle15.judge.inputs import number
 from circle15.judge.inputs import text as _text
 from circle15.judge.limits import (
     DENSITY_COLUMNS,
-    TOLERANCE_M,
     UNKNOWN,
     cap_columns,
     circle_caps,
@@ -40,6 +39,7 @@ from circle15.judge.on_foot import (
 from circle15.judge.series import State
 from circle15.policy.cards import Where
 from circle15.policy.rules import CircleLimit
+from circle15.quantities import DISTANCE_TOLERANCE_M
 from circle15.schema import POSITION_ACCURACY_M, Finding, Neighbour, Outcome
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _site_circle(rule: CircleLimit, site: Site, around: _Around, *, by: CircleLi
 def _reach_m(rule: CircleLimit, site: Site, radius_m: float | None) -> float:
     """How far the rule counts: twice where circles overlap; slightly less where the bound itself is far enough."""
     reach_m = (radius_m or site.plan.circle.radius_m) * (2 if rule.reach == "overlap" else 1)
-    return reach_m - 2 * TOLERANCE_M if rule.at_radius == "outside" else reach_m
+    return reach_m - 2 * DISTANCE_TOLERANCE_M if rule.at_radius == "outside" else reach_m
 
 
 def _most(rule: CircleLimit, site: Site) -> tuple[int | None, tuple[str, ...]]:
@@ -129,7 +129,8 @@ def _counted(rule: CircleLimit, site: Site, exceeding: frozenset[str]) -> _Aroun
     reach_m = np.inf if rule.minutes is not None else 2 * (rule.radius_m or site.plan.circle.radius_m)
     reach_m += number(site.row.get("position_accuracy_m"), POSITION_ACCURACY_M)
     for row in site.near:
-        if row["distance_m"] > reach_m + number(row.get("position_accuracy_m"), POSITION_ACCURACY_M) + TOLERANCE_M:
+        accuracy_m = number(row.get("position_accuracy_m"), POSITION_ACCURACY_M)
+        if row["distance_m"] > reach_m + accuracy_m + DISTANCE_TOLERANCE_M:
             continue
         if wanted and row.get("service", wanted[0]) not in wanted:
             continue

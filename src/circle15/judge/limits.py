@@ -17,15 +17,13 @@ from circle15.judge.findings import exceeds, finding
 from circle15.judge.on_foot import Far, straight
 from circle15.policy.cards import DensityUnit, PlaceClass
 from circle15.policy.rules import CircleLimit
+from circle15.quantities import DISTANCE_TOLERANCE_M
 from circle15.schema import POSITION_ACCURACY_M, Finding, Neighbour, Outcome
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from circle15.policy.plan import Plan
-
-TOLERANCE_M = 1e-6
-"""Distances are geodesic to this; a distance that equals the radius is inside."""
 
 UNKNOWN = "unknown"
 """Density class of a site whose deciding density or township is not known; "" means that no class fits."""
@@ -200,12 +198,14 @@ def judge_circle(
     maximum; `far` tells how far a neighbour is, straight or on foot.
     """
     most = rule.max if limit is None else limit
-    inside = tuple(n for n in neighbours if far(n) <= radius_m + TOLERANCE_M)
-    edge = tuple(n for n in neighbours if abs(far(n) - radius_m) <= n.position_accuracy_m + accuracy_m + TOLERANCE_M)
+    inside = tuple(n for n in neighbours if far(n) <= radius_m + DISTANCE_TOLERANCE_M)
+    edge = tuple(
+        n for n in neighbours if abs(far(n) - radius_m) <= n.position_accuracy_m + accuracy_m + DISTANCE_TOLERANCE_M
+    )
     own = 1 if rule.counts_site else 0
     outcome, told = Outcome.REVIEW, [*notes]
     count = len(_institutions(inside))
-    unsure = [n for n in doubtful if far(n) <= radius_m + TOLERANCE_M and n not in edge]
+    unsure = [n for n in doubtful if far(n) <= radius_m + DISTANCE_TOLERANCE_M and n not in edge]
     if most is None:
         told.append("limit_not_printed")
     else:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from circle15.judge.areas import count
 from circle15.judge.conditions import Site, join
 from circle15.judge.inputs import Scope, number, place_of, text
-from circle15.judge.on_foot import TOLERANCE_M, far_of, limit_of, neighbour_of, other_way, second_opinion, told, within
+from circle15.judge.on_foot import far_of, limit_of, neighbour_of, other_way, second_opinion, told, within
 from circle15.judge.series import State, Tested, both_states
+from circle15.quantities import DISTANCE_TOLERANCE_M
 from circle15.schema import POSITION_ACCURACY_M, Neighbour
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def paused_around(rule: Suspend, site: Site, level: str) -> Nearness:
     state, opinion = second_opinion(rule, near, holds, radius_m=radius_m)
     notes, figures = _told_of(rule, site, near, tested)
     by = rule if told(rule, near, radius_m) else other_way(rule)
-    bound_m = limit_of(by, radius_m) + TOLERANCE_M
+    bound_m = limit_of(by, radius_m) + DISTANCE_TOLERANCE_M
     inside = tuple(i for i, n in zip(institutions, near, strict=True) if far_of(by)(n) <= bound_m)
     for at, reading in enumerate(rule.readings, start=1):
         other = state if not inside else both_states(

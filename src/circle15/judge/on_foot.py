@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from circle15.judge.inputs import number, text
 from circle15.judge.series import State
 from circle15.policy.cards import ByDistance
+from circle15.quantities import DISTANCE_TOLERANCE_M
 from circle15.schema import POSITION_ACCURACY_M, WALKING_M_PER_S, Finding, Neighbour, Outcome
 
-TOLERANCE_M = 1e-6
 M_PER_MINUTE = WALKING_M_PER_S * 60.0
 """Turns minutes into metres where both are held against one position accuracy; the decision itself is by minutes."""
 
@@ -49,7 +49,7 @@ def told(rule: ByDistance, neighbours: Sequence[Neighbour], radius_m: float) -> 
 
     Nobody walks a shorter way than the straight line, so that one beyond `radius_m` needs no walking distance.
     """
-    return all(_way_known(rule, n, radius_m + TOLERANCE_M) for n in neighbours)
+    return all(_way_known(rule, n, radius_m + DISTANCE_TOLERANCE_M) for n in neighbours)
 
 
 def _way_known(rule: ByDistance, one: Neighbour, reach_m: float) -> bool:
@@ -65,7 +65,7 @@ def within(rule: ByDistance, one: Neighbour, *, radius_m: float, accuracy_m: flo
 
     Also where its way on foot is not known and it could be near enough.
     """
-    slack_m = one.position_accuracy_m + accuracy_m + TOLERANCE_M
+    slack_m = one.position_accuracy_m + accuracy_m + DISTANCE_TOLERANCE_M
     if not _way_known(rule, one, radius_m + slack_m):
         return State.UNKNOWN
     gap_m = far_of(rule)(one) - limit_of(rule, radius_m)

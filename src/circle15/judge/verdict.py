@@ -21,11 +21,11 @@ from circle15.judge.effects import TARGET, card, judge_effect
 from circle15.judge.findings import in_order
 from circle15.judge.inputs import Inputs, number, place_of, text
 from circle15.judge.lattice import collide, conclude, deciding_rules, lift
-from circle15.judge.limits import TOLERANCE_M
 from circle15.judge.position import Elsewhere, grounds, reconcile
 from circle15.judge.series import State, series_of
 from circle15.policy.cards import Card, Where
 from circle15.policy.rules import AreaLimit, CircleLimit, Exempt
+from circle15.quantities import DISTANCE_TOLERANCE_M
 from circle15.schema import Collision, Finding, Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def judge_site(
     rules = [r for r in plan.rules if site["service"] in r.services]
     if exceeding is None:
         exceeding = frozenset() if neighbour_measures is None else exceeding_ids(plan, neighbour_measures, totals)
-    pushed = exceeding & {str(r["id"]) for r in near if r["distance_m"] <= plan.circle.radius_m + TOLERANCE_M}
+    pushed = exceeding & {str(r["id"]) for r in near if r["distance_m"] <= plan.circle.radius_m + DISTANCE_TOLERANCE_M}
     here, *others = rows_with_caps(plan, [{**site, "id": subject}, *_records(elsewhere, subject, "id")], totals)
     around = seen_by_rules(plan, here, near, totals, given)
 

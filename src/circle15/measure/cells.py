@@ -16,9 +16,9 @@ import shapely
 
 from circle15.measure.kernels import Rings, depth_areas, disc_areas
 from circle15.measure.pieces import PART_M, Geometries, split_wide
-from circle15.project.metric import DISTANCE_TOLERANCE_M, distances_m, local_xy
 from circle15.project.metric import candidate_pairs as points_near
-from circle15.quantities import Floats, Ints
+from circle15.project.metric import distances_m, local_xy
+from circle15.quantities import DISTANCE_TOLERANCE_M, Floats, Ints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,8 +16,8 @@ from circle15.measure.cells import CellArrays, disc_fractions, pack_cells, pack_
 from circle15.measure.grid_ground import circles_in, without_slivers
 from circle15.measure.near_kernels import count_near
 from circle15.measure.others import Others, Sites
-from circle15.project.metric import DISTANCE_TOLERANCE_M, candidate_pairs, distances_m, pairs_within
-from circle15.quantities import LEAST_M_PER_DEGREE, M2_PER_KM2
+from circle15.project.metric import candidate_pairs, distances_m, pairs_within
+from circle15.quantities import DISTANCE_TOLERANCE_M, LEAST_M_PER_DEGREE, M2_PER_KM2
 from circle15.schema import institution_codes
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import pandas as pd
 
 from circle15.measure.circles import lonlat, sites_of
 from circle15.measure.others import Others, Sites
-from circle15.project.metric import DISTANCE_TOLERANCE_M, PointTree
+from circle15.project.metric import PointTree
+from circle15.quantities import DISTANCE_TOLERANCE_M
 from circle15.schema import POSITION_ACCURACY_M
 
 if TYPE_CHECKING:

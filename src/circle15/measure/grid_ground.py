@@ -17,7 +17,7 @@ from circle15.measure.grid_places import lay_levels, missing_m2, outlines_on, pe
 from circle15.measure.stamp_kernels import stamp
 from circle15.project.lattice import Lattice
 from circle15.project.metric import areas_m2
-from circle15.quantities import LEAST_M_PER_DEGREE
+from circle15.quantities import LEAST_M_PER_DEGREE, M2_PER_KM2
 from circle15.schema import GridCells
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def cell_densities(grid: GridCells, lon: Floats, lat: Floats) -> Floats:
     for which, cell in _holding(grid, (lon, lat), (column, row), inside):
         people = _values_at(grid, *cell)
         held = people >= 0
-        out[which[held]] = people[held] / cell_areas_m2(lattice, *(v[held] for v in cell)) * 1e6
+        out[which[held]] = people[held] / cell_areas_m2(lattice, *(v[held] for v in cell)) * M2_PER_KM2
     return out
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from circle15.project.metric import DISTANCE_TOLERANCE_M, PointTree, distances_m, nearest
+from circle15.project.metric import PointTree, distances_m, nearest
+from circle15.quantities import DISTANCE_TOLERANCE_M
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

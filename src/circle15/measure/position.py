@@ -15,8 +15,8 @@ import shapely
 
 from circle15.measure.circles import lonlat
 from circle15.measure.grid_ground import cells_about
-from circle15.project.metric import DISTANCE_TOLERANCE_M, distances_m, local_xy, moved_to
-from circle15.quantities import M2_PER_KM2
+from circle15.project.metric import distances_m, local_xy, moved_to
+from circle15.quantities import DISTANCE_TOLERANCE_M, M2_PER_KM2
 from circle15.schema import CRS, PLACE_LEVELS, POSITION_ACCURACY_M
 
 if TYPE_CHECKING:

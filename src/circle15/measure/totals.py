@@ -9,10 +9,10 @@ import pandas as pd
 import shapely
 
 from circle15.measure.coverage import count_standing, piece_residents
-from circle15.measure.grid_ground import ground_of
+from circle15.measure.grid_ground import ground_of, without_slivers
 from circle15.measure.pieces import meet_places, polygons_only, stand_in
 from circle15.project.metric import areas_m2
-from circle15.quantities import M2_PER_KM2
+from circle15.quantities import M2_PER_KM2, PER_10K
 from circle15.schema import PLACE_LEVELS
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from circle15.quantities import Floats, Ints
     from circle15.schema import City, Population, PopulationBlocks
 
-PEOPLE = 10_000
-"""Institutions are told per this many residents 每万人."""
 DUAL_CHANNEL = "dual_channel"
 
 
@@ -58,6 +56,7 @@ def measure_totals(
     official = places["residents"].to_numpy(float)
     residents = np.asarray(np.where(np.isnan(official), grid, official), dtype=np.float64)
     area_km2 = areas_m2(places.geometry.array) / M2_PER_KM2
+    land_km2 = without_slivers(land_km2, area_km2)
     ground_km2 = np.asarray(np.where(np.isnan(land_km2), area_km2, land_km2), dtype=float)
     table = pd.DataFrame(
         {
@@ -77,7 +76,7 @@ def measure_totals(
     )
     for service, count in count_standing(institutions, places, services).items():
         table[f"n_{service}"] = count
-        table[f"per_10k_{service}"] = _per(count.astype(np.float64) * PEOPLE, residents)
+        table[f"per_10k_{service}"] = _per(count.astype(np.float64) * PER_10K, residents)
     table["n_dual_channel"] = _dual_channel(institutions, places)
     table["beds_inpatient"] = _beds(institutions, places)
     return table

@@ -17,8 +17,8 @@ import shapely
 from numpy.typing import NDArray
 
 from circle15.measure.street_kernels import count_within, nearest_seed, node_costs, pair_costs
-from circle15.project.metric import DISTANCE_TOLERANCE_M, candidate_pairs, distances_m
-from circle15.quantities import Flags
+from circle15.project.metric import candidate_pairs, distances_m
+from circle15.quantities import DISTANCE_TOLERANCE_M, Flags
 from circle15.schema import Pace
 
 if TYPE_CHECKING:

@@ -17,8 +17,10 @@ from circle15.measure.circles import lonlat
 from circle15.measure.coverage import piece_residents
 from circle15.measure.pieces import meet_places
 from circle15.measure.two_step import WHOLE, ZONES, two_step
-from circle15.measure.walking_circles import MINUTES, CellsOnFoot, OnFoot, cells_on_foot, reached
-from circle15.project.metric import DISTANCE_TOLERANCE_M, PointTree, distances_m
+from circle15.measure.walking_circles import CellsOnFoot, OnFoot, cells_on_foot, reached
+from circle15.project.metric import PointTree, distances_m
+from circle15.quantities import DISTANCE_TOLERANCE_M, PER_10K
+from circle15.schema import WALKING_MINUTES
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 
 NEARLY_ALL = 0.95
 """Share of residents whom a response time holds for: one remote farm must not stand for a whole city."""
-PER = 10_000.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def measure_walking_coverage(
     *,
     radius_m: float,
     services: Sequence[str],
-    minutes: float = MINUTES,
+    minutes: float = WALKING_MINUTES,
 ) -> pd.DataFrame:
     """Count residents within a walk of every service, for every place.
 
@@ -132,8 +133,8 @@ def _service(
             "detour": _over(way, line),
             "response_minutes": _response(homes, taken, n),
             "response_straight": _response(homes, foot.pace.minutes(_straight_m(homes, theirs)), n),
-            "access_per_10k": PER * _over(sums(plain), residents),
-            "access_zones_per_10k": PER * _over(sums(zoned), residents),
+            "access_per_10k": PER_10K * _over(sums(plain), residents),
+            "access_zones_per_10k": PER_10K * _over(sums(zoned), residents),
         }
     )
 

@@ -14,15 +14,14 @@ import shapely
 from pyproj import Geod
 from shapely.geometry import Polygon
 
+from circle15.quantities import DISTANCE_TOLERANCE_M
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from scipy.spatial import cKDTree
 
     FloatArray = NDArray[np.float64]
     IndexArray = NDArray[np.int64]
-
-DISTANCE_TOLERANCE_M = 1e-6
-"""A distance counts as within a radius up to this much beyond it, so that 800.000 m is inside 800 m."""
 
 _GEOD = Geod(ellps="WGS84")
 _A_M = 6378137.0

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import shapely
 
 from circle15.project.metric import areas_m2
+from circle15.quantities import M2_PER_KM2
 from circle15.read.faults import Faults, listed
 from circle15.schema import PLACE_LEVELS
 
@@ -43,7 +44,7 @@ def check_overlaps(places: gpd.GeoDataFrame, faults: Faults) -> None:
             overlap = areas_m2(pieces)
             smaller = min(areas[i], areas[j])
             params = {
-                "a": names[i], "b": names[j], "level": level, "km2": f"{overlap.sum() / 1e6:.4f}",
+                "a": names[i], "b": names[j], "level": level, "km2": f"{overlap.sum() / M2_PER_KM2:.4f}",
                 "percent": f"{100 * overlap.sum() / smaller:.2f}" if smaller else "100",
             }  # fmt: skip
             if overlap.sum() > OVERLAP_SHARE * smaller or _is_wide(pieces, overlap):
@@ -52,7 +53,7 @@ def check_overlaps(places: gpd.GeoDataFrame, faults: Faults) -> None:
                 slivers.append((overlap.sum(), f"{names[i]}/{names[j]}"))
         if slivers:
             faults.warn(
-                "place_slivers", level=level, count=len(slivers), km2=f"{sum(s for s, _ in slivers) / 1e6:.4f}",
+                "place_slivers", level=level, count=len(slivers), km2=f"{sum(s for s, _ in slivers) / M2_PER_KM2:.4f}",
                 pairs=listed(pair for _, pair in sorted(slivers, reverse=True)),
             )  # fmt: skip
 
@@ -75,7 +76,7 @@ def tell_overlaps(places: gpd.GeoDataFrame, faults: Faults) -> None:
     most = found[int(areas.argmax())]
     a, b = places["name"].iloc[first[most]], places["name"].iloc[second[most]]
     percent = 100 * shapely.area(shared[most]) / smaller[most]
-    km2 = areas.max() / 1e6
+    km2 = areas.max() / M2_PER_KM2
     faults.warn("scale.places_overlap", count=len(found), a=a, b=b, km2=f"{km2:.2f}", percent=f"{percent:.0f}")
 
 

@@ -20,6 +20,7 @@ import shapely
 
 from circle15.errors import Circle15Error, Problem
 from circle15.project.metric import areas_m2
+from circle15.quantities import M2_PER_KM2
 from circle15.read.faults import Faults, listed, positions_of, raise_errors
 from circle15.read.files import VECTOR, Reading, checked_path, source_of
 from circle15.read.place_shapes import check_overlaps, resolved_parents
@@ -232,7 +233,7 @@ def _outlines(geometries: npt.NDArray[Any], names: Sequence[str], faults: Faults
         before, after = areas_m2([geometries[i]])[0], areas_m2([outlines[i]])[0]
         faults.warn(
             "place_repaired", row=i + 1, value=names[i] or None, reason=reason,
-            before=f"{before / 1e6:.4f}", after=f"{after / 1e6:.4f}",
+            before=f"{before / M2_PER_KM2:.4f}", after=f"{after / M2_PER_KM2:.4f}",
         )  # fmt: skip
     return outlines
 

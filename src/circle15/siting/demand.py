@@ -15,8 +15,8 @@ import numpy as np
 import shapely
 
 from circle15.errors import Problem, UsageError
-from circle15.project.metric import DISTANCE_TOLERANCE_M, distances_m
-from circle15.quantities import LEAST_M_PER_DEGREE, Floats, Ints
+from circle15.project.metric import distances_m
+from circle15.quantities import DISTANCE_TOLERANCE_M, LEAST_M_PER_DEGREE, Floats, Ints
 from circle15.siting.cells import Cells, cells_of
 from circle15.siting.kernels import CLOSE_M, Small, pairs_in_bins, row_sums
 

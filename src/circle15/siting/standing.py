@@ -22,8 +22,8 @@ from circle15.judge.verdict import judge_site
 from circle15.measure.circles import lonlat
 from circle15.measure.walking_circles import FARTHEST
 from circle15.prepared import Prepared
-from circle15.project.metric import DISTANCE_TOLERANCE_M, distances_m
-from circle15.quantities import LEAST_M_PER_DEGREE
+from circle15.project.metric import distances_m
+from circle15.quantities import DISTANCE_TOLERANCE_M, LEAST_M_PER_DEGREE, PER_10K
 from circle15.schema import CRS, POSITION_ACCURACY_M, Verdict, institution_codes
 
 EARLY = dt.date(2000, 1, 1)
@@ -141,7 +141,7 @@ class Standing:
         column = f"n_{row['service']}"
         totals.loc[here, column] += sign
         people = totals.loc[here, "residents"]
-        totals.loc[here, f"per_10k_{row['service']}"] = totals.loc[here, column] * 10_000 / people.where(people > 0)
+        totals.loc[here, f"per_10k_{row['service']}"] = totals.loc[here, column] * PER_10K / people.where(people > 0)
         if row["service"] == "pharmacy" and "dual_channel" in str(row.get("tags", "")).split(";"):
             totals.loc[here, "n_dual_channel"] += sign
 

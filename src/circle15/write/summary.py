@@ -33,7 +33,7 @@ def gap_lines(gaps: pd.DataFrame, *, lang: Lang) -> list[str]:
     """How many gaps with how many residents, and the worst of them."""
     if gaps.empty:
         return [word("summary.no_gaps", lang)]
-    lines = [word("summary.gaps", lang, n=len(gaps), residents=f"{gaps['residents'].sum():,.0f}")]
+    lines = [word("summary.gaps", lang, n=f"{len(gaps):,}", residents=f"{gaps['residents'].sum():,.0f}")]
     return lines + [_gap_line(gap, lang) for gap in gaps.nsmallest(WORST_GAPS, "rank").to_dict("records")]
 
 
@@ -152,7 +152,9 @@ def neighbour_words(finding: Finding, *, lang: Lang) -> str:
     """Neighbours with distances; those pushed above their own cap are marked."""
     mark = word("summary.would_exceed", lang)
     return word("summary.join", lang).join(
-        f"{n.name or n.id} {n.distance_m:.1f} m{way_words(n, lang=lang)}{mark if n.would_exceed else ''}"
+        word("summary.neighbour", lang, name=n.name or n.id, metres=f"{n.distance_m:,.1f}")
+        + way_words(n, lang=lang)
+        + (mark if n.would_exceed else "")
         for n in finding.evidence.neighbours
     )
 
@@ -163,7 +165,7 @@ def way_words(neighbour: Neighbour, *, lang: Lang) -> str:
         return ""
     if neighbour.walking_m == float("inf"):
         return word("summary.no_way", lang)
-    return word("summary.walked", lang, metres=f"{neighbour.walking_m:.0f}")
+    return word("summary.walked", lang, metres=f"{neighbour.walking_m:,.0f}")
 
 
 def note_words(finding: Finding, *, lang: Lang) -> list[str]:

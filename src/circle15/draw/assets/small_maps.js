@@ -16,7 +16,7 @@
 
   /* What each map shows: value of a district's figures, class, names of the classes. */
   C15.smallMaps = function (service, rows) {
-    const target = C15.data.targets[service].share, goal = C15.percent(target), steps = rounded(Math.max(0, ...rows.map((r) => r.uncovered || 0)));
+    const target = C15.data.targets[service].share, goal = Number((100 * target).toFixed(1)) + "%", steps = rounded(Math.max(0, ...rows.map((r) => r.uncovered || 0)));
     const scale = (colours, names) => colours.map((c, k) => [c, names[k]]);
     const between = (breaks, show) => [...breaks.map((b, k) => (k ? show(breaks[k - 1]) + "–" + show(b) : "< " + show(b))), "≥ " + show(breaks[breaks.length - 1])];
     const thousands = (v) => C15.number(v), percent = (v) => Math.round(100 * v) + "%";

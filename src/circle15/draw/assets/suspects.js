@@ -114,9 +114,20 @@
     fillKinds();
     by("search").addEventListener("input", refresh);
     const [w, s, e, n] = data.bounds;
-    map.invalidateSize({ animate: false });
-    map.fitBounds([[s, w], [n, e]], { animate: false });
+    const whole = () => { map.invalidateSize({ animate: false }); map.fitBounds([[s, w], [n, e]], { animate: false }); };
+    whole();
     refresh();
+    let seen = null;
+    window.addEventListener("beforeprint", () => {
+      seen = [map.getCenter(), map.getZoom()];
+      document.body.classList.add("printing");
+      whole();
+    });
+    window.addEventListener("afterprint", () => {
+      document.body.classList.remove("printing");
+      map.invalidateSize({ animate: false });
+      map.setView(...seen, { animate: false });
+    });
     document.body.dataset.ready = "yes";
   }
 
