@@ -27,9 +27,8 @@ from circle15.policy.plan import Plan
 from circle15.policy.rules import Target
 from circle15.prepared import Prepared
 from circle15.quantities import Progress
-from circle15.schema import CRS, POSITION_ACCURACY_M, SERVICES, Assessment, City, Datum, Verdict
+from circle15.schema import CRS, GAP_MIN_RESIDENTS, POSITION_ACCURACY_M, SERVICES, Assessment, City, Datum, Verdict
 
-GAP_MIN_RESIDENTS = 100.0
 _PACKAGES = ("geopandas", "shapely", "pyproj", "numpy", "pandas", "scipy", "numba", "rasterio", "pyogrio", "folium")
 
 

@@ -17,15 +17,15 @@ from circle15.errors import Problem, UsageError
 from circle15.measure.circles import lonlat
 from circle15.measure.coverage import measure_coverage
 from circle15.measure.gaps import lay_out_gaps
-from circle15.measure.walking_circles import MINUTES, OnFoot, measure_walking_circles
+from circle15.measure.walking_circles import OnFoot, measure_walking_circles
 from circle15.measure.walking_coverage import measure_walking_coverage
 from circle15.measure.walking_gaps import find_walking_gaps
 from circle15.measure.walking_reach import reached_streets
 from circle15.policy.plan import Plan
 from circle15.prepared import Prepared
 from circle15.quantities import Progress
-from circle15.schema import CRS, SERVICES, Assessment, City
-from circle15.study import GAP_MIN_RESIDENTS, provenance
+from circle15.schema import CRS, GAP_MIN_RESIDENTS, SERVICES, WALKING_MINUTES, Assessment, City
+from circle15.study import provenance
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def walk_city(
     city: City,
     *,
     services: Sequence[str] | None = None,
-    minutes: float = MINUTES,
+    minutes: float = WALKING_MINUTES,
     gap_min_residents: float = GAP_MIN_RESIDENTS,
     as_of: dt.date | None = None,
     progress: Progress | None = None,

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+from benchmarks import harness
+from benchmarks.table import write_table
 
-from benchmarks import harness  # noqa: E402 - the folder beside src is no installed package
-from benchmarks.table import write_table  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_suite_runs_alone():

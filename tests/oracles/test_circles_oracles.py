@@ -4,6 +4,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
+from five_cities import CENTRES
 from pyproj import Geod
 
 from circle15.measure.circles import count_others, measure_circles, neighbours_within
@@ -16,10 +17,10 @@ R = 800.0
 SIDES = 4096
 
 
-@pytest.fixture(params=[(105.197, 37.5), (126.969, 46.654), (109.428, 24.326)], ids=["zhongwei", "suihua", "liuzhou"])
+@pytest.fixture(params=["zhongwei", "suihua", "liuzhou"])
 def town(request):
     """Thirty sites in a town of 3 km whose cells are ragged triangles and whose land has a bay and a lake."""
-    lon, lat = request.param
+    lon, lat = CENTRES[request.param]
     rng = np.random.default_rng(21)
     centre = np.array([lon, lat])
     points = centre + rng.uniform(-0.015, 0.015, (30, 2)).round(3)

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import math
-import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from benchmarks.make_nation import make
 from circle15.judge.inputs import Inputs
 from circle15.judge.verdict import judge_site
 from circle15.schema import Outcome
 from circle15.words import words_under
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-
-from benchmarks.make_nation import make  # noqa: E402 - the folder beside src is no installed package
 
 TOY_PLAN = """\
 schema = 1

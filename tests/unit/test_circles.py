@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from five_cities import CENTRES
 from pyproj import Geod
 
 from circle15.measure.circles import measure_circles, neighbours_within, residents_within
@@ -18,13 +19,6 @@ GEOD = Geod(ellps="WGS84")
 R = 800.0
 CIRCLE_KM2 = np.pi * 0.64
 LON, LAT = 105.197, 37.5
-CITIES = {
-    "zhongwei": (105.1970, 37.5000),
-    "suihua": (126.9690, 46.6540),
-    "wuhu": (118.4330, 31.3530),
-    "shenyang": (123.4310, 41.8060),
-    "liuzhou": (109.4280, 24.3260),
-}
 
 
 def away(azimuth, metres, lon=LON, lat=LAT):
@@ -108,10 +102,10 @@ def test_no_institutions_no_neighbours():
     assert len(neighbours_within(table([]), table([(LON, LAT)]), radius_m=R)) == 0
 
 
-@pytest.mark.parametrize("city", CITIES)
+@pytest.mark.parametrize("city", CENTRES)
 @pytest.mark.parametrize(("metres", "others"), [(799.999, 1), (800.0, 1), (800.001, 0), (801.0, 0)])
 def test_bound_of_the_circle_in_all_five_cities(city, metres, others):
-    lon, lat = CITIES[city]
+    lon, lat = CENTRES[city]
     for azimuth in (0.0, 61.0, 90.0, 200.0):
         register = table([(lon, lat), away(azimuth, metres, lon, lat)])
         measures = measure_circles(register, register, people_at([register.geometry[1].coords[0]], [7.0]), radius_m=R)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import shapely
+from five_cities import CENTRES
 from pyproj import Geod
 
 from circle15.project.metric import (
@@ -16,14 +17,6 @@ from circle15.project.metric import (
 )
 
 GEOD = Geod(ellps="WGS84")
-# about the middle of each of the five cities
-CITIES = {
-    "zhongwei": (105.1970, 37.5000),
-    "suihua": (126.9690, 46.6540),
-    "wuhu": (118.4330, 31.3530),
-    "shenyang": (123.4310, 41.8060),
-    "liuzhou": (109.4280, 24.3260),
-}
 
 
 def test_a_degree_of_meridian_at_the_equator():
@@ -42,11 +35,11 @@ def test_distances_broadcast_and_keep_nan():
     assert distances_m([], [], [], []).shape == (0,)
 
 
-@pytest.mark.parametrize("city", CITIES)
+@pytest.mark.parametrize("city", CENTRES)
 @pytest.mark.parametrize("azimuth", [0.0, 37.0, 90.0, 180.0, 233.0])
 @pytest.mark.parametrize(("away_m", "inside"), [(799.999, True), (800.0, True), (800.001, False), (801.0, False)])
 def test_bound_of_800_m_in_all_five_cities(city, azimuth, away_m, inside):
-    lon, lat = CITIES[city]
+    lon, lat = CENTRES[city]
     x, y, _ = GEOD.fwd(lon, lat, azimuth, away_m)
     _, j, metres = pairs_within([lon], [lat], [x], [y], 800.0)
     assert (len(j) == 1) is inside
@@ -152,9 +145,9 @@ def test_what_has_no_area_has_area_zero():
     assert areas_m2([]).shape == (0,)
 
 
-@pytest.mark.parametrize("city", CITIES)
+@pytest.mark.parametrize("city", CENTRES)
 def test_local_metres_keep_distance_to_two_micrometres(city):
-    lon, lat = CITIES[city]
+    lon, lat = CENTRES[city]
     azimuth = np.linspace(0.0, 360.0, 73)
     x, y, _ = GEOD.fwd(np.full(73, lon), np.full(73, lat), azimuth, np.full(73, 800.0))
     assert np.allclose(np.hypot(*local_xy(x, y, lon, lat)), 800.0, rtol=0, atol=2e-6)

@@ -14,7 +14,7 @@ from circle15.cli.files import Fills, Reads, Writes
 from circle15.cli.together import check_together
 from circle15.cli.words import LocalCommand, LocalGroup, LocalOption, Number
 from circle15.draw.basemap import BASEMAPS
-from circle15.schema import DATUMS, PLACE_LEVELS, SERVICES
+from circle15.schema import DATUMS, GAP_MIN_RESIDENTS, PLACE_LEVELS, POSITION_ACCURACY_M, SERVICES, WALKING_MINUTES
 from circle15.words import LANGS, Lang, word
 
 Run = Callable[..., int | None]
@@ -82,7 +82,9 @@ class Maker:
     def least(self) -> click.Option:
         """The smallest gap that is listed."""
         number = Number(min=0)
-        return self.option("--min-residents", key="min_residents", type=number, default=100.0, show_default=True)
+        return self.option(
+            "--min-residents", key="min_residents", type=number, default=GAP_MIN_RESIDENTS, show_default=True
+        )
 
     def marks(self) -> list[click.Option]:
         """What the pages say of their own standing."""
@@ -201,7 +203,7 @@ def _gaps(make: Maker) -> LocalCommand:
 
 def _walk(make: Maker) -> LocalCommand:
     time = Number(min=0, min_open=True)
-    minutes = make.option("--minutes", key="minutes", type=time, default=15.0, show_default=True)
+    minutes = make.option("--minutes", key="minutes", type=time, default=WALKING_MINUTES, show_default=True)
     shown = [make.services(), minutes, make.least(), make.as_json(), make.out("{city}_walk*")]
     return make.command("walk", "walk:walk", *make.city(), make.streets(), *make.day(), *shown)
 
@@ -221,7 +223,14 @@ def _site(make: Maker) -> LocalCommand:
         make.reads("--sites", key="sites", metavar="FILE.xlsx|FILE.csv"),
         option("--name", key="name", default=""),
         option("--attribute", "attributes", key="attribute", metavar="KEY=VALUE", multiple=True),
-        option("--accuracy-m", "accuracy_m", key="accuracy", type=Number(min=0), default=10.0, show_default=True),
+        option(
+            "--accuracy-m",
+            "accuracy_m",
+            key="accuracy",
+            type=Number(min=0),
+            default=POSITION_ACCURACY_M,
+            show_default=True,
+        ),
         make.as_json(),
         option("--sheet", key="sheet", type=Writes(".docx", ".xlsx"), metavar="FILE.docx|FILE.xlsx"),
         make.service_of_sites(),

@@ -1,7 +1,7 @@
 """What the site tester in a page works with 页内选址研判: plan, register, places and residents as data blocks.
 
-The page judges as judge/ does, from the same rules, on foot too where the city has streets; what it cannot know
-(indicators, ledgers) stays a card that says so.
+The page judges as judge/ does, from the same rules, on foot too where the city has streets. It has no indicators
+and no ledgers: what they would tell is missing data, or a card that says so.
 """
 
 from __future__ import annotations

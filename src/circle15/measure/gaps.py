@@ -14,6 +14,7 @@ from circle15.measure.gap_grid import lay_out_grid
 from circle15.measure.gap_ground import keep_bare
 from circle15.measure.gap_patches import rank_patches
 from circle15.measure.pieces import PART_M
+from circle15.schema import GAP_MIN_RESIDENTS
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from circle15.measure.gap_ground import GapGround, Points
     from circle15.quantities import Floats, Ints
     from circle15.schema import Population, PopulationBlocks
-
-MIN_RESIDENTS = 100.0
 
 
 def find_gaps(
@@ -32,7 +31,7 @@ def find_gaps(
     *,
     radius_m: float,
     service: str,
-    min_residents: float = MIN_RESIDENTS,
+    min_residents: float = GAP_MIN_RESIDENTS,
     ground: GapGround | None = None,
 ) -> gpd.GeoDataFrame:
     """Find patches of residents whom no circle of a service covers.

@@ -20,7 +20,7 @@ from circle15.measure.others import Others, Part
 from circle15.measure.walking import Spots, WalkNetwork
 from circle15.project.metric import PointTree, pairs_within
 from circle15.quantities import DISTANCE_TOLERANCE_M
-from circle15.schema import Pace
+from circle15.schema import WALKING_MINUTES, Pace
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from circle15.quantities import Floats, Ints
     from circle15.schema import Population, PopulationBlocks, Streets
 
-MINUTES = 15.0
 WIDEST_M = 200.0
 FARTHEST = 3.0
 """Ways are followed up to this many times the straight reach; beyond they are told as infinite, not as unknown."""
@@ -169,7 +168,7 @@ def measure_walking_circles(
     foot: OnFoot,
     *,
     radius_m: float,
-    minutes: float = MINUTES,
+    minutes: float = WALKING_MINUTES,
 ) -> pd.DataFrame:
     """Measure what is within a walk of every site.
 

@@ -17,9 +17,10 @@ from circle15.measure.circles import lonlat
 from circle15.measure.coverage import piece_residents
 from circle15.measure.pieces import meet_places
 from circle15.measure.two_step import WHOLE, ZONES, two_step
-from circle15.measure.walking_circles import MINUTES, CellsOnFoot, OnFoot, cells_on_foot, reached
+from circle15.measure.walking_circles import CellsOnFoot, OnFoot, cells_on_foot, reached
 from circle15.project.metric import PointTree, distances_m
 from circle15.quantities import DISTANCE_TOLERANCE_M, PER_10K
+from circle15.schema import WALKING_MINUTES
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -50,7 +51,7 @@ def measure_walking_coverage(
     *,
     radius_m: float,
     services: Sequence[str],
-    minutes: float = MINUTES,
+    minutes: float = WALKING_MINUTES,
 ) -> pd.DataFrame:
     """Count residents within a walk of every service, for every place.
 

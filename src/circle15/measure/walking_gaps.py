@@ -13,8 +13,9 @@ import numpy as np
 from circle15.measure.circles import lonlat
 from circle15.measure.gap_ground import GapGround, keep_bare
 from circle15.measure.gap_patches import rank_patches
-from circle15.measure.gaps import MIN_RESIDENTS, lay_out_gaps
+from circle15.measure.gaps import lay_out_gaps
 from circle15.quantities import DISTANCE_TOLERANCE_M
+from circle15.schema import GAP_MIN_RESIDENTS
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -32,7 +33,7 @@ def find_walking_gaps(
     *,
     limit_m: float,
     service: str,
-    min_residents: float = MIN_RESIDENTS,
+    min_residents: float = GAP_MIN_RESIDENTS,
     ground: GapGround | None = None,
 ) -> gpd.GeoDataFrame:
     """Find patches of residents farther than `limit_m` on foot (bound included) from every institution of a service.

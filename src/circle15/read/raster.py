@@ -197,8 +197,14 @@ def read_block(
     declared = np.nan if raster.nodata is None else float(raster.nodata)
     if plan.nodata is None or np.isnan(plan.nodata):
         return values, declared
-    values[values == np.float64(plan.nodata)] = np.nan
+    values[values == _as_held(plan.nodata, np.dtype(raster.dtypes[0]))] = np.nan
     return values, declared
+
+
+def _as_held(nodata: float, kind: np.dtype[Any]) -> np.float64:
+    """A value as a file of floats holds it: -9999.9 of single precision is not that of double."""
+    with np.errstate(over="ignore"):
+        return np.float64(kind.type(nodata) if kind.kind == "f" else nodata)
 
 
 _CACHE_MIB = 16  # of decoded tiles; each is read once, and GDAL would keep a twentieth of the memory

@@ -117,7 +117,7 @@ class _Blocks:
 
 
 def grid_on_disk(plan: RasterPlan) -> GridCells:
-    """The window of a planned raster as a grid that is read where it is asked for."""
+    """The window of a planned raster as a grid that is read where it is asked for. Raises InputError."""
     try:
         with rasterio.open(library_name(plan.path)) as raster:
             return GridCells(RasterValues(plan), grid_transform(raster.transform, plan.window), plan.crs)
@@ -128,7 +128,8 @@ def grid_on_disk(plan: RasterPlan) -> GridCells:
 def read_raster(plan: RasterPlan, faults: Faults, *, max_cells: int = MAX_CELLS) -> Population | PopulationBlocks:
     """Population of a planned raster: one table, or blocks where more than `max_cells` are populated.
 
-    Negative and infinite residents that are not nodata are errors with their number and an example.
+    Raises InputError where nobody lives, and for negative and infinite residents that are not nodata, with their number
+    and an example.
     """
     whole = grid_on_disk(plan)
     populated = _survey(plan, whole, faults)

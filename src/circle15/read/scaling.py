@@ -44,6 +44,11 @@ def scale_population(
         The scaled population, and one row a place: place_id, name, before, official, factor, after. The last row
         (place_id "") holds the residents outside all these places, who stay as they are.
 
+    Raises
+    ------
+    UsageError
+        For a population read in blocks, and where no place of the level has an official total.
+
     Notes
     -----
     A cell wholly inside a place takes its factor. A cell on a border is split by the share of its area in each place;

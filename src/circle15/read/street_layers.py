@@ -46,7 +46,10 @@ class _Graph:
 
 
 def read_graphml(path: Path, *, crs: str | None, datum: Datum) -> Lines:
-    """Read a graph that osmnx (or networkx) wrote as GraphML: nodes with x and y, edges with their geometry as WKT."""
+    """Read a graph that osmnx (or networkx) wrote as GraphML: nodes with x and y, edges with their geometry as WKT.
+
+    In `crs`, else in what the graph says of itself, positions of `datum`. Raises InputError, also without either.
+    """
     graph = _Graph("")
     keys: dict[str, str] = {}
     try:
@@ -82,7 +85,7 @@ def _take(graph: _Graph, tag: str, element: ET.Element, data: dict[str, str]) ->
 
 
 def read_street_geopackage(path: Path, *, crs: str | None, datum: Datum) -> Lines:
-    """Read the layers `nodes` and `edges` of a GeoPackage that osmnx wrote."""
+    """Read the layers `nodes` and `edges` of a GeoPackage that osmnx wrote; CRS and faults as in `read_graphml`."""
     try:
         held = {str(name) for name, _ in pyogrio.list_layers(library_name(path))}
         missing = sorted({"nodes", "edges"} - held)

@@ -106,7 +106,8 @@ def read_tables(
 def decoded(path: Path, data: bytes, *, encoding: str | None) -> tuple[str, str]:
     """Text of a file and its encoding: as given, or UTF-8 (with or without BOM), or GB18030 where every byte fits.
 
-    Bytes that fit GB18030 only by yielding private or control characters are refused: they are another encoding.
+    Bytes that fit GB18030 only by yielding private or control characters are another encoding: InputError, as for an
+    encoding that nobody knows or that does not fit.
     """
     if encoding is not None:
         try:

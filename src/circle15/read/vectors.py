@@ -226,7 +226,7 @@ def _transformed(path: Path, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def transform_points(path: Path, x: npt.ArrayLike, y: npt.ArrayLike, system: pyproj.CRS) -> tuple[Any, Any]:
-    """Positions in a CRS to WGS 84 degrees; NaN passes through."""
+    """Positions (n,) in a CRS to degrees of WGS 84; NaN passes through. Raises InputError."""
     try:
         lon, lat = pyproj.Transformer.from_crs(system, CRS, always_xy=True).transform(x, y)
     except pyproj.exceptions.ProjError as fault:

@@ -99,7 +99,7 @@ def read_book(path: Path, *, sheet: str | None = None) -> Book:
 def read_calamine(
     path: Path, data: io.BytesIO, *, sheet: str | None, hidden_rows: int = 0, from_1904: bool = False
 ) -> Book:
-    """Read a workbook that is known to be within the bounds."""
+    """Read a workbook that is known to be within the bounds of size. Raises InputError."""
     try:
         book = CalamineWorkbook.from_filelike(data)
         names = [m.name for m in book.sheets_metadata if m.typ == SheetTypeEnum.WorkSheet]

@@ -20,7 +20,7 @@ from circle15.read.raster_files import changed_ns, source_of_raster
 from circle15.scale.memory import share_one_heap
 from circle15.scale.standing import standing_places
 from circle15.scale.task import Task
-from circle15.schema import SERVICES, Datum
+from circle15.schema import GAP_MIN_RESIDENTS, SERVICES, Datum
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -76,7 +76,7 @@ def read_inputs(
     *,
     radius_m: float,
     services: Sequence[str] = (),
-    min_residents: float = 100.0,
+    min_residents: float = GAP_MIN_RESIDENTS,
     datum: Datum = "wgs84",
     as_of: dt.date | None = None,
     crs: str | None = None,

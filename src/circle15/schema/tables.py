@@ -47,6 +47,12 @@ AttributeKind = Literal["date", "flag", "number", "words"]
 POSITION_ACCURACY_M = 10.0
 """Assumed when a register says nothing of how a position was found (hand-held receiver or rooftop geocode)."""
 
+GAP_MIN_RESIDENTS = 100.0
+"""Patches of uncovered residents below this are in no list of gaps, unless asked for."""
+
+WALKING_MINUTES = 15.0
+"""How long a walk to a service may take 15分钟, unless told otherwise."""
+
 # column -> pandas dtype; geometry besides. Missing numbers are NaN, missing words are "".
 INSTITUTION_COLUMNS: Mapping[str, str] = {
     "id": "str",  # of the site: its institution code 医保编码 (P or H + 6-digit division + 5 digits), unique

@@ -103,6 +103,8 @@ def plan_additions(
         From `lay_out` with candidates and the same `aside`.
     number
         Most sites to add; as many as the question asks for where not given ("share" only).
+    question
+        What is sought; see `Question`.
     share
         Share of all residents to be covered, for the question "share".
     required, forbidden
@@ -113,6 +115,18 @@ def plan_additions(
         Whether places that must have one get one first (每个乡镇至少一家), as far as the caps let them.
     aside
         Rules set aside: they bind neither the choice nor the verdict, and are named with the plan.
+    gap, seconds, method
+        The relative gap at which the solver may stop, the seconds that it has, and exact or by search (cover.Method);
+        what was proven stands in the plan.
+    plans
+        How many further plans are looked for that do nearly as well.
+    watch
+        Told of the solver's progress.
+
+    Raises
+    ------
+    UsageError
+        No `number` where the question needs one, or ids and districts that nobody knows.
     """
     if number is None and question != "share":
         raise UsageError(Problem("siting.number_missing"))

@@ -11,7 +11,7 @@ import pandas as pd
 from circle15.errors import Problem, UsageError
 from circle15.measure.pieces import locate
 from circle15.quantities import M_PER_DEGREE
-from circle15.schema import CRS
+from circle15.schema import CRS, GAP_MIN_RESIDENTS
 from circle15.siting.demand import demand_points, reach_straight
 from circle15.siting.field import point_candidates
 from circle15.study import find_service_gaps
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MOST_CANDIDATES = 200_000
 
 
-def gap_candidates(ready: Prepared, *, service: str, min_residents: float = 100.0) -> gpd.GeoDataFrame:
+def gap_candidates(ready: Prepared, *, service: str, min_residents: float = GAP_MIN_RESIDENTS) -> gpd.GeoDataFrame:
     """The best point of every gap patch 空白片区推荐点, ids as in the list of gaps."""
     gaps = find_service_gaps(ready.plan, ready.city, service=service, min_residents=min_residents)
     found = point_candidates(gaps["candidate_lon"].to_numpy(), gaps["candidate_lat"].to_numpy(), prefix="G")

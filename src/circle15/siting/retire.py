@@ -139,6 +139,8 @@ def plan_exits(
         first, each forced by a limit, and entries take the places that are left; where so, both are one choice.
     scores
         Data that decides between institutions that serve alike.
+    aside, gap, seconds, method, plans, watch
+        As in `add.plan_additions`.
     """
     asked = _Asked(field, aim, least_share, additions, release, displace, scores, gap, seconds, method, watch)
     stay, far, bar = locked(field, keep=keep), far_of(field), frozenset(aside)

@@ -55,7 +55,7 @@ def protected(inputs: Iterable[Path]) -> Iterator[None]:
 
 @contextmanager
 def output_faults(path: Path) -> Iterator[None]:
-    """Turn what the system says about writing into one sentence with the place and the remedy."""
+    """Turn what the system says about writing (OSError) into an OutputError: one sentence, the place, the remedy."""
     try:
         yield
     except UnicodeEncodeError as fault:  # LC_ALL=C without UTF-8 mode: the system takes ASCII names only

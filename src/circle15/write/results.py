@@ -67,7 +67,7 @@ def write_results(target: str, assessment: Assessment, *, lang: Lang) -> str:
 
 
 def check_target(target: str) -> None:
-    """Refuse what is neither a database nor a .gpkg before any work; a mistyped address is not shown (passwords)."""
+    """Refuse what is neither a database (InputError) nor a .gpkg (UsageError); what was typed may hold a password."""
     if is_database(target):
         address_of(target)
     elif Path(target).suffix.lower() != ".gpkg":

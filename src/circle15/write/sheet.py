@@ -70,7 +70,7 @@ def write_sheet(path: Path, verdict: Verdict, provenance: Mapping[str, object], 
 
 
 def check_suffix(path: Path) -> None:
-    """Refuse a sheet that is neither .docx nor .xlsx, before any work is done."""
+    """Refuse a sheet that is neither .docx nor .xlsx, before any work is done. Raises UsageError."""
     if path.suffix.lower() not in {DOCX, XLSX}:
         raise UsageError(Problem("use.sheet_kind", value=path.name))
 

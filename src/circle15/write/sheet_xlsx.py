@@ -26,7 +26,7 @@ _HEIGHTS = {"title": 30.0, "heading": 24.0, "marks": 16.0}
 
 
 def write_xlsx(path: Path, blocks: Sequence[Block], *, lang: Lang) -> Path:
-    """Write the blocks of a sheet as a workbook of one sheet, with a fixed date."""
+    """Write the blocks of a sheet as a workbook of one sheet, with a fixed date. Raises OutputError."""
 
     def fill(temporary: Path) -> None:
         options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
