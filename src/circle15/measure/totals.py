@@ -9,7 +9,7 @@ import pandas as pd
 import shapely
 
 from circle15.measure.coverage import count_standing, piece_residents
-from circle15.measure.grid_ground import ground_of
+from circle15.measure.grid_ground import ground_of, without_slivers
 from circle15.measure.pieces import meet_places, polygons_only, stand_in
 from circle15.project.metric import areas_m2
 from circle15.quantities import M2_PER_KM2, PER_10K
@@ -56,6 +56,7 @@ def measure_totals(
     official = places["residents"].to_numpy(float)
     residents = np.asarray(np.where(np.isnan(official), grid, official), dtype=np.float64)
     area_km2 = areas_m2(places.geometry.array) / M2_PER_KM2
+    land_km2 = without_slivers(land_km2, area_km2)
     ground_km2 = np.asarray(np.where(np.isnan(land_km2), area_km2, land_km2), dtype=float)
     table = pd.DataFrame(
         {
