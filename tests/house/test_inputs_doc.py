@@ -1,7 +1,10 @@
-"""docs/inputs.md tells what planners write and never lags behind aliases and plans."""
+"""docs/inputs.md tells what planners write and never lags behind aliases and plans; the smallest plan is a plan."""
 
 import importlib.util
+import re
 from pathlib import Path
+
+from circle15.policy.plan import load_plan
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -11,3 +14,13 @@ def test_the_page_is_what_the_code_says():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert (DOCS / "inputs.md").read_text(encoding="utf-8") == module.page(), "run docs/make_inputs.py"
+
+
+def test_the_smallest_plan_of_the_page_loads_with_its_quotations(tmp_path):
+    blocks = re.findall(
+        r"`(\S+)`：\n\n```(?:text|toml)\n(.*?)```", (DOCS / "plan_shapes.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    for name, text in blocks:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    plan = load_plan(next(tmp_path.glob("*.toml")))
+    assert [r.kind for r in plan.rules] == ["circle_limit", "area_limit"]

@@ -27,6 +27,7 @@ from circle15.draw.index import draw_index
 from circle15.draw.map import SCRIPTS, draw_district
 from circle15.draw.page import content_policy, fill, inline_asset
 from circle15.words import catalogue
+from circle15.write.summary import summary_lines
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +187,13 @@ def test_slots_are_filled_once_and_escaped():
 
 def test_policy_of_nothing_is_well_formed():
     assert content_policy(["a"], ["b"]).count("sha256-") == 2
+
+
+def test_circles_that_no_cap_can_be_told_for_are_never_none_above_it(assessment):
+    unknown = replace(assessment, sites=assessment.sites.assign(circle_limit=np.nan, over_cap=None))
+    told = {line for line in summary_lines(unknown, service="pharmacy", lang="zh") if "圈内上限" in line}
+    assert len(told) == 1
+    assert "没有可核对" in told.pop()
 
 
 def test_summary_adds_up(assessment):

@@ -23,7 +23,8 @@ def summary_lines(assessment: Assessment, *, service: str, lang: Lang) -> list[s
     lines += _coverage_lines(assessment, service, lang)
     over = assessment.sites[(assessment.sites["service"] == service) & assessment.sites["over_cap"].fillna(value=False)]
     judged = assessment.sites[(assessment.sites["service"] == service) & assessment.sites["circle_limit"].notna()]
-    lines.append(word("summary.over_cap", lang, n=len(over), judged=len(judged), **named))
+    over_cap = "summary.over_cap" if len(judged) else "summary.over_cap_unknown"
+    lines.append(word(over_cap, lang, n=len(over), judged=len(judged), **named))
     lines += _empty_townships(assessment, service, lang)
     lines += gap_lines(assessment.gaps[assessment.gaps["service"] == service], lang=lang)
     return lines

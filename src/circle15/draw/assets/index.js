@@ -18,7 +18,7 @@
     ["institutions", (r) => r.institutions, (r) => num(r.institutions)], ["cap", (r) => r.cap, (r) => (r.cap === null ? word("index.no_cap") : num(r.cap))],
     ["headroom", (r) => r.headroom, (r) => signed(r.headroom)], ["over", (r) => r.over_cap, (r) => num(r.over_cap)],
     ["over_share", (r) => r.over_share, (r) => C15.percent(r.over_share)],
-    ["without", (r) => r.without.length, (r) => num(r.without.length)], ["gaps", (r) => r.gaps, (r) => num(r.gaps)],
+    ["without", (r) => (r.townships ? r.without.length : null), (r) => (r.townships ? num(r.without.length) : word("none"))], ["gaps", (r) => r.gaps, (r) => num(r.gaps)],
   ];
   const mood = { headroom: (r) => (r.headroom < 0 ? "bad" : ""), over_share: (r) => (r.over_cap ? "bad" : ""), without: (r) => (r.without.length ? "warn" : "") };
 

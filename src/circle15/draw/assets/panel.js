@@ -111,7 +111,7 @@
         tile(word("tile.uncovered"), num(sum.uncovered), sum.share === null ? null : word("tile.people", { share: C15.percent(1 - sum.share) })),
         tile(word("tile.institutions"), num(sum.institutions), sum.cap === null ? word("tile.no_cap") : word("tile.cap", { cap: num(sum.cap) }), breach ? "bad" : ""),
         tile(word("tile.over"), num(sum.over_cap), sum.with_limit ? word("tile.of_circles", { count: num(sum.with_limit) }) : word("tile.no_circle_cap"), sum.over_cap ? "bad" : ""),
-        tile(word("tile.without"), num(sum.without.length), word("tile.of_townships", { count: num(sum.townships) }), sum.without.length ? "warn" : ""),
+        tile(word("tile.without"), sum.townships ? num(sum.without.length) : word("none"), sum.townships ? word("tile.of_townships", { count: num(sum.townships) }) : word("tile.no_townships"), sum.without.length ? "warn" : ""),
       ]),
       ...gapList(map, sum, service),
       ...withoutList(map, sum, service),
