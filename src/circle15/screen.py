@@ -1,8 +1,9 @@
 """Many proposed sites at once 批量初筛: conclusions without the findings, the same that `Prepared.judge` comes to.
 
-Sites of which every rule sees the same (places, classes, what the application says, and by each circle whether it is
-over its limit, surely or perhaps) get the same conclusion: one of them is judged in full. A site near a border or a
-threshold, or under a rule that weighs its neighbours one by one, is judged by itself.
+Sites and the other ground on which each may stand are measured together, and each rule is asked once for all that it
+sees alike: places, classes, what the application says, and whether a circle is over its limit, surely or perhaps
+(judge/many.py). Where a rule weighs neighbours one by one, or the application names its institution, a site is judged
+by itself.
 """
 
 from __future__ import annotations
@@ -192,7 +193,9 @@ class _Screen:
     def _grounds(self, many: Codes, seen: Mapping[str, Codes]) -> Grounds:
         """Where some of the sites stand, and may stand within their position accuracy."""
         who: dict[str, Any] = {"site": np.arange(len(many)), "id": PROPOSED_ID, "institution": ""}
-        asked = self.sites.iloc[many][["service", "position_accuracy_m", "geometry"]].assign(**who)
+        some = self.sites.iloc[many]
+        who |= {name: some[name].to_numpy() for name in ("service", "position_accuracy_m")}
+        asked = gpd.GeoDataFrame(who, geometry=some.geometry.to_numpy(), crs=CRS)
         own = self.measured.iloc[many]
         columns = ["site", "moved_m", "service", *GROUND]
         moved = self.ready.measure_elsewhere(asked, own, columns=columns)

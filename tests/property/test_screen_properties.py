@@ -117,3 +117,6 @@ def test_rows_may_be_numbered_alike_and_screened_again(ready):
     found = screen_sites(ready, screen_sites(ready, twice))
     assert found.index.tolist() == twice.index.tolist()
     pd.testing.assert_frame_equal(found.reset_index(drop=True), plain)
+    named = screen_sites(ready, sites.rename_geometry("place"))
+    assert named["conclusion"].tolist() == plain["conclusion"].tolist()
+    assert screen_sites(ready, sites.iloc[:0]).empty
