@@ -305,5 +305,7 @@ def counties(*, across=12, hostile=False):
         geometry=shapely.box(west, south, west + 0.5, south + 0.5), crs="EPSG:4326",
     )  # fmt: skip
     gaps = pd.DataFrame({"service": "pharmacy", "rank": [1, 2], "residents": [900.0, 800.0], "area_km2": [3.0, 2.0],
-                         "place_id": ["640007", "elsewhere"], "place_name": [names[7], "别处"]})  # fmt: skip
+                         "place_id": ["640007", "elsewhere"], "place_name": [names[7], "别处"],
+                         "candidate_lon": [103.512346, np.nan], "candidate_lat": [30.25, np.nan],
+                         "candidate_new_residents": [412.4, np.nan]})  # fmt: skip
     return places, gaps

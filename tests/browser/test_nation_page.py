@@ -75,6 +75,9 @@ def test_a_county_chosen_in_the_map_is_chosen_in_the_table_and_kept_by_the_addre
     page.reload()
     page.wait_for_function("() => document.documentElement.dataset.ready === 'yes'")
     assert "县7" in page.inner_text("#readout")
+    assert (
+        page.inner_text(".worst .best") == "候选点 103.51235, 30.25000（WGS 84）：新设一家可新覆盖 412 人"
+    )  # the second has none
     page.click(".worst button")
     assert page.inner_text("#readout").startswith("县7")
     assert watched.complaints == []

@@ -39,6 +39,7 @@ from circle15.scale.cluster import Cluster
 from circle15.scale.inputs import read_inputs
 from circle15.scale.merge import OUTLINED, add_together
 from circle15.scale.results import (
+    CANDIDATE,
     gaps_parts,
     gaps_table,
     institutions_in,
@@ -127,6 +128,9 @@ def test_the_tables_of_a_city_say_the_same(nation, tmp_path, block):
         slow = shapely.set_precision(patches.geometry.to_numpy()[: len(drawn)], 1e-9)
         apart = shapely.area(shapely.symmetric_difference(shapely.set_precision(drawn, 1e-9), slow))
         assert (apart < 1e-6 * shapely.area(slow)).all()
+        best = gaps[list(CANDIDATE)].to_numpy()
+        assert best[: len(drawn)] == pytest.approx(patches[list(CANDIDATE)].to_numpy()[: len(drawn)], rel=1e-9)
+        assert np.isnan(best[len(drawn) :]).all()
 
 
 def columns_of(parts):

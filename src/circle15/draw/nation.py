@@ -129,6 +129,7 @@ def _gap_rows(gaps: pd.DataFrame, places: gpd.GeoDataFrame, service: str) -> lis
         {
             "name": shown(g["place_name"]), "place": at.get(str(g["place_id"]), -1),
             "residents": number(g["residents"], 0), "km2": number(g["area_km2"], 1),
+            "best": [number(g[f"candidate_{c}"], 6) for c in ("lon", "lat", "new_residents")],
         }
         for g in mine.to_dict("records")
     ]  # fmt: skip

@@ -153,8 +153,7 @@ def _of_block(block: Block, outlines: Outlines, old: Centres | None, radius_m: f
         cover = block.cover(old, radius_m=radius_m, depths=1, ground=False)
         cell = cell[open_shares(cover, cell) > LEAST_SHARE]
     row, column = np.divmod(cell, block.values.shape[1])
-    bounds = block.bounds(row, column)
-    lon, lat = ((bounds[:, k] + bounds[:, k + 2]) / 2 for k in (0, 1))
+    lon, lat = middles(block, row, column)
     levels = lay_levels(block, outlines)
     asked = gap_level(outlines.table)
     place = {level: _held(levels, outlines, level, (cell, lon, lat)) for level in dict.fromkeys((asked, *_TOLD))}
@@ -165,6 +164,12 @@ def _of_block(block: Block, outlines: Outlines, old: Centres | None, radius_m: f
     if (outlines.table["level"] == asked).any():
         told = {k: v[place[asked] >= 0] for k, v in told.items()}
     return told
+
+
+def middles(block: Block, row: Ints, column: Ints) -> Points:
+    """Longitudes and latitudes of the middles of cells of a block."""
+    bounds = block.bounds(row, column)
+    return (bounds[:, 0] + bounds[:, 2]) / 2, (bounds[:, 1] + bounds[:, 3]) / 2
 
 
 def _held(levels: Mapping[int, Laid], outlines: Outlines, level: str, cells: tuple[Ints, Floats, Floats]) -> Ints:

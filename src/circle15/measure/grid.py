@@ -197,7 +197,7 @@ class Block:
         area = np.abs((upper[0] + lower[0]) * (upper[1] - lower[1]))
         return np.broadcast_to(area[:, None], self.values.shape)
 
-    def _reach(self, radius_m: float, *, spare: int) -> tuple[float, float]:
+    def reach(self, radius_m: float, *, spare: int) -> tuple[float, float]:
         """How many columns and rows a circle may reach, with `spare` cells more."""
         rows, columns = self.values.shape
         lon, lat = self.corners
@@ -211,7 +211,7 @@ class Block:
     def reached_by(self, centres: Centres, radius_m: float) -> Ints:
         """Circles (positions) that may reach the block; some that do not are among them."""
         rows, columns = self.values.shape
-        x, y = self._reach(radius_m, spare=2)
+        x, y = self.reach(radius_m, spare=2)
         return centres.within((self.row - y, self.row + rows + y), (self.column - x, self.column + columns + x))
 
     def cover(self, centres: Centres, *, radius_m: float, depths: int = DEPTHS, ground: bool = True) -> Cover:
@@ -241,7 +241,7 @@ class Block:
     def _on_known_ground(self, column: Floats, row: Floats, radius_m: float) -> NDArray[np.bool_]:
         """Circles that lie in the block with all they hold, and hold no cell without data."""
         rows, columns = self.values.shape
-        x, y = self._reach(radius_m, spare=1)
+        x, y = self.reach(radius_m, spare=1)
         inside = (column - x >= 0) & (column + x <= columns) & (row - y >= 0) & (row + y <= rows)
         if not self.unknown:
             return np.asarray(inside)

@@ -141,7 +141,7 @@ def window_of(
     """
     lattice = lattice_of(grid)
     high, wide = grid.values.shape
-    x, y = _reach(lattice, rows, columns, radius_m)
+    x, y = reach_between(lattice, rows, columns, radius_m)
     if not (np.isfinite(x) and np.isfinite(y)):
         return (0, 0), GridCells(grid.values[:, :], grid.transform, grid.system)
     left, right = max(int(np.floor(columns[0] - x)), 0), min(int(np.ceil(columns[1] + x)), wide)
@@ -152,7 +152,7 @@ def window_of(
     return (top, left), GridCells(values, lattice.moved(top, left).transform, grid.system)
 
 
-def _reach(
+def reach_between(
     lattice: Lattice, rows: tuple[float, float], columns: tuple[float, float], radius_m: float
 ) -> tuple[float, float]:
     """How many columns and rows circles between these rows and columns may reach."""
@@ -231,7 +231,7 @@ def cells_about(grid: GridCells, lon: Floats, lat: Floats, reach_m: Floats) -> N
         some = np.flatnonzero(placed & (wide_m == radius_m))
         r, c = (np.floor(v[some]).astype(np.int64) for v in (row, column))
         inside = [(float(v.min()), float(v.max())) for v in (np.clip(r, 0, rows), np.clip(c, 0, columns))]
-        x, y = (int(np.ceil(v)) for v in _reach(lattice, inside[0], inside[1], float(radius_m)))
+        x, y = (int(np.ceil(v)) for v in reach_between(lattice, inside[0], inside[1], float(radius_m)))
         down, right = (v.ravel() for v in np.mgrid[-y : y + 1, -x : x + 1])
         r, c = (r[:, None] + down).ravel(), (c[:, None] + right).ravel()
         on = (r >= 0) & (r < rows) & (c >= 0) & (c < columns)

@@ -17,7 +17,7 @@ from circle15.measure.circles import ground_columns
 from circle15.measure.grid_ground import beyond_m2, known_ground
 from circle15.project.metric import areas_m2
 from circle15.quantities import M2_PER_KM2
-from circle15.scale.gap_outlines import gap_outline
+from circle15.scale.gap_outlines import look_again
 from circle15.scale.memory import give_back
 from circle15.scale.merge import OUTLINED
 from circle15.scale.standing import density_class
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 _ROWS = 100_000
 _AREAS = ("Polygon", "MultiPolygon")
+CANDIDATE = ("candidate_lon", "candidate_lat", "candidate_new_residents")
+"""Of the gaps that are outlined: the cell about which a new circle would newly cover most residents, and how many."""
 _PACKAGES = ("numpy", "numba", "geopandas", "shapely", "pyproj", "rasterio", "pyarrow", "scipy")
 
 
@@ -127,27 +129,34 @@ def gaps_table(inputs: Inputs, sums: Sums) -> pd.DataFrame:
             "residents": found["residents"], "area_km2": area_km2,
             "density_per_km2": _per(found["residents"].to_numpy(), area_km2), "cells": found["cells"],
             "place_id": task.places["id"].to_numpy()[holder], "place_name": task.places["name"].to_numpy()[holder],
-            "lon": lon, "lat": lat,
+            "lon": lon, "lat": lat, **dict.fromkeys(CANDIDATE, np.nan),
         }
     )  # fmt: skip
 
 
 def gaps_parts(inputs: Inputs, sums: Sums, gaps: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """The gaps as they are written: the first of each service one by one with their outlines, the rest as points."""
+    """The gaps as they are written: the first of each service one by one with their outlines, the rest as points.
+
+    CANDIDATE columns of `gaps` are filled in for those that are looked at again.
+    """
     at = sums.gaps.groupby("service").cumcount().to_numpy()
     outlined = at < OUTLINED
     for row in np.flatnonzero(outlined).tolist():
         service = int(sums.gaps["service"].iloc[row])
-        outline = gap_outline(inputs.task, service, sums.seats[service, int(at[row])])
-        yield _columns(gaps.iloc[[row]], outline)
+        looked = look_again(inputs.task, service, sums.seats[service, int(at[row])])
+        if looked is not None and looked.best is not None:
+            gaps.loc[gaps.index[row], list(CANDIDATE)] = looked.best.lon, looked.best.lat, looked.best.gain
+        yield _columns(gaps.iloc[[row]], None if looked is None else looked.outline)
+        give_back()
     yield _columns(gaps[~outlined], None)
 
 
 def _columns(gaps: pd.DataFrame, outline: BaseGeometry | None) -> dict[str, Any]:
     where = {"lon": gaps["lon"].to_numpy(), "lat": gaps["lat"].to_numpy()}
     seat = {f"fullest_{axis}": values for axis, values in where.items()}
-    told = {str(c): gaps[c].to_numpy() for c in gaps if c not in where}
-    return told | seat | (where if outline is None else {"outline": np.array([outline])})
+    told = {str(c): gaps[c].to_numpy() for c in gaps if c not in {*where, *CANDIDATE}}
+    best = {c: gaps[c].to_numpy() for c in CANDIDATE}
+    return told | seat | best | (where if outline is None else {"outline": np.array([outline])})
 
 
 def write_results(inputs: Inputs, sums: Sums, out: Path, *, plan: Plan, marks: Marks, lang: Lang) -> list[Path]:

@@ -121,6 +121,7 @@
   function gaps() {
     const lines = data.gaps[state.service].map((g) => el("li", {}, [
       g.place >= 0 ? el("button", { type: "button", cls: "plain", text: g.name, on: { click: () => pick(g.place) } }) : el("b", { text: g.name }), el("span", { text: word("gap", { residents: num(g.residents), km2: num(g.km2, 1) }) }),
+      g.best[0] === null ? null : el("span", { cls: "best", text: word("gap_best", { lon: g.best[0].toFixed(5), lat: g.best[1].toFixed(5), gain: num(g.best[2]) }) }),
     ]));
     return el("section", { cls: "worst" }, [el("h2", { text: word("gaps") }), lines.length ? el("ol", {}, lines) : el("p", { cls: "note", text: word("gaps_none") })]);
   }
