@@ -208,17 +208,23 @@ def contests(size: str) -> list[Contest]:
     two, one = (Entry(f"circle15: {n} worker processes", at + "spread", {"size": size, "workers": n}) for n in (2, 1))
     found = [
         Contest(
-            "一遍算清对只读栅格 one pass against the bare reading", [mine, read, whole], mine.label,
-            against=read.label, at_most=3.0,
+            "一遍算清对只读栅格 one pass against the bare reading",
+            [mine, read, whole],
+            mine.label,
+            against=read.label,
+            at_most=3.0,
             note="cover and depth by district, residents and ground of every circle, gap patches; pharmacies. "
             "The pass works with two threads, the reading with one: processor seconds tell the work, seconds the wait",
         ),
         Contest(
-            "同样的块用一个、两个进程 the same blocks on one and two processes", [two, one], two.label,
-            against=one.label, at_least=None if size == "s" else 1.6,
+            "同样的块用一个、两个进程 the same blocks on one and two processes",
+            [two, one],
+            two.label,
+            against=one.label,
+            at_least=None if size == "s" else 1.6,
             note="dask.distributed, five services; a ratio of 1.6 from one to two is 80 % of efficiency",
         ),
-    ]  # fmt: skip
+    ]
     if size != "nation":
         rivals = [
             Entry("geopandas: buffer, union, overlay", at + "overlay", {"size": size}),
@@ -227,9 +233,14 @@ def contests(size: str) -> list[Contest]:
         ]
         goal = {"city": 100.0, "province": 300.0}.get(size)
         found.append(
-            Contest("各县覆盖 coverage by district, exact fractions", [mine, *rivals], mine.label,
-                    against=rivals[0].label, at_least=goal)
-        )  # fmt: skip
+            Contest(
+                "各县覆盖 coverage by district, exact fractions",
+                [mine, *rivals],
+                mine.label,
+                against=rivals[0].label,
+                at_least=goal,
+            )
+        )
     return found
 
 

@@ -80,9 +80,14 @@ def contests(size: str) -> list[Contest]:
     goal, most = (40.0, 1.5) if size == "nation" else (None, None)
     return [
         Contest(f"同类机构 crowding, {COUNT[size]:,}", entries, mine, against=entries[2].label, at_least=goal),
-        Contest(f"与 cKDTree 相比 beside cKDTree, {COUNT[size]:,}", entries[:2], mine, against=entries[1].label,
-                at_most=most),
-    ]  # fmt: skip
+        Contest(
+            f"与 cKDTree 相比 beside cKDTree, {COUNT[size]:,}",
+            entries[:2],
+            mine,
+            against=entries[1].label,
+            at_most=most,
+        ),
+    ]
 
 
 def fits(size: str) -> list[dict[str, Any]]:

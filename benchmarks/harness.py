@@ -235,10 +235,18 @@ def _marked(contest: Contest, rows: list[dict[str, Any]]) -> dict[str, Any]:
     if rival is None or (contest.at_least is None and contest.at_most is None):
         return {}
     if contest.at_most is not None:
-        return {"against": contest.against, "at_most": contest.at_most, "reached": 1 / rival,
-                "met": 1 / rival <= contest.at_most}  # fmt: skip
-    return {"against": contest.against, "at_least": contest.at_least, "reached": rival,
-            "met": rival >= (contest.at_least or 0.0)}  # fmt: skip
+        return {
+            "against": contest.against,
+            "at_most": contest.at_most,
+            "reached": 1 / rival,
+            "met": 1 / rival <= contest.at_most,
+        }
+    return {
+        "against": contest.against,
+        "at_least": contest.at_least,
+        "reached": rival,
+        "met": rival >= (contest.at_least or 0.0),
+    }
 
 
 def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:

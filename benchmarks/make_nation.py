@@ -153,16 +153,23 @@ def write_cog(path: Path, values: NDArray[np.float32], west: float, north: float
     """One Cloud-Optimised GeoTIFF in WGS 84 degrees."""
     rows, columns = values.shape
     profile = {
-        "driver": "GTiff", "width": columns, "height": rows, "count": 1, "dtype": "float32", "crs": "EPSG:4326",
-        "transform": Affine(STEP, 0, west, 0, -STEP, north), "nodata": NODATA,
-    }  # fmt: skip
+        "driver": "GTiff",
+        "width": columns,
+        "height": rows,
+        "count": 1,
+        "dtype": "float32",
+        "crs": "EPSG:4326",
+        "transform": Affine(STEP, 0, west, 0, -STEP, north),
+        "nodata": NODATA,
+    }
     with MemoryFile() as memory:
         with memory.open(**profile) as raster:
             raster.write(values, 1)
             raster.update_tags(DESCRIPTION=MARK)
         with memory.open() as raster:
-            rasterio.shutil.copy(raster, path, driver="COG", COMPRESS="DEFLATE", LEVEL=1, BLOCKSIZE=512,
-                                 OVERVIEWS="NONE", PREDICTOR="NO")  # fmt: skip
+            rasterio.shutil.copy(
+                raster, path, driver="COG", COMPRESS="DEFLATE", LEVEL=1, BLOCKSIZE=512, OVERVIEWS="NONE", PREDICTOR="NO"
+            )
 
 
 def write_vrt(path: Path, size: Size) -> None:
@@ -213,10 +220,18 @@ def districts_of(size: Size, seed: int) -> gpd.GeoDataFrame:
     order = np.lexsort((x, np.round(-y / 4)))
     ids = [f"{11 + k // 100:02d}{k % 100 // 10 + 1:02d}{k % 10 + 1:02d}" for k in range(len(whole))]
     return gpd.GeoDataFrame(
-        {"id": ids, "name": [f"模拟县{k + 1}" for k in range(len(whole))], "level": "district",
-         "parent": [i[:4] + "00" for i in ids], "residents": np.nan, "settings": "", "class": ""},
-        geometry=whole[order], crs="EPSG:4326",
-    )  # fmt: skip
+        {
+            "id": ids,
+            "name": [f"模拟县{k + 1}" for k in range(len(whole))],
+            "level": "district",
+            "parent": [i[:4] + "00" for i in ids],
+            "residents": np.nan,
+            "settings": "",
+            "class": "",
+        },
+        geometry=whole[order],
+        crs="EPSG:4326",
+    )
 
 
 def _joined(shapes: NDArray[np.object_], count: int) -> NDArray[np.object_]:
@@ -279,11 +294,13 @@ def make(folder: Path, *, size: str, seed: int = 15, workers: int = 1) -> Path:
     _write_institutions(folder / "institutions.parquet", lon, lat, chosen, seed)
     write_vrt(folder / "population.vrt", chosen)
     told = {
-        "order": order, "mark": MARK, "cells": chosen.down * chosen.across * chosen.side**2,
+        "order": order,
+        "mark": MARK,
+        "cells": chosen.down * chosen.across * chosen.side**2,
         "populated": sum(int(t["populated"]) for t in tiles),  # type: ignore[call-overload]
         "residents": sum(float(t["residents"]) for t in tiles),  # type: ignore[arg-type]
         "seconds": round(time.perf_counter() - start, 1),
-    }  # fmt: skip
+    }
     done.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return folder
 

@@ -43,9 +43,18 @@ def assessment(size: str) -> Any:  # noqa: ANN401 - imports are not timed
     side = across * step
     outline = shapely.box(west, south, west + side, south + side)
     places = gpd.GeoDataFrame(
-        {"id": ["1", "11"], "name": ["市", "区"], "level": ["city", "district"], "parent": ["", "1"], "residents": 1e6, "settings": "", "class": ""},
-        geometry=[outline, outline], crs=CRS,
-    )  # fmt: skip
+        {
+            "id": ["1", "11"],
+            "name": ["市", "区"],
+            "level": ["city", "district"],
+            "parent": ["", "1"],
+            "residents": 1e6,
+            "settings": "",
+            "class": "",
+        },
+        geometry=[outline, outline],
+        crs=CRS,
+    )
 
     values = np.zeros((across, across), dtype=np.float32)
     made = np.random.default_rng(7)
@@ -60,22 +69,80 @@ def assessment(size: str) -> Any:  # noqa: ANN401 - imports are not timed
     n = INSTITUTIONS[size]
     service = rng.choice(["pharmacy", "outpatient", "inpatient"], n, p=[0.6, 0.3, 0.1])
     sites = gpd.GeoDataFrame(
-        {"id": [f"P{k:011d}" for k in range(n)], "name": [f"康民大药房{k}号店" for k in range(n)], "service": service,
-         "level": "", "tags": "", "address": [f"人民路{k}号" for k in range(n)], "beds": np.nan, "others_within": rng.integers(0, 9, n),
-         "nearest_other_m": rng.uniform(20, 3000, n), "residents_within": rng.uniform(100, 30000, n), "circle_limit": 3.0,
-         "over_cap": rng.random(n) < 0.3, "township_name": "镇", "district_id": "11", "district_name": "区"},
-        geometry=shapely.points(west + rng.random(n) * side, south + rng.random(n) * side), crs=CRS,
-    )  # fmt: skip
+        {
+            "id": [f"P{k:011d}" for k in range(n)],
+            "name": [f"康民大药房{k}号店" for k in range(n)],
+            "service": service,
+            "level": "",
+            "tags": "",
+            "address": [f"人民路{k}号" for k in range(n)],
+            "beds": np.nan,
+            "others_within": rng.integers(0, 9, n),
+            "nearest_other_m": rng.uniform(20, 3000, n),
+            "residents_within": rng.uniform(100, 30000, n),
+            "circle_limit": 3.0,
+            "over_cap": rng.random(n) < 0.3,
+            "township_name": "镇",
+            "district_id": "11",
+            "district_name": "区",
+        },
+        geometry=shapely.points(west + rng.random(n) * side, south + rng.random(n) * side),
+        crs=CRS,
+    )
     services = ("inpatient", "outpatient", "pharmacy")
-    coverage = pd.DataFrame([
-        {"place_id": p, "name": p, "level": lv, "parent": "", "service": s, "residents": 1e6, "covered": 6e5, "share": 0.6,
-         "depth_0": 4e5, "depth_1": 3e5, "depth_2": 2e5, "depth_3": 1e5}
-        for p, lv in (("1", "city"), ("11", "district")) for s in services])  # fmt: skip
-    totals = pd.DataFrame({"place_id": ["1", "11"], "name": ["市", "区"], "level": ["city", "district"], "parent": ["", "1"],
-                           "residents": 1e6, "land_km2": 1e4, "density_per_km2": 100.0, **{f"n_{s}": 10 for s in services}})  # fmt: skip
-    gaps = gpd.GeoDataFrame({c: [] for c in ("rank", "gap_id", "service", "residents", "district_id", "district_name", "township_name",
-                                             "nearest_id", "nearest_name", "nearest_m", "candidate_lon", "candidate_lat")},
-                            geometry=[], crs=CRS)  # fmt: skip
+    coverage = pd.DataFrame(
+        [
+            {
+                "place_id": p,
+                "name": p,
+                "level": lv,
+                "parent": "",
+                "service": s,
+                "residents": 1e6,
+                "covered": 6e5,
+                "share": 0.6,
+                "depth_0": 4e5,
+                "depth_1": 3e5,
+                "depth_2": 2e5,
+                "depth_3": 1e5,
+            }
+            for p, lv in (("1", "city"), ("11", "district"))
+            for s in services
+        ]
+    )
+    totals = pd.DataFrame(
+        {
+            "place_id": ["1", "11"],
+            "name": ["市", "区"],
+            "level": ["city", "district"],
+            "parent": ["", "1"],
+            "residents": 1e6,
+            "land_km2": 1e4,
+            "density_per_km2": 100.0,
+            **{f"n_{s}": 10 for s in services},
+        }
+    )
+    gaps = gpd.GeoDataFrame(
+        {
+            c: []
+            for c in (
+                "rank",
+                "gap_id",
+                "service",
+                "residents",
+                "district_id",
+                "district_name",
+                "township_name",
+                "nearest_id",
+                "nearest_name",
+                "nearest_m",
+                "candidate_lon",
+                "candidate_lat",
+            )
+        },
+        geometry=[],
+        crs=CRS,
+    )
     city = City(sites, population, places, (), "基准市", simulated=True)
     return Assessment(city, "none", "基准", 800.0, services, sites, (), coverage, totals, gaps, {})
 

@@ -13,9 +13,21 @@ from benchmarks.harness import Contest, Entry
 
 ROWS = {"s": 5_000, "city": 50_000, "province": 50_000, "nation": 50_000}
 HEADINGS = (
-    "序号", "医保编码", "机构名称", "机构类型", "地址", "等级", "床位数", "是否双通道", "定点起始日期", "定点终止日期",
-    "经度", "纬度", "定位精度(米)", "联系电话",
-)  # fmt: skip
+    "序号",
+    "医保编码",
+    "机构名称",
+    "机构类型",
+    "地址",
+    "等级",
+    "床位数",
+    "是否双通道",
+    "定点起始日期",
+    "定点终止日期",
+    "经度",
+    "纬度",
+    "定位精度(米)",
+    "联系电话",
+)
 DAY = dt.date(2026, 4, 30)
 MARK = 3.0
 
@@ -36,10 +48,21 @@ def register(size: str) -> Path:
     page.write_row(0, 0, HEADINGS)
     for i in range(count):
         row = [
-            i + 1, f"P640502{i:05d}", f"样例大药房第{i}分店", "零售药店" if i % 5 else "门诊", f"样例路{i % 240}号{i}",
-            "一级" if i % 7 == 0 else "未定级", i % 90 if i % 5 == 0 else "", "是" if i % 9 == 0 else "否", None,
-            "2027年12月31日" if i % 2 else "20271231", lon[i], lat[i], 10, f"0955-{i:07d}",
-        ]  # fmt: skip
+            i + 1,
+            f"P640502{i:05d}",
+            f"样例大药房第{i}分店",
+            "零售药店" if i % 5 else "门诊",
+            f"样例路{i % 240}号{i}",
+            "一级" if i % 7 == 0 else "未定级",
+            i % 90 if i % 5 == 0 else "",
+            "是" if i % 9 == 0 else "否",
+            None,
+            "2027年12月31日" if i % 2 else "20271231",
+            lon[i],
+            lat[i],
+            10,
+            f"0955-{i:07d}",
+        ]
         page.write_row(i + 1, 0, row)
         page.write_datetime(i + 1, 8, dt.datetime(2019, 1, 1) + dt.timedelta(days=i % 2400), date)  # noqa: DTZ001 - days have no zone
     book.close()
@@ -71,5 +94,12 @@ def contests(size: str) -> list[Contest]:
         Entry("circle15", "benchmarks.registers:ours", {"size": size}, repeats=5),
         Entry("python-calamine, bare read", "benchmarks.registers:bare", {"size": size}, repeats=5),
     ]
-    return [Contest(f"读取名册 register, {ROWS[size]:,} rows", entries, "circle15",
-                    against="python-calamine, bare read", at_most=MARK)]  # fmt: skip
+    return [
+        Contest(
+            f"读取名册 register, {ROWS[size]:,} rows",
+            entries,
+            "circle15",
+            against="python-calamine, bare read",
+            at_most=MARK,
+        )
+    ]

@@ -30,9 +30,10 @@ def ready_city(size: str) -> Prepared:
 
     at, plan = folder(size), load_plan("zhongwei")
     anywhere = tuple(
-        r for r in plan.rules
+        r
+        for r in plan.rules
         if not (r.where.areas or r.where.zones or getattr(r, "max_by_area", None) or getattr(r, "per", "") == "group")
-    )  # fmt: skip
+    )
     density = plan.density.model_copy(update={"unit": "circle"})
     plan = plan.model_copy(update={"groups": (), "rules": anywhere, "density": density})
     city, _ = read_nation(at / "institutions.parquet", at / "places.parquet", at / "population.vrt")
@@ -158,9 +159,18 @@ def contests(size: str) -> list[Contest]:
     rivals = [] if size == "nation" else [Entry("geopandas: dwithin, sjoin, buffers", at + "geopandas_way", asked)]
     goal = 15.0 if size in {"city", "province"} else None
     return [
-        Contest("一处一研判 full verdicts, everything loaded", ones, ones[0].label,
-                note=f"mark: 5 ms each, so {ONE_BY_ONE * 0.005:g} s"),
-        Contest(f"批量 {MANY[size]:,} sites", [*mine, *rivals], mine[0].label,
-                against=rivals[0].label if rivals else "", at_least=goal,
-                note="shares of cells are exact here, geopandas counts cells by their centres"),
-    ]  # fmt: skip
+        Contest(
+            "一处一研判 full verdicts, everything loaded",
+            ones,
+            ones[0].label,
+            note=f"mark: 5 ms each, so {ONE_BY_ONE * 0.005:g} s",
+        ),
+        Contest(
+            f"批量 {MANY[size]:,} sites",
+            [*mine, *rivals],
+            mine[0].label,
+            against=rivals[0].label if rivals else "",
+            at_least=goal,
+            note="shares of cells are exact here, geopandas counts cells by their centres",
+        ),
+    ]

@@ -30,10 +30,14 @@ SMALL = {"s": (200, 2_000, 10), "city": (500, 5_000, 20)}
 
 # District, residents, pharmacies now, pharmacies planned: annex 3 of Liuzhou's plan.
 LIUZHOU = (
-    ("柳州市区", 2_015_700, 911, 537), ("柳江区", 502_100, 136, 80), ("柳城县", 312_400, 78, 85),
-    ("鹿寨县", 335_500, 98, 82), ("融安县", 251_200, 71, 65), ("融水苗族自治县", 411_300, 100, 100),
+    ("柳州市区", 2_015_700, 911, 537),
+    ("柳江区", 502_100, 136, 80),
+    ("柳城县", 312_400, 78, 85),
+    ("鹿寨县", 335_500, 98, 82),
+    ("融安县", 251_200, 71, 65),
+    ("融水苗族自治县", 411_300, 100, 100),
     ("三江侗族自治县", 317_800, 67, 84),
-)  # fmt: skip
+)
 
 
 def plane(candidates: int, points: int, *, seed: int = 15) -> tuple[Floats, Floats, Floats, Floats, Floats]:
@@ -128,12 +132,17 @@ def retire_sample(additions: int) -> Callable[[], dict[str, float]]:
         last = plan.steps.iloc[-1]
         caps = [f for f in plan.recheck.remaining if f.bound == "max"]
         return {
-            "before": plan.steps["share"].iloc[0], "after": last["share"], "exits": len(plan.exits),
-            "entries": len(plan.entries), "standing": last["standing"], "gap": plan.found.cover.gap,
+            "before": plan.steps["share"].iloc[0],
+            "after": last["share"],
+            "exits": len(plan.exits),
+            "entries": len(plan.entries),
+            "standing": last["standing"],
+            "gap": plan.found.cover.gap,
             "metres_gap": plan.nearness.metres_after / plan.nearness.metres_bound - 1,
             "depth_gap": plan.nearness.deep_bound / plan.nearness.deep_after - 1,
-            "caps_broken": len(caps), "minimums_unmet": len(plan.recheck.remaining) - len(caps),
-        }  # fmt: skip
+            "caps_broken": len(caps),
+            "minimums_unmet": len(plan.recheck.remaining) - len(caps),
+        }
 
     return work
 
@@ -199,10 +208,15 @@ def retire_liuzhou() -> Callable[[], dict[str, float]]:
         off = [abs(int(districts.loc[n, "institutions_after"]) - k) for n, k in planned.items()]
         last = found.steps.iloc[-1]
         return {
-            "before": found.steps["share"].iloc[0], "after": last["share"], "exits": len(found.exits),
-            "entries": len(found.entries), "standing": last["standing"], "off_annex": float(sum(off)),
-            "gap": found.found.cover.gap, "caps_broken": len(found.recheck.remaining),
-        }  # fmt: skip
+            "before": found.steps["share"].iloc[0],
+            "after": last["share"],
+            "exits": len(found.exits),
+            "entries": len(found.entries),
+            "standing": last["standing"],
+            "off_annex": float(sum(off)),
+            "gap": found.found.cover.gap,
+            "caps_broken": len(found.recheck.remaining),
+        }
 
     return work
 
@@ -219,15 +233,29 @@ def contests(size: str) -> list[Contest]:
             Entry("spopt with CBC", "benchmarks.siting:spopt_cbc", asked, timeout_s=900.0),
         ]
         name = f"Most covered, {candidates} × {points}, k = {number}"
-        found.append(Contest(name, entries, entries[0].label, against=entries[2].label, at_least=3.0,
-                             note="the same optimum, proven by both"))  # fmt: skip
+        found.append(
+            Contest(
+                name,
+                entries,
+                entries[0].label,
+                against=entries[2].label,
+                at_least=3.0,
+                note="the same optimum, proven by both",
+            )
+        )
     if size in LARGE:
         candidates, points, number = LARGE[size]
         asked = {"candidates": candidates, "points": points, "number": number}
         entry = Entry("circle15: lazy greedy and exchanges", "benchmarks.siting:ours_search", asked)
         dense = candidates * points * 8 / 1e9
-        found.append(Contest(f"Most covered, {candidates:,} × {points:,}, k = {number:,}", [entry], entry.label,
-                             note=f"a dense matrix, as spopt's, would take {dense:,.0f} GB"))  # fmt: skip
+        found.append(
+            Contest(
+                f"Most covered, {candidates:,} × {points:,}, k = {number:,}",
+                [entry],
+                entry.label,
+                note=f"a dense matrix, as spopt's, would take {dense:,.0f} GB",
+            )
+        )
     if size == "s":
         for label, function, options in (
             ("517 pharmacies to all caps of Zhongwei's plan", "retire_sample", {"additions": 0}),

@@ -44,10 +44,12 @@ def contests(size: str) -> list[Contest]:
                 Entry("pyrosm: walking nodes and edges", "benchmarks.walking:read_pyrosm", streets),
                 Entry("osmnx: graph_from_xml of the walkable ways", "benchmarks.walking:read_osmnx", streets),
             ],
-            ours="circle15", against="pyrosm: walking nodes and edges", at_least=3.0,
+            ours="circle15",
+            against="pyrosm: walking nodes and edges",
+            at_least=3.0,
             note="pbf to arrays of nodes and edges, simplified, islands left out; osmnx reads XML",
         )
-    ]  # fmt: skip
+    ]
     if institutions:
         told = streets | {"institutions": str(SHARED / institutions)}
         entries = [
@@ -91,8 +93,15 @@ def _graph(path: str, institutions: str) -> dict[str, Any]:
     points = table[table["amenity"] == "pharmacy"].geometry.representative_point()
     tree = cKDTree(np.column_stack(conformal(lon, lat)))
     sources = tree.query(np.column_stack(conformal(points.x.to_numpy(), points.y.to_numpy())))[1]
-    return {"lon": lon, "lat": lat, "u": u, "v": v, "metres": metres, "csr": (start, other, metres[edge]),
-            "sources": np.asarray(sources, dtype=np.int64)}  # fmt: skip
+    return {
+        "lon": lon,
+        "lat": lat,
+        "u": u,
+        "v": v,
+        "metres": metres,
+        "csr": (start, other, metres[edge]),
+        "sources": np.asarray(sources, dtype=np.int64),
+    }
 
 
 def _told(counts: np.ndarray[Any, Any]) -> dict[str, float]:

@@ -91,17 +91,32 @@ def write_places(ground: Ground, facts: dict[str, Any], path: Path) -> None:
     }
     rows = [{**city, "标识": "", "人口等级": "", "geometry": ground.city}]
     rows += [
-        {"编码": d["code"], "名称": d["name"], "级别": "县（区）", "上级": city["编码"],
-         "常住人口": int(sums[d["code"]]), "标识": "", "人口等级": "", "geometry": d["geometry"]}
+        {
+            "编码": d["code"],
+            "名称": d["name"],
+            "级别": "县（区）",
+            "上级": city["编码"],
+            "常住人口": int(sums[d["code"]]),
+            "标识": "",
+            "人口等级": "",
+            "geometry": d["geometry"],
+        }
         for d in ground.districts.to_dict("records")
-    ]  # fmt: skip
+    ]
     marks = {"street": "subdistrict", "town": "town_centre", "rural": ""}
     rows += [
-        {"编码": t["code"], "名称": t["name"], "级别": "街道" if t["kind"] == "street" else "乡镇", "上级": t["parent"],
-         "常住人口": int(t["residents"]), "标识": ";".join(sorted(s for s in (marks[t["kind"]], t["settings"]) if s)),
-         "人口等级": t["class"] if isinstance(t["class"], str) else "", "geometry": t["geometry"]}
+        {
+            "编码": t["code"],
+            "名称": t["name"],
+            "级别": "街道" if t["kind"] == "street" else "乡镇",
+            "上级": t["parent"],
+            "常住人口": int(t["residents"]),
+            "标识": ";".join(sorted(s for s in (marks[t["kind"]], t["settings"]) if s)),
+            "人口等级": t["class"] if isinstance(t["class"], str) else "",
+            "geometry": t["geometry"],
+        }
         for t in towns.to_dict("records")
-    ]  # fmt: skip
+    ]
     table = gpd.GeoDataFrame(pd.DataFrame(rows), geometry="geometry", crs="EPSG:4490").assign(说明=facts["mark"])
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": FIXED.strftime("%Y-%m-%dT%H:%M:%SZ")})
     path.unlink(missing_ok=True)

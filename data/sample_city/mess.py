@@ -20,9 +20,22 @@ ENDS = ("长期", "2027年12月31日", "20271231", "2027年", "9999-12-31", "202
 BEDS = ("１２张", "8", "0.002万", "/", "1,020", "15 张")
 PERSON = ("样例甲", "640502198001010013", "6222020200112233446", "13900000001")
 TOP = (
-    "序号", "医保编码", "机构名称", "位置", "", "", "等级", "床位数（张）", "协议有效期", "", "是否门诊统筹",
-    "法定代表人", "LEGREP_CERTNO", "BANKACCT", "联系电话",
-)  # fmt: skip
+    "序号",
+    "医保编码",
+    "机构名称",
+    "位置",
+    "",
+    "",
+    "等级",
+    "床位数（张）",
+    "协议有效期",
+    "",
+    "是否门诊统筹",
+    "法定代表人",
+    "LEGREP_CERTNO",
+    "BANKACCT",
+    "联系电话",
+)
 BELOW = ("", "", "", "地址", "经度", "纬度", "", "", "起", "止", "", "", "", "", "")
 
 
@@ -48,8 +61,11 @@ def _clinics(clinics: Sequence[Institution], mark: str) -> Page:
     rows: list[list[Any]] = [
         [f"中卫市定点门诊机构名单（{mark}）"],
         ["填报单位：样例市医疗保障局", "", "", "", "", "", "截至2026年4月30日"],
-        list(TOP), list(BELOW), [i + 1 for i in range(width)], ["一、沙坡头区"],
-    ]  # fmt: skip
+        list(TOP),
+        list(BELOW),
+        [i + 1 for i in range(width)],
+        ["一、沙坡头区"],
+    ]
     half = len(clinics) // 2
     for i, one in enumerate(clinics):
         if i == half:
@@ -58,8 +74,9 @@ def _clinics(clinics: Sequence[Institution], mark: str) -> Page:
         name = "　" + one.name[:2] + " " + one.name[2:] + "１２３" if i == 0 else one.name
         code = one.code.lower() + " " if i == 1 else one.code
         level = ("未定级", "一级及以下", "A级", "02")[i % 4]
-        rows.append([i + 1, code, name, one.address, lon, lat, level, BEDS[i % 6], DATES[i % 6], ENDS[i % 6], "是",
-                     *PERSON])  # fmt: skip
+        rows.append(
+            [i + 1, code, name, one.address, lon, lat, level, BEDS[i % 6], DATES[i % 6], ENDS[i % 6], "是", *PERSON]
+        )
     rows += [
         ["合  计", f"{len(clinics)}家"],
         ["填表人：样例乙", "", "审核人：样例丙", "", "联系电话：13900000002"],

@@ -31,9 +31,21 @@ SPREAD_M = 65.0  # how far from the centre of its cell an institution may stand
 CROWDING = 1.35  # above 1, institutions crowd where most people live
 ACCURACIES_M, ACCURACY_ODDS = (5, 10, 20, 50), (0.15, 0.55, 0.2, 0.1)
 HEADINGS = (
-    "序号", "医保编码", "机构名称", "机构类型", "地址", "等级", "床位数", "是否双通道", "定点起始日期", "定点终止日期",
-    "经度", "纬度", "定位精度(米)", "联系电话",
-)  # fmt: skip
+    "序号",
+    "医保编码",
+    "机构名称",
+    "机构类型",
+    "地址",
+    "等级",
+    "床位数",
+    "是否双通道",
+    "定点起始日期",
+    "定点终止日期",
+    "经度",
+    "纬度",
+    "定位精度(米)",
+    "联系电话",
+)
 SHEETS = {"药店": ("零售药店",), "门诊": ("门诊",), "住院": ("住院",), "长护": ("居家护理", "机构护理")}
 
 
@@ -205,6 +217,18 @@ def as_row(number: int, one: Institution) -> list[Any]:
     """The cells of one institution in the order of HEADINGS."""
     lon, lat = gcj02(one.xy)
     return [
-        number, one.code, one.name, one.service, one.address, one.level, one.beds, "是" if one.dual_channel else "否",
-        one.since, one.until, lon, lat, one.accuracy_m, "000-0000000",
-    ]  # fmt: skip
+        number,
+        one.code,
+        one.name,
+        one.service,
+        one.address,
+        one.level,
+        one.beds,
+        "是" if one.dual_channel else "否",
+        one.since,
+        one.until,
+        lon,
+        lat,
+        one.accuracy_m,
+        "000-0000000",
+    ]

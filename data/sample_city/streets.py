@@ -55,9 +55,13 @@ def _lanes(grid: Grid, rng: np.random.Generator) -> tuple[Floats, Pairs]:
     x = grid.transform.c + (j + 0.5) * COARSE * CELL_M
     y = grid.transform.f - (i + 0.5) * COARSE * CELL_M
     xy = np.column_stack([x, y]) + rng.uniform(-JITTER_M, JITTER_M, (len(i), 2))
-    east, south = (np.column_stack([a.ravel(), b.ravel()]) for a, b in (
-        (number[:, :-1], number[:, 1:]), (number[:-1], number[1:]),
-    ))  # fmt: skip
+    east, south = (
+        np.column_stack([a.ravel(), b.ravel()])
+        for a, b in (
+            (number[:, :-1], number[:, 1:]),
+            (number[:-1], number[1:]),
+        )
+    )
     pairs = np.concatenate([east, south])
     pairs = pairs[(pairs >= 0).all(axis=1)]
     return xy, pairs[rng.random(len(pairs)) < KEPT]

@@ -25,11 +25,19 @@ _PATIENCE_S = 10
 _STATEMENT_S = 600
 _SHOWN_REASON = 300
 _BY_STATE = {
-    "28P01": "database.password", "28000": "database.password", "3D000": "database.missing",
-    "42P01": "database.table", "3F000": "database.table", "42703": "database.column", "42501": "database.permission",
-    "25006": "database.writes", "42601": "database.syntax", "57014": "database.slow", "42883": "database.function",
+    "28P01": "database.password",
+    "28000": "database.password",
+    "3D000": "database.missing",
+    "42P01": "database.table",
+    "3F000": "database.table",
+    "42703": "database.column",
+    "42501": "database.permission",
+    "25006": "database.writes",
+    "42601": "database.syntax",
+    "57014": "database.slow",
+    "42883": "database.function",
     "0A000": "database.writes",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -89,10 +97,15 @@ def connected(address: Address, *, write: bool = False) -> Iterator[Any]:
     kind = OutputError if write else InputError
     try:
         connection = Connection(
-            address.user, host=address.host, port=address.port, database=address.name,
-            password=address.password, ssl_context=_ssl(address), timeout=_PATIENCE_S,
+            address.user,
+            host=address.host,
+            port=address.port,
+            database=address.name,
+            password=address.password,
+            ssl_context=_ssl(address),
+            timeout=_PATIENCE_S,
             application_name="circle15",
-        )  # fmt: skip
+        )
     except DatabaseError as fault:
         raise kind(_problem(address, fault)) from None
     except (InterfaceError, OSError, ValueError) as fault:

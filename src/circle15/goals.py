@@ -56,9 +56,13 @@ def _on_foot(plan: Plan, city: City, streets: Streets, goals: list[Target]) -> C
         usual = city.pace.metres_per_s if rule.mode == "walk" else SPEEDS_M_PER_S[rule.mode]
         foot = OnFoot(streets, pace=replace(city.pace, metres_per_s=rule.speed_m_per_s or usual))
         found = measure_walking_coverage(
-            city.population, city.institutions, city.places, foot, radius_m=plan.circle.radius_m,
+            city.population,
+            city.institutions,
+            city.places,
+            foot,
+            radius_m=plan.circle.radius_m,
             services=rule.services,
-        )  # fmt: skip
+        )
         for service, rows in found.groupby("service"):
             name = walked_column(rule, str(service))
             columns[name] = rows[ON_FOOT[rule.measure]].to_numpy(dtype=np.float64)

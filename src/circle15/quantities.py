@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Small = NDArray[np.int32]
 Flags = NDArray[np.bool_]
 
 Progress = Callable[[str, int, int], None]
@@ -23,3 +24,7 @@ M_PER_DEGREE = 111_320.0
 """Length of a degree of longitude at the equator; of latitude about that."""
 LEAST_M_PER_DEGREE = 110_500.0
 """No degree of latitude, nor of longitude at the equator, is shorter: what searches may rely on."""
+EARTH_A_M = 6378137.0
+"""Half the longer axis of WGS 84."""
+EARTH_E2 = 0.0066943799901413165
+"""Square of the eccentricity of WGS 84."""

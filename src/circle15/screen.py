@@ -152,9 +152,13 @@ class _Screen:
 
     def _alone(self, at: int) -> Told:
         verdict = self.ready.judge(
-            lon=self._place[0][at], lat=self._place[1][at], datum="wgs84", service=str(self.sites["service"].iloc[at]),
-            position_accuracy_m=self._accuracy_m[at], attributes=self.known[at],
-        )  # fmt: skip
+            lon=self._place[0][at],
+            lat=self._place[1][at],
+            datum="wgs84",
+            service=str(self.sites["service"].iloc[at]),
+            position_accuracy_m=self._accuracy_m[at],
+            attributes=self.known[at],
+        )
         return Told(verdict.conclusion, verdict.decided_by)
 
     @cached_property

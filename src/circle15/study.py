@@ -83,9 +83,14 @@ def assess(
     tell("judge")
     measures = pd.DataFrame(sites.drop(columns="geometry"))
     findings = judge_city(
-        plan, sites=measures, neighbours=neighbours, totals=totals, inputs=ready.inputs, around=ready.around,
+        plan,
+        sites=measures,
+        neighbours=neighbours,
+        totals=totals,
+        inputs=ready.inputs,
+        around=ready.around,
         elsewhere=ready.measure_elsewhere(city.institutions, measures),
-    )  # fmt: skip
+    )
     found = []
     ground = lay_out_gaps(city.population, city.places, radius_m=radius_m)
     for service in chosen:

@@ -89,18 +89,32 @@ def walk_city(
     for at, service in enumerate(chosen):
         tell("gaps", 2 + at, total)
         found = find_walking_gaps(
-            city.population, city.institutions, city.places, foot.metres, limit_m=radius_m, service=service,
-            min_residents=gap_min_residents, ground=ground,
-        )  # fmt: skip
+            city.population,
+            city.institutions,
+            city.places,
+            foot.metres,
+            limit_m=radius_m,
+            service=service,
+            min_residents=gap_min_residents,
+            ground=ground,
+        )
         gaps.append(found)
         reached.append(_reached(city, foot, service, radius_m=radius_m))
     tell("done", total, total)
     pace = {"metres_per_s": city.pace.metres_per_s, "slope": city.pace.slope, "max_snap_m": city.pace.max_snap_m}
     options = {"services": list(chosen), "minutes": minutes, "gap_min_residents": gap_min_residents, "pace": pace}
     return Walk(
-        city, plan.title, radius_m, minutes, tuple(chosen), sites, coverage, _together(gaps), _together(reached),
+        city,
+        plan.title,
+        radius_m,
+        minutes,
+        tuple(chosen),
+        sites,
+        coverage,
+        _together(gaps),
+        _together(reached),
         provenance(plan, city, options=options),
-    )  # fmt: skip
+    )
 
 
 def streets_on_foot(city: City, *, services: Sequence[str], radius_m: float) -> gpd.GeoDataFrame | None:
@@ -122,9 +136,13 @@ def with_coverage_on_foot(result: Assessment) -> Assessment:
     if city.streets is None:
         return result
     walked = measure_walking_coverage(
-        city.population, city.institutions, city.places, OnFoot(city.streets, pace=city.pace),
-        radius_m=result.radius_m, services=result.services,
-    )  # fmt: skip
+        city.population,
+        city.institutions,
+        city.places,
+        OnFoot(city.streets, pace=city.pace),
+        radius_m=result.radius_m,
+        services=result.services,
+    )
     kept = walked[["place_id", "service", "covered_walking", "share_walking"]]
     return replace(result, coverage=result.coverage.merge(kept, on=["place_id", "service"], how="left", validate="1:1"))
 

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,3 +28,10 @@ def test_no_package_host_is_named():
 def test_no_data_file_is_committed():
     data = {".tif", ".gpkg", ".shp", ".geojson", ".xlsx", ".xls", ".parquet", ".pbf", ".graphml"}
     assert [str(p) for p in tracked() if p.suffix in data] == []
+
+
+def test_the_contract_of_kernels_names_every_kernel_module():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    named = next(c["source_modules"] for c in contracts if c["name"] == "Kernels see arrays only")
+    kept = sorted((ROOT / "src" / "circle15").glob("*/*kernels.py"))
+    assert sorted(named) == sorted(f"circle15.{p.parent.name}.{p.stem}" for p in kept)

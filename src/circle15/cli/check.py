@@ -79,14 +79,14 @@ def _written(
         city = found.city
         page = draw_suspects(
             city.institutions, found.suspects, city.places, city=city.name, simulated=simulated, lang=lang
-        )  # fmt: skip
+        )
         written.append(write_text(Path(suspects_map), page))
     if corrected is not None:
         source, tables = original_tables(files)
         given = [Given(*table) for table in tables]
         written.append(
             write_corrected(Path(corrected), source, given, found.corrections, simulated=simulated, lang=lang)
-        )  # fmt: skip
+        )
     return written
 
 

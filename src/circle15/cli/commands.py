@@ -246,8 +246,13 @@ def _planning(make: Maker, kind: str) -> list[click.Parameter]:
         make.streets(),
         option("--on-foot", "on_foot", key="on_foot", is_flag=True),
         *make.evidence(),
-        option("--candidates", key="candidates", type=click.Choice(["gaps", "lattice", "cells", "none"]),
-               default="gaps", show_default=True),
+        option(
+            "--candidates",
+            key="candidates",
+            type=click.Choice(["gaps", "lattice", "cells", "none"]),
+            default="gaps",
+            show_default=True,
+        ),
         option("--spacing-m", key="spacing_m", type=Number(min=1), default=500.0, show_default=True),
         make.reads("--sites", key="candidate_sites", metavar="FILE.xlsx|FILE.csv"),
         option("--datum", key="site_datum", type=click.Choice(DATUMS)),
@@ -255,7 +260,7 @@ def _planning(make: Maker, kind: str) -> list[click.Parameter]:
         option("--plans", key="plans", type=click.IntRange(min=0), default=0, show_default=True),
         option("--seconds", key="seconds", type=Number(min=1), default=45.0, show_default=True),
         make.out(f"{{city}}_{kind}_{{service}}*"),
-    ]  # fmt: skip
+    ]
 
 
 def _add(make: Maker) -> LocalCommand:
@@ -302,8 +307,13 @@ def _round(make: Maker) -> LocalCommand:
         *make.city(),
         make.reads("--sites", key="applications", metavar="FILE.xlsx|FILE.csv", required=True),
         option("--datum", key="site_datum", type=click.Choice(DATUMS)),
-        option("--by", key="by", type=click.Choice(["rank", "coverage", "first", "lottery"]), default="rank",
-               show_default=True),
+        option(
+            "--by",
+            key="by",
+            type=click.Choice(["rank", "coverage", "first", "lottery"]),
+            default="rank",
+            show_default=True,
+        ),
         option("--seed", key="seed", type=click.IntRange(min=0)),
         option("--score-column", key="score_column", metavar="NAME"),
         option("--arrival-column", key="arrival_column", metavar="NAME"),
@@ -313,7 +323,7 @@ def _round(make: Maker) -> LocalCommand:
         make.service_of_sites(),
         *make.evidence(),
         make.out("{city}_round*"),
-    )  # fmt: skip
+    )
 
 
 def _nation(make: Maker) -> LocalCommand:

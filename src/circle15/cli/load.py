@@ -23,9 +23,18 @@ from circle15.words import Lang
 
 _WARNINGS_SHOWN = 8
 CITY_INPUTS = (
-    "city_file", "institutions", "places", "population", "database", "register_datum", "plan", "scale_to",
-    "denominators", "streets", "as_of",
-)  # fmt: skip
+    "city_file",
+    "institutions",
+    "places",
+    "population",
+    "database",
+    "register_datum",
+    "plan",
+    "scale_to",
+    "denominators",
+    "streets",
+    "as_of",
+)
 
 
 def load(lang: Lang, inputs: dict[str, Any]) -> tuple[Plan, City]:

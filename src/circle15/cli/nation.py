@@ -62,10 +62,18 @@ def measure_nation(
     folder = Path(out)
     rules = load_plan(plan)
     inputs = read_inputs(
-        Path(institutions), Path(places), Path(population), radius_m=rules.circle.radius_m, services=services,
-        min_residents=min_residents, datum=register_datum, as_of=as_of.date() if as_of else None,
-        crs=crs, nodata=nodata, block=block,
-    )  # fmt: skip
+        Path(institutions),
+        Path(places),
+        Path(population),
+        radius_m=rules.circle.radius_m,
+        services=services,
+        min_residents=min_residents,
+        datum=register_datum,
+        as_of=as_of.date() if as_of else None,
+        crs=crs,
+        nodata=nodata,
+        block=block,
+    )
     tell_compiling(lang)
     _ = inputs.others  # counted while little else is held in memory
     give_back()
@@ -93,11 +101,17 @@ def measure_nation(
         tell_problems([*too_dense(inputs.task, sums), *others_left(folder)], lang)
     tell_written(written, lang)
     click.echo(
-        word("cli.nation_done", lang, cells=f"{sums.populated:,}", institutions=f"{len(inputs.task.lon):,}",
-             places=f"{len(inputs.task.places):,}", seconds=f"{time.monotonic() - start:.0f}",
-             mib=f"{peak_mib():.0f}"),
+        word(
+            "cli.nation_done",
+            lang,
+            cells=f"{sums.populated:,}",
+            institutions=f"{len(inputs.task.lon):,}",
+            places=f"{len(inputs.task.places):,}",
+            seconds=f"{time.monotonic() - start:.0f}",
+            mib=f"{peak_mib():.0f}",
+        ),
         err=True,
-    )  # fmt: skip
+    )
 
 
 @contextmanager

@@ -99,9 +99,12 @@ def judge_table(lang: Lang, file: str, asked: dict[str, Any], into: Into, loadin
     given = _attributes(asked["attributes"])
     plan, city = loading()
     sites, source, warnings = read_sites(
-        file, datum=asked["datum"], service=asked["service"], accuracy_m=asked["accuracy_m"],
+        file,
+        datum=asked["datum"],
+        service=asked["service"],
+        accuracy_m=asked["accuracy_m"],
         kinds=attribute_kinds(plan),
-    )  # fmt: skip
+    )
     city, told = beside(plan, city, asked, lang)
     tell_problems(warnings, lang)
     ready, said = Prepared(plan, city, **told), _understood(given, plan, lang)
@@ -114,10 +117,14 @@ def judge_table(lang: Lang, file: str, asked: dict[str, Any], into: Into, loadin
             bar.show("judge", done, len(sites))
             verdicts.append(
                 ready.judge(
-                    lon=s.lon, lat=s.lat, datum=s.datum, service=s.service, position_accuracy_m=s.position_accuracy_m,
+                    lon=s.lon,
+                    lat=s.lat,
+                    datum=s.datum,
+                    service=s.service,
+                    position_accuracy_m=s.position_accuracy_m,
                     attributes=said | dict(s.attributes),
                 )
-            )  # fmt: skip
+            )
     record = provenance(plan, city, options={"sites": {"file": source.file, "sha256": source.sha256}})
     rows, written = [s.row for s in sites], []
     whole = verdicts_record(verdicts, record, lang=lang)

@@ -62,18 +62,29 @@ def add_sites(*, lang: Lang, service: str, number: int | None, share: float | No
         field = lay_out(ready, service=service, candidates=candidates, aside=aside, on_foot=options["on_foot"])
         bar.show("solve", 1, 3)
         plan = plan_additions(
-            field, number=number, question=question, share=share if share is not None else 1.0,
-            required=options["require"], forbidden=options["forbid"], quotas=_quotas(options["quota"]),
-            minimums=not options["coverage_only"], aside=aside, seconds=options["seconds"], plans=options["plans"],
+            field,
+            number=number,
+            question=question,
+            share=share if share is not None else 1.0,
+            required=options["require"],
+            forbidden=options["forbid"],
+            quotas=_quotas(options["quota"]),
+            minimums=not options["coverage_only"],
+            aside=aside,
+            seconds=options["seconds"],
+            plans=options["plans"],
             watch=_watch(lang),
-        )  # fmt: skip
+        )
         bar.show("write", 2, 3)
         lines = add_lines(plan, aside=aside, lang=lang)
         titles = {r.id: r.title for r in ready.plan.rules}
         tables = {
-            "entries": titled(plan.sites, titles, lang), "buys": plan.buys, "change": plan.coverage,
-            "straight": plan.straight, "alternatives": plan.alternatives,
-        }  # fmt: skip
+            "entries": titled(plan.sites, titles, lang),
+            "buys": plan.buys,
+            "change": plan.coverage,
+            "straight": plan.straight,
+            "alternatives": plan.alternatives,
+        }
         told = {"service": service, "number": number, "share": share, **_told(options), **_pace(ready, options)}
         written = _write(_Result("add", tables, lines, plan.recheck.new, told), field, plan.chosen, Path(out), lang)
     click.echo("\n".join(lines))
@@ -88,25 +99,43 @@ def retire_sites(*, lang: Lang, service: str, steps: int, additions: int, out: s
         bar.show("sites", 0, 3)
         candidates = _candidates(ready, service, options, lang) if additions else None
         field = lay_out(
-            ready, service=service, candidates=candidates, aside=aside, leaving=True, sure=options["sure"],
+            ready,
+            service=service,
+            candidates=candidates,
+            aside=aside,
+            leaving=True,
+            sure=options["sure"],
             on_foot=options["on_foot"],
-        )  # fmt: skip
+        )
         bar.show("solve", 1, 3)
         plan = plan_exits(
-            field, keep=options["keep"], aim="fewest" if options["fewest"] else "coverage",
-            least_share=options["least_share"], steps=steps, additions=additions, release=options["release"],
+            field,
+            keep=options["keep"],
+            aim="fewest" if options["fewest"] else "coverage",
+            least_share=options["least_share"],
+            steps=steps,
+            additions=additions,
+            release=options["release"],
             displace=options["displace"] and additions > 0,
-            scores=_scores(ready, options["score"]), aside=aside, seconds=options["seconds"], plans=options["plans"],
+            scores=_scores(ready, options["score"]),
+            aside=aside,
+            seconds=options["seconds"],
+            plans=options["plans"],
             watch=_watch(lang),
-        )  # fmt: skip
+        )
         bar.show("write", 2, 3)
         lines = exit_lines(plan, aside=aside, lang=lang)
         titles = {r.id: r.title for r in ready.plan.rules}
         tables = {
-            "exits": titled(plan.exits, titles, lang), "entries": plan.entries, "steps": plan.steps,
-            "change": plan.coverage, "straight": plan.straight, "losers": plan.losers, "ties": ties_table(plan),
+            "exits": titled(plan.exits, titles, lang),
+            "entries": plan.entries,
+            "steps": plan.steps,
+            "change": plan.coverage,
+            "straight": plan.straight,
+            "losers": plan.losers,
+            "ties": ties_table(plan),
             "alternatives": plan.alternatives,
-        }  # fmt: skip
+        }
         told = {"service": service, "steps": steps, "additions": additions, **_told(options), **_pace(ready, options)}
         written = _write(
             _Result("retire", tables, lines, plan.recheck.remaining, told), field, plan.chosen, Path(out), lang
@@ -133,9 +162,15 @@ def hold_round(
         applications, source = _applications(sites, service, options["datum"], ready.plan, lang)
         bar.show("judge", 1, 2)
         result = run_round(
-            ready, applications, by=cast("Any", by), seed=seed, score=_column(options["score_column"]),
-            arrival=_column(options["arrival_column"]), order=order, on_foot=options["on_foot"],
-        )  # fmt: skip
+            ready,
+            applications,
+            by=cast("Any", by),
+            seed=seed,
+            score=_column(options["score_column"]),
+            arrival=_column(options["arrival_column"]),
+            order=order,
+            on_foot=options["on_foot"],
+        )
     told = {"applications": source, **_told(options), **_pace(ready, options)}
     record = provenance(ready.plan, ready.city, options=told) | {"round": result.record()}
     written = _write_round(result, ready, record, folder=Path(out), lang=lang)
@@ -188,8 +223,15 @@ def _applications(
         lon, lat = to_wgs84([site.lon], [site.lat], site.datum)
         points.append(shapely.Point(lon[0], lat[0]))
         more = {k: v for k, v in site.attributes.items() if k not in {"id", "service", "geometry"}}
-        rows.append({**more, "id": f"S{site.row}", "name": site.name, "service": site.service,
-                     "position_accuracy_m": site.position_accuracy_m})  # fmt: skip
+        rows.append(
+            {
+                **more,
+                "id": f"S{site.row}",
+                "name": site.name,
+                "service": site.service,
+                "position_accuracy_m": site.position_accuracy_m,
+            }
+        )
     table = gpd.GeoDataFrame(rows, geometry=points, crs=CRS)
     for column in ("tags", "level"):
         table[column] = table[column].fillna("") if column in table.columns else ""
@@ -287,19 +329,23 @@ def _write(result: _Result, field: Field, chosen: Flags, folder: Path, lang: Lan
     marks, title = marks_of(simulated=city.simulated, lang=lang), word(f"plan_book.title.{kind}", lang, city=city.name)
     status = np.where(field.new, np.where(chosen, "added", ""), np.where(chosen, "stays", "leaves"))
     layer = field.sites.assign(status=status)[status != ""]
-    page = draw_change(
-        city, layer, radius_m=field.radius_m, title=title, lines=result.lines, marks=marks, lang=lang
-    )  # fmt: skip
+    page = draw_change(city, layer, radius_m=field.radius_m, title=title, lines=result.lines, marks=marks, lang=lang)
     days = ["valid_from", "valid_to"]
     return [
         write_plan_book(
-            folder / f"{stem}.xlsx", result.tables, lines=result.lines, remaining=result.remaining, provenance=record,
-            title=title, marks=marks, lang=lang,
+            folder / f"{stem}.xlsx",
+            result.tables,
+            lines=result.lines,
+            remaining=result.remaining,
+            provenance=record,
+            title=title,
+            marks=marks,
+            lang=lang,
         ),
         write_text(folder / f"{stem}.html", page),
         write_layer(folder / f"{stem}.gpkg", layer.drop(columns=days, errors="ignore"), layer=kind),
         write_run_record(folder / f"{stem}_run.json", record),
-    ]  # fmt: skip
+    ]
 
 
 def _write_round(
@@ -313,9 +359,14 @@ def _write_round(
     tables = {"decisions": titled(result.decisions, titles, lang), "used": result.places}
     return [
         write_plan_book(
-            folder / f"{stem}.xlsx", tables, lines=lines, remaining=(), provenance=record,
+            folder / f"{stem}.xlsx",
+            tables,
+            lines=lines,
+            remaining=(),
+            provenance=record,
             title=word("plan_book.title.round", lang, city=city.name),
-            marks=marks_of(simulated=city.simulated, lang=lang), lang=lang,
+            marks=marks_of(simulated=city.simulated, lang=lang),
+            lang=lang,
         ),
         write_run_record(folder / f"{stem}_run.json", record),
-    ]  # fmt: skip
+    ]

@@ -32,9 +32,13 @@ def walk(
         raise UsageError(Problem("use.streets_missing"))
     with StepBar(lang) as bar:
         result = walk_city(
-            plan, city, services=services or None, minutes=minutes, gap_min_residents=min_residents,
+            plan,
+            city,
+            services=services or None,
+            minutes=minutes,
+            gap_min_residents=min_residents,
             progress=bar.show,
-        )  # fmt: skip
+        )
     written = write_walk(result, Path(out), lang=lang)
     if as_json:
         click.echo(walk_record(result), nl=False)

@@ -130,7 +130,7 @@ def _draw(
         scripts=[join_scripts((*SCRIPTS[:-1], *(n for p in parts for n in p.scripts), SCRIPTS[-1]))],
         blocks={"values": json_bytes(values), **ground.blocks, **blocks, **lines, **more},
         images=marks.basemap.hosts() if marks.basemap else (),
-    )  # fmt: skip
+    )
 
 
 def page_words(lang: Lang) -> dict[str, str]:

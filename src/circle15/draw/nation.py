@@ -25,9 +25,17 @@ _STEPS = 1500
 """Outlines are simplified, borders alike on both sides, to the width of the map over this many."""
 _LISTED_GAPS = 10
 _SHARED_WORDS = (
-    "none", "simulated", "internal", "language", "print", "service_choice", "table.export",
-    "foot.plan", "foot.approval", "foot.no_approval",
-)  # fmt: skip
+    "none",
+    "simulated",
+    "internal",
+    "language",
+    "print",
+    "service_choice",
+    "table.export",
+    "foot.plan",
+    "foot.approval",
+    "foot.no_approval",
+)
 
 
 def draw_nation(
@@ -84,10 +92,14 @@ def draw_nation(
     title = word("nation.title", lang)
     slots = {"title": title, "needs": word("map.needs", lang), "no_script": word("map.no_script", lang)}
     return assemble_page(
-        shell=None, lang=lang, title=title, body=fill(read_asset("index.html"), slots),
-        styles=[read_asset("index.css"), read_asset("nation.css")], scripts=[join_scripts(SCRIPTS)],
+        shell=None,
+        lang=lang,
+        title=title,
+        body=fill(read_asset("index.html"), slots),
+        styles=[read_asset("index.css"), read_asset("nation.css")],
+        scripts=[join_scripts(SCRIPTS)],
         blocks={"values": json_bytes(values), "places": _outlines(told)},
-    )  # fmt: skip
+    )
 
 
 def _words(lang: Lang, services: Sequence[str]) -> dict[str, str]:
@@ -127,12 +139,14 @@ def _gap_rows(gaps: pd.DataFrame, places: gpd.GeoDataFrame, service: str) -> lis
     mine = gaps[(gaps["service"] == service) & (gaps["rank"] <= _LISTED_GAPS)]
     return [
         {
-            "name": shown(g["place_name"]), "place": at.get(str(g["place_id"]), -1),
-            "residents": number(g["residents"], 0), "km2": number(g["area_km2"], 1),
+            "name": shown(g["place_name"]),
+            "place": at.get(str(g["place_id"]), -1),
+            "residents": number(g["residents"], 0),
+            "km2": number(g["area_km2"], 1),
             "best": [number(g[f"candidate_{c}"], 6) for c in ("lon", "lat", "new_residents")],
         }
         for g in mine.to_dict("records")
-    ]  # fmt: skip
+    ]
 
 
 def _outlines(places: gpd.GeoDataFrame) -> bytes:

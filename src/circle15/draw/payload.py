@@ -123,9 +123,16 @@ def site_columns(
     """
     words = ["level", "tags", "township_name", "district_name", "density_class", "circle_rule"]
     measures = {
-        "others_within": 0, "nearest_other_m": 1, "residents_within": 0, "circle_land_km2": 3, "circle_limit": 0,
-        "density_circle_per_km2": 0, "density_place_per_km2": 0, "density_cell_per_km2": 0, "beds": 0,
-    }  # fmt: skip
+        "others_within": 0,
+        "nearest_other_m": 1,
+        "residents_within": 0,
+        "circle_land_km2": 3,
+        "circle_limit": 0,
+        "density_circle_per_km2": 0,
+        "density_place_per_km2": 0,
+        "density_cell_per_km2": 0,
+        "beds": 0,
+    }
     columns: dict[str, list[Any]] = {
         "service": [services.index(s) for s in sites["service"]],
         "inside": [int(v) for v in sites["inside"]],
@@ -259,8 +266,12 @@ def gap_columns(
     columns["gap_id"] = ["" if i == f"G{rank:03d}" else shown(i) for i, rank in ids]  # else it follows from the rank
     columns |= _nearest_columns(rows, site_ids)
     measures = {
-        "residents": 0, "area_km2": 3, "density_per_km2": 0, "cells": 0, "candidate_new_residents": 0,
-    }  # fmt: skip
+        "residents": 0,
+        "area_km2": 3,
+        "density_per_km2": 0,
+        "cells": 0,
+        "candidate_new_residents": 0,
+    }
     for name, digits in measures.items():
         columns[name] = numbers(_column(rows, name, default=math.nan), digits)
     columns["rank"] = np.diff(rows["rank"].to_numpy(dtype=np.int64), prepend=0).tolist()

@@ -43,8 +43,10 @@ def shade_paths(population: Population | PopulationBlocks, view: View) -> list[s
         x0, y0 = view.xy(box[:, 0], box[:, 3])
         x1, y1 = view.xy(box[:, 2], box[:, 1])
         fine = (x1 - x0 < 1.0) & (y1 - y0 < 1.0)
-        row, column = (np.clip((low + high)[fine] / 2, 0, n - 1).astype(np.int64)
-                       for low, high, n in zip((y0, x0), (y1, x1), painted.shape, strict=True))  # fmt: skip
+        row, column = (
+            np.clip((low + high)[fine] / 2, 0, n - 1).astype(np.int64)
+            for low, high, n in zip((y0, x0), (y1, x1), painted.shape, strict=True)
+        )
         np.maximum.at(painted, (row, column), shade[fine])
         for level, path in enumerate(paths):
             at = (shade == level) & ~fine

@@ -21,10 +21,18 @@ MOST_DOTS = 60_000
 _SIMPLER_DEG = 0.0003
 _EDGE = 0.02
 MARKS: dict[str, str] = {
-    "outside": "#a50f15", "division": "#d55e00", "unit": "#d55e00", "address": "#e69f00", "stack": "#5e1a8b",
-    "pair": "#cc4f97", "road": "#0072b2", "strayed": "#56b4e9", "duplicate": "#1f2933", "same_name": "#5b6672",
+    "outside": "#a50f15",
+    "division": "#d55e00",
+    "unit": "#d55e00",
+    "address": "#e69f00",
+    "stack": "#5e1a8b",
+    "pair": "#cc4f97",
+    "road": "#0072b2",
+    "strayed": "#56b4e9",
+    "duplicate": "#1f2933",
+    "same_name": "#5b6672",
     "building": "#8fa3b5",
-}  # fmt: skip
+}
 """Colour of each kind of doubt; the order is that of the legend, what needs work first."""
 
 
@@ -68,12 +76,16 @@ def draw_suspects(
         "bounds": bounds,
     }
     slots = {
-        "title": title, "map_variable": "map_suspects", "internal": word("check.internal", lang),
+        "title": title,
+        "map_variable": "map_suspects",
+        "internal": word("check.internal", lang),
         "simulated": word("check.simulated", lang) if simulated else "",
         "intro": word("check.intro", lang, n=f"{len(institutions):,}", doubtful=f"{needing:,}"),
-        "list": word("check.list", lang), "search": word("check.search", lang), "foot": word("check.foot", lang),
+        "list": word("check.list", lang),
+        "search": word("check.search", lang),
+        "foot": word("check.foot", lang),
         "map_label": word("check.map_label", lang),
-    }  # fmt: skip
+    }
     return assemble_page(
         shell=build_shell(map_id="suspects", bounds=bounds),
         lang=lang,
@@ -112,10 +124,19 @@ def _findings(institutions: gpd.GeoDataFrame, suspects: pd.DataFrame, ordered: l
     told = [found[c].tolist() for c in ("rank", "told", "lies", "metres")]
     return [
         [
-            int(rank), int(x), int(y), shown(name), shown(code), shown(address), shown(sheet), int(row), shown(should),
-            shown(lies), number(metres, 0),
+            int(rank),
+            int(x),
+            int(y),
+            shown(name),
+            shown(code),
+            shown(address),
+            shown(sheet),
+            int(row),
+            shown(should),
+            shown(lies),
+            number(metres, 0),
         ]
         for rank, should, lies, metres, (x, y), name, code, address, sheet, row in zip(
             *told, np.asarray(xy), *columns, strict=True
         )
-    ]  # fmt: skip
+    ]

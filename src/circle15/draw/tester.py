@@ -32,10 +32,22 @@ if TYPE_CHECKING:
     from circle15.words import Lang
 
 TESTER_SCRIPTS = (
-    "tester_geodesy.js", "tester_outline.js", "tester_ground.js", "tester_judge.js", "tester_areas.js",
-    "tester_on_foot.js", "tester_effects.js", "tester_position.js", "tester_city.js", "tester_input.js",
-    "tester_panel.js", "tester_verdict.js", "tester_gaps.js", "tester_set.js", "tester.js",
-)  # fmt: skip
+    "tester_geodesy.js",
+    "tester_outline.js",
+    "tester_ground.js",
+    "tester_judge.js",
+    "tester_areas.js",
+    "tester_on_foot.js",
+    "tester_effects.js",
+    "tester_position.js",
+    "tester_city.js",
+    "tester_input.js",
+    "tester_panel.js",
+    "tester_verdict.js",
+    "tester_gaps.js",
+    "tester_set.js",
+    "tester.js",
+)
 WALK_SCRIPTS = ("tester_walk.js", "tester_ways.js")
 TESTER_STYLES = ("tester.css",)
 REACH_RADII = 3.0
@@ -44,8 +56,19 @@ SLACK_M = 1200.0
 """More than the widest position error that the page takes."""
 _ON_FOOT = ("walk.", "note.by_", "note.holds_by_", "note.goal_")
 _AMOUNTS = ("beds", "stations", "physicians")
-_ROOMS = ("outcome", "force", "conclusion", "ground", "bound", "unit", "density_class", "density_unit", "note",
-          "effect", "collision")  # fmt: skip
+_ROOMS = (
+    "outcome",
+    "force",
+    "conclusion",
+    "ground",
+    "bound",
+    "unit",
+    "density_class",
+    "density_unit",
+    "note",
+    "effect",
+    "collision",
+)
 
 
 def build_tester(assessment: Assessment, plan: Plan, *, district_id: str = "", ledger: bool = False) -> PagePart:

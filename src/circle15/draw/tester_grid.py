@@ -100,9 +100,10 @@ def find_grid(cells: NDArray[np.object_], *, window: BaseGeometry) -> Grid | Non
     place, inverse = found
     west, south, east, north = window.bounds
     t = np.linspace(0.0, 1.0, 9)
-    rim = np.concatenate([
-        np.column_stack([west + t * (east - west), np.full(9, y)]) for y in (south, north)
-    ] + [np.column_stack([np.full(9, x), south + t * (north - south)]) for x in (west, east)])  # fmt: skip
+    rim = np.concatenate(
+        [np.column_stack([west + t * (east - west), np.full(9, y)]) for y in (south, north)]
+        + [np.column_stack([np.full(9, x), south + t * (north - south)]) for x in (west, east)]
+    )
     around = inverse(rim)
     low = np.floor(np.minimum(around.min(axis=0), place.min(axis=0))).astype(np.int64) - 1
     high = np.ceil(np.maximum(around.max(axis=0), place.max(axis=0) + 1)).astype(np.int64) + 1

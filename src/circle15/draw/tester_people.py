@@ -160,8 +160,13 @@ def _pack_grid(packer: Packer, lattice: Grid, residents: Floats, runs: NDArray[n
         packer.add("land.run", runs, "d4")
     told = packer.add_residents(residents[order])
     return {
-        "kind": "grid", "lattice": True, "cols": lattice.cols, "rows": lattice.rows, "degree": lattice.degree, **told,
-    }  # fmt: skip
+        "kind": "grid",
+        "lattice": True,
+        "cols": lattice.cols,
+        "rows": lattice.rows,
+        "degree": lattice.degree,
+        **told,
+    }
 
 
 def _pack_areas(

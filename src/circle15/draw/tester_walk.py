@@ -55,9 +55,13 @@ def pack_walk(packer: Packer, streets: Streets, pace: Pace, around: BaseGeometry
     if pace.slope == "tobler":
         packer.add("walk.height", streets.elevation_m[nodes], "f8")
     return {
-        "units": units, "origin": origin, "nodes": len(nodes), "metres_per_s": pace.metres_per_s, "slope": pace.slope,
+        "units": units,
+        "origin": origin,
+        "nodes": len(nodes),
+        "metres_per_s": pace.metres_per_s,
+        "slope": pace.slope,
         "max_snap_m": pace.max_snap_m,
-    }  # fmt: skip
+    }
 
 
 def _meeting(streets: Streets, around: BaseGeometry) -> NDArray[np.int64]:

@@ -92,10 +92,18 @@ def _site_circle(rule: CircleLimit, site: Site, around: _Around, *, by: CircleLi
     used = by if known else other_way(by)
     bound_m = _reach_m(rule, site, limit_of(used, rule.radius_m or site.plan.circle.radius_m))
     one = judge_circle(
-        rule, subject=site.bid.site_id, neighbours=counted, radius_m=bound_m, far=far_of(used),
-        accuracy_m=number(site.row.get("position_accuracy_m"), POSITION_ACCURACY_M), notes=notes, doubtful=doubtful,
-        apart=apart, limit=limit, figures={"radius_m": radius_m},
-    )  # fmt: skip
+        rule,
+        subject=site.bid.site_id,
+        neighbours=counted,
+        radius_m=bound_m,
+        far=far_of(used),
+        accuracy_m=number(site.row.get("position_accuracy_m"), POSITION_ACCURACY_M),
+        notes=notes,
+        doubtful=doubtful,
+        apart=apart,
+        limit=limit,
+        figures={"radius_m": radius_m},
+    )
     return one if known and "radius_not_printed" not in notes else undecided(one)
 
 
@@ -204,9 +212,15 @@ def circle_findings(
     found = []
     for at, (site, name, reading) in enumerate(zip(ids, names, readings, strict=True)):
         one = _circle_finding(
-            rule, near.get(site, ()), radius_m, subject=site, accuracy_m=accuracies_m[at], ground_name=_text(name),
-            figures=reading.figures, notes=reading.notes,
-        )  # fmt: skip
+            rule,
+            near.get(site, ()),
+            radius_m,
+            subject=site,
+            accuracy_m=accuracies_m[at],
+            ground_name=_text(name),
+            figures=reading.figures,
+            notes=reading.notes,
+        )
         if unknown[picked[at]]:
             one = replace(one, outcome=Outcome.NO_DATA)
         found.append(one)

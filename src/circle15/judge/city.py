@@ -232,9 +232,17 @@ def _exit(rule: Exit, series: Series, area: Scope, row: Mapping[Any, Any]) -> Fi
     tested = both_states(series, any_of=rule.any_of, all_of=rule.all_of, scope=_relative(rule, series, own, area))
     outcome = {State.YES: Outcome.BREACHED, State.NO: Outcome.MET, State.UNKNOWN: Outcome.NO_DATA}[tested.state]
     return finding(
-        rule, outcome, subject=str(row["id"]), ground="institution", ground_name=text(row.get("name")), unit="",
-        bound="", figures=tested.figures, notes=tested.notes, effect=f"exit_{rule.action}",
-    )  # fmt: skip
+        rule,
+        outcome,
+        subject=str(row["id"]),
+        ground="institution",
+        ground_name=text(row.get("name")),
+        unit="",
+        bound="",
+        figures=tested.figures,
+        notes=tested.notes,
+        effect=f"exit_{rule.action}",
+    )
 
 
 def _relative(rule: Exit, series: Series, own: Scope, area: Scope) -> Scope:

@@ -96,9 +96,11 @@ def attribute_state(attribute: Attribute, value: object) -> State:
 
 def _numbers(attribute: Attribute, value: object) -> list[State]:
     tests: dict[str, Callable[[float, float], bool]] = {
-        "at_least": operator.ge, "at_most": operator.le,
-        "above": operator.gt, "below": operator.lt,
-    }  # fmt: skip
+        "at_least": operator.ge,
+        "at_most": operator.le,
+        "above": operator.gt,
+        "below": operator.lt,
+    }
     states = []
     for key, fits in tests.items():
         bound = getattr(attribute, key)

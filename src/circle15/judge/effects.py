@@ -50,8 +50,10 @@ from circle15.schema import SPEEDS_M_PER_S, Finding, Outcome
 APPLICANT, PLAN = "applicant", "plan"
 CASE_BY_CASE, PRIORITY, WARN, TARGET, EXEMPT = "case_by_case", "priority", "warn", "target", "exempt"
 _SHOWN: Mapping[State, Outcome] = {
-    State.YES: Outcome.BREACHED, State.NO: Outcome.MET, State.UNKNOWN: Outcome.NO_DATA,
-}  # fmt: skip
+    State.YES: Outcome.BREACHED,
+    State.NO: Outcome.MET,
+    State.UNKNOWN: Outcome.NO_DATA,
+}
 
 
 def judge_effect(rule: Card, site: Site) -> Finding:
@@ -108,9 +110,17 @@ def suspended(rule: Suspend, series: Series, scope: Scope, *, subject: str) -> F
         if other is not tested.state and "readings_disagree" not in notes:
             notes.append("readings_disagree")
     return finding(
-        rule, _SHOWN[tested.state], subject=subject, ground=rule.scope, ground_name=str(scope.place["name"]), unit="",
-        bound="", figures=figures, notes=tuple(notes), effect="suspend",
-    )  # fmt: skip
+        rule,
+        _SHOWN[tested.state],
+        subject=subject,
+        ground=rule.scope,
+        ground_name=str(scope.place["name"]),
+        unit="",
+        bound="",
+        figures=figures,
+        notes=tuple(notes),
+        effect="suspend",
+    )
 
 
 def _suspend_around(rule: Suspend, site: Site, level: str) -> Finding:
@@ -157,10 +167,19 @@ def _ledger(rule: Replace, site: Site, place: Mapping[str, Any]) -> Finding:
     else:
         outcome = Outcome.BREACHED if exceeds(wanted, book.allowed) else Outcome.MET
     return _of(
-        rule, site, outcome, ground=rule.per, ground_name=str(place["name"]), unit=rule.of, bound="max",
-        observed=None if math.isnan(wanted) else wanted, limit=None if math.isnan(book.allowed) else book.allowed,
-        figures={"exits": book.exits, "entries": book.entries}, notes=tuple(notes), effect="replace",
-    )  # fmt: skip
+        rule,
+        site,
+        outcome,
+        ground=rule.per,
+        ground_name=str(place["name"]),
+        unit=rule.of,
+        bound="max",
+        observed=None if math.isnan(wanted) else wanted,
+        limit=None if math.isnan(book.allowed) else book.allowed,
+        figures={"exits": book.exits, "entries": book.entries},
+        notes=tuple(notes),
+        effect="replace",
+    )
 
 
 def _direction(rule: Direction, site: Site) -> Finding:
@@ -176,9 +195,15 @@ def _direction(rule: Direction, site: Site) -> Finding:
     outcome = {Stand.SURPLUS: Outcome.BREACHED, None: Outcome.NO_DATA}.get(found, Outcome.MET)
     notes = (*notes, f"stand_{found.value}") if found is not None else (*notes, "indicator_missing")
     return _of(
-        rule, site, outcome, ground=rule.scope, ground_name=str(place["name"]), figures=figures, notes=notes,
+        rule,
+        site,
+        outcome,
+        ground=rule.scope,
+        ground_name=str(place["name"]),
+        figures=figures,
+        notes=notes,
         effect=PRIORITY if found is Stand.SHORT else "",
-    )  # fmt: skip
+    )
 
 
 # ── exemptions, priority, strictness ──────────────────────────
@@ -331,9 +356,19 @@ def _mix(rule: Mix, site: Site) -> Finding:
     limit = dict(rule.shares.items())[site.bid.level]
     outcome = Outcome.BREACHED if exceeds(share, limit) else Outcome.MET
     return _of(
-        rule, site, outcome, ground="city", ground_name=str(place["name"]), observed=share, limit=limit, unit="share",
-        bound="max", figures=held, notes=("structure_guides",), effect=TARGET,
-    )  # fmt: skip
+        rule,
+        site,
+        outcome,
+        ground="city",
+        ground_name=str(place["name"]),
+        observed=share,
+        limit=limit,
+        unit="share",
+        bound="max",
+        figures=held,
+        notes=("structure_guides",),
+        effect=TARGET,
+    )
 
 
 def _target(rule: Target, site: Site) -> Finding:
@@ -365,9 +400,19 @@ def _target(rule: Target, site: Site) -> Finding:
         notes.append(f"goal_mode_{rule.mode}")
         figures["speed_km_h"] = round(3.6 * (rule.speed_m_per_s or SPEEDS_M_PER_S[rule.mode]), 1)
     return _of(
-        rule, site, outcome, ground="city", ground_name=str(place["name"]), observed=value, limit=limit, bound=bound,
-        unit="value", effect=TARGET, figures=figures, notes=tuple(notes),
-    )  # fmt: skip
+        rule,
+        site,
+        outcome,
+        ground="city",
+        ground_name=str(place["name"]),
+        observed=value,
+        limit=limit,
+        bound=bound,
+        unit="value",
+        effect=TARGET,
+        figures=figures,
+        notes=tuple(notes),
+    )
 
 
 def _reached(value: float, limit: float, bound: str) -> Outcome:
@@ -381,6 +426,17 @@ def walked_column(rule: Target, service: str) -> str:
 
 
 _JUDGES: Mapping[type[Card], Callable[[Any, Site], Finding]] = {
-    Suspend: _suspend, Replace: _replace, Direction: _direction, Exempt: _exempt, Prefer: _prefer, Warn: _warn,
-    Case: _case, Require: _require, Ban: _ban, BatchLimit: _batch, Validity: _validity, Mix: _mix, Target: _target,
-}  # fmt: skip
+    Suspend: _suspend,
+    Replace: _replace,
+    Direction: _direction,
+    Exempt: _exempt,
+    Prefer: _prefer,
+    Warn: _warn,
+    Case: _case,
+    Require: _require,
+    Ban: _ban,
+    BatchLimit: _batch,
+    Validity: _validity,
+    Mix: _mix,
+    Target: _target,
+}

@@ -75,10 +75,27 @@ def checklist_card(rule: Card, *, subject: str, ground_name: str = "", notes: tu
 
 
 _STAGES = (
-    "validity", "require", "ban", "batch_limit", "exempt", "suspend", "direction", "area_limit city",
-    "area_limit group", "area_limit district", "mix", "replace", "circle_limit", "area_limit township",
-    "area_limit community", "prefer", "case", "warn", "target", "exit",
-)  # fmt: skip
+    "validity",
+    "require",
+    "ban",
+    "batch_limit",
+    "exempt",
+    "suspend",
+    "direction",
+    "area_limit city",
+    "area_limit group",
+    "area_limit district",
+    "mix",
+    "replace",
+    "circle_limit",
+    "area_limit township",
+    "area_limit community",
+    "prefer",
+    "case",
+    "warn",
+    "target",
+    "exit",
+)
 """Order of the tests 研判顺序."""
 
 

@@ -100,8 +100,14 @@ def _summed(districts: pd.DataFrame, *, place_id: str, name: str, level: str) ->
     sums = {str(k): v for k, v in districts.select_dtypes("number").sum(skipna=False).items()}
     members = tuple(districts["place_id"].astype(str))
     return {
-        "place_id": place_id, "name": name, "level": level, "settings": "", "class": "", "members": members, **sums,
-    }  # fmt: skip
+        "place_id": place_id,
+        "name": name,
+        "level": level,
+        "settings": "",
+        "class": "",
+        "members": members,
+        **sums,
+    }
 
 
 def place_of(plan: Plan, row: Mapping[str, Any], totals: pd.DataFrame, level: str) -> dict[str, Any] | None:

@@ -94,9 +94,14 @@ def _sum(events: pd.DataFrame, of: str) -> float:
 
 
 def added_in(
-    inputs: Inputs, place: Mapping[str, Any], totals: pd.DataFrame, *, since: dt.date | None, services: tuple[str, ...],
+    inputs: Inputs,
+    place: Mapping[str, Any],
+    totals: pd.DataFrame,
+    *,
+    since: dt.date | None,
+    services: tuple[str, ...],
     of: str,
-) -> float:  # fmt: skip
+) -> float:
     """What came in since a day in a place; NaN without a table of events."""
     if inputs.events is None:
         return math.nan

@@ -110,9 +110,13 @@ def paused_around(rule: Suspend, site: Site, level: str) -> Nearness:
     bound_m = limit_of(by, radius_m) + DISTANCE_TOLERANCE_M
     inside = tuple(i for i, n in zip(institutions, near, strict=True) if far_of(by)(n) <= bound_m)
     for at, reading in enumerate(rule.readings, start=1):
-        other = state if not inside else both_states(
-            site.figures, any_of=reading.any_of, all_of=reading.all_of, scope=Scope({}, (), inside)
-        ).state  # fmt: skip
+        other = (
+            state
+            if not inside
+            else both_states(
+                site.figures, any_of=reading.any_of, all_of=reading.all_of, scope=Scope({}, (), inside)
+            ).state
+        )
         figures[f"reading_{at}"] = f"{reading.title}: {other.value}"
         notes += ["readings_disagree"] if other is not state else []
     return Nearness(state, tuple(dict.fromkeys((*notes, *opinion))), figures)

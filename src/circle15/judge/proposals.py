@@ -23,9 +23,18 @@ if TYPE_CHECKING:
     from circle15.policy.plan import Plan
 
 COLUMNS = (
-    "rule_id", "place_id", "name", "residents", "density_per_km2", "class", "quantiles_residents",
-    "quantiles_density_per_km2", "breaks_residents", "breaks_density_per_km2", "proposed",
-)  # fmt: skip
+    "rule_id",
+    "place_id",
+    "name",
+    "residents",
+    "density_per_km2",
+    "class",
+    "quantiles_residents",
+    "quantiles_density_per_km2",
+    "breaks_residents",
+    "breaks_density_per_km2",
+    "proposed",
+)
 _MEASURES = ("residents", "density_per_km2")
 
 

@@ -87,10 +87,16 @@ def judge_site(
     found, collisions = weigh(plan, here, judge(here), there)
     measures = {k: v for k, v in site.items() if isinstance(v, (int, float, str)) and not isinstance(v, bool)}
     return Verdict(
-        subject, around.bid.service, conclude(found), tuple(found), measures, collisions,
-        counted=_counted(plan, found), decided_by=deciding_rules(found),
+        subject,
+        around.bid.service,
+        conclude(found),
+        tuple(found),
+        measures,
+        collisions,
+        counted=_counted(plan, found),
+        decided_by=deciding_rules(found),
         as_of=given.as_of.isoformat() if given.as_of is not None else "",
-    )  # fmt: skip
+    )
 
 
 def seen_by_rules(
@@ -155,9 +161,15 @@ def _area_of_site(rule: AreaLimit, site: Site) -> list[Finding]:
     if not holds_at(rule.where, place):
         return []
     known = known_of(
-        rule, plan=site.plan, place=place, totals=site.totals, inputs=site.inputs, series=site.figures,
-        like={column: site.get(column) for column in rule.same}, applicant=text(site.row.get("institution")),
-    )  # fmt: skip
+        rule,
+        plan=site.plan,
+        place=place,
+        totals=site.totals,
+        inputs=site.inputs,
+        series=site.figures,
+        like={column: site.get(column) for column in rule.same},
+        applicant=text(site.row.get("institution")),
+    )
     found = judge_area(rule, place=place, bid=site.bid, known=known)
     if holds is State.UNKNOWN:
         found = tuple(_asking(f, "attribute_missing") for f in found)

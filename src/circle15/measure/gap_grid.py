@@ -158,9 +158,14 @@ def _of_block(block: Block, outlines: Outlines, old: Centres | None, radius_m: f
     asked = gap_level(outlines.table)
     place = {level: _held(levels, outlines, level, (cell, lon, lat)) for level in dict.fromkeys((asked, *_TOLD))}
     told = {
-        "row": row + block.row, "column": column + block.column, "residents": block.values[row, column],
-        "area_m2": block.cell_areas_m2[row, column], "lon": lon, "lat": lat, **place,
-    }  # fmt: skip
+        "row": row + block.row,
+        "column": column + block.column,
+        "residents": block.values[row, column],
+        "area_m2": block.cell_areas_m2[row, column],
+        "lon": lon,
+        "lat": lat,
+        **place,
+    }
     if (outlines.table["level"] == asked).any():
         told = {k: v[place[asked] >= 0] for k, v in told.items()}
     return told

@@ -227,9 +227,15 @@ class Block:
             if not len(at):
                 continue
             sums[at], (cell, of, share) = stamp(
-                self.values, self.corners, (lon[at], lat[at], column[at], row[at]),
-                radius_m=radius_m, depths=depths, straight=self.lattice.straight, ground=land, base=base,
-            )  # fmt: skip
+                self.values,
+                self.corners,
+                (lon[at], lat[at], column[at], row[at]),
+                radius_m=radius_m,
+                depths=depths,
+                straight=self.lattice.straight,
+                ground=land,
+                base=base,
+            )
             parts.append((cell, at[of].astype(np.int32), share))
         if ground:
             sums[whole, 1] = np.pi * radius_m**2

@@ -126,9 +126,15 @@ def _one_circle(
     base = np.zeros(block.values.shape, dtype=np.uint8)
     known = not (cut or block.unknown)
     sums, _ = stamp(
-        block.values, block.corners, at, radius_m=radius_m, depths=0, straight=block.lattice.straight,
-        ground=not known, base=base,
-    )  # fmt: skip
+        block.values,
+        block.corners,
+        at,
+        radius_m=radius_m,
+        depths=0,
+        straight=block.lattice.straight,
+        ground=not known,
+        base=base,
+    )
     return float(sums[0, 0]), np.pi * radius_m**2 if known else float(sums[0, 1])
 
 

@@ -122,8 +122,12 @@ def places_near(block: Block, outlines: Outlines) -> Ints:
 def lay_places(block: Block, outlines: Outlines, places: Ints) -> Laid:
     """Lay places of one level (positions in `outlines`) on a block."""
     label, (cell, owner, part), touched = lay(
-        outlines.rings, places, origin=block.origin, change=block.change, shape=block.values.shape[:2],
-    )  # fmt: skip
+        outlines.rings,
+        places,
+        origin=block.origin,
+        change=block.change,
+        shape=block.values.shape[:2],
+    )
     order = np.lexsort((cell, owner))
     return Laid(label, cell[order], owner[order], part[order], touched)
 
@@ -195,9 +199,14 @@ def _piece_shares(
 ) -> Floats:
     """Shares (k, DEPTHS) under circles of the pieces that places cut off of cells: (cell, place, slot) of each."""
     areas, area = piece_depths(
-        outlines.rings, pieces, origin=block.origin, lattice=block.corners,
-        discs=(cover.start, cover.found, centres.lon, centres.lat), radius_m=radius_m, depths=DEPTHS,
-    )  # fmt: skip
+        outlines.rings,
+        pieces,
+        origin=block.origin,
+        lattice=block.corners,
+        discs=(cover.start, cover.found, centres.lon, centres.lat),
+        radius_m=radius_m,
+        depths=DEPTHS,
+    )
     base = cover.base.ravel()[pieces[0]].astype(np.int64)
     shares = np.divide(areas, area[:, None], out=np.zeros_like(areas), where=area[:, None] > 0)
     # circles over the whole cell lie beneath those that cut it

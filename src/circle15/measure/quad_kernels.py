@@ -21,11 +21,9 @@ from circle15.measure.kernels import (
     _inside_cell,
     _relation,
     _sort,
-)  # fmt: skip
-from circle15.quantities import Floats, Ints
+)
+from circle15.quantities import EARTH_A_M, EARTH_E2, Floats, Ints
 
-EARTH_A_M = 6378137.0
-EARTH_E2 = 0.0066943799901413165
 _DEG = math.pi / 180.0
 # a cell's diagonal over the radius up to which the circle inside the cell is one arc after another
 _SMALL_CELL = 0.9

@@ -15,7 +15,7 @@ import numpy as np
 
 from circle15.measure.compiled import inner, is_ready, kernel
 from circle15.measure.kernels import _longer
-from circle15.measure.quad_kernels import _DEG, EARTH_A_M, _frame, _middle, _parallel, _quad, _series, _turned
+from circle15.measure.quad_kernels import _DEG, _frame, _middle, _parallel, _quad, _series, _turned
 from circle15.measure.rim_kernels import (
     AREA,
     CORNERS,
@@ -34,7 +34,7 @@ from circle15.measure.rim_kernels import (
     WIDE,
     measure_rim,
 )
-from circle15.quantities import Floats
+from circle15.quantities import EARTH_A_M, Floats
 
 Pairs = tuple[np.ndarray, np.ndarray, Floats]
 

@@ -295,10 +295,22 @@ def _result(
         same = len(printed) == len(computed)
         differences = tuple(c - p for c, p in zip(computed, printed, strict=True)) if same else ()
     return FigureCheck(
-        id=figure.id, title=figure.title, clause=figure.clause, quote=figure.quote, unit=figure.unit,
-        verdict=_VERDICTS[finding], finding=finding, printed=printed, computed=computed, differences=differences,
-        arithmetic=arithmetic, labels=figure.labels, readings=readings, needs=figure.needs, note=figure.note,
-    )  # fmt: skip
+        id=figure.id,
+        title=figure.title,
+        clause=figure.clause,
+        quote=figure.quote,
+        unit=figure.unit,
+        verdict=_VERDICTS[finding],
+        finding=finding,
+        printed=printed,
+        computed=computed,
+        differences=differences,
+        arithmetic=arithmetic,
+        labels=figure.labels,
+        readings=readings,
+        needs=figure.needs,
+        note=figure.note,
+    )
 
 
 def _explained(figure: Figure, formulas: Sequence[Expr], first: FigureCheck, known: Sequence[Leaf]) -> FigureCheck:

@@ -43,8 +43,12 @@ SCHEMA = 1
 CATALOGUE = "catalogue"
 _TABLES: Mapping[str, type[BaseModel]] = {"document": Document, "circle": Circle, "density": Density}
 _LISTS: Mapping[str, type[BaseModel]] = {
-    "place_class": PlaceClass, "setting": PlaceMark, "group": Group, "indicator": Indicator, "fact": Fact,
-}  # fmt: skip
+    "place_class": PlaceClass,
+    "setting": PlaceMark,
+    "group": Group,
+    "indicator": Indicator,
+    "fact": Fact,
+}
 _REQUIRED = ("document", "circle")
 Places = TypeVar("Places", bound="pd.DataFrame")
 _RULE: TypeAdapter[Rule] = TypeAdapter(Rule)

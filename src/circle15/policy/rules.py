@@ -307,7 +307,22 @@ Rule = Annotated[
     Field(discriminator="kind"),
 ]
 RULE_RECORDS: tuple[type[Card], ...] = (
-    CircleLimit, AreaLimit, Mix, Suspend, Replace, Exit, Exempt, Prefer, Require, Ban, BatchLimit, Warn, Case,
-    Validity, Direction, Target, Checklist,
-)  # fmt: skip
+    CircleLimit,
+    AreaLimit,
+    Mix,
+    Suspend,
+    Replace,
+    Exit,
+    Exempt,
+    Prefer,
+    Require,
+    Ban,
+    BatchLimit,
+    Warn,
+    Case,
+    Validity,
+    Direction,
+    Target,
+    Checklist,
+)
 KINDS: tuple[str, ...] = tuple(get_args(m.model_fields["kind"].annotation)[0] for m in RULE_RECORDS)

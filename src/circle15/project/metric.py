@@ -14,7 +14,7 @@ import shapely
 from pyproj import Geod
 from shapely.geometry import Polygon
 
-from circle15.quantities import DISTANCE_TOLERANCE_M
+from circle15.quantities import DISTANCE_TOLERANCE_M, EARTH_A_M
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     IndexArray = NDArray[np.int64]
 
 _GEOD = Geod(ellps="WGS84")
-_A_M = 6378137.0
 _E2 = _GEOD.es
 _CHORD_MARGIN_M = 1e-3  # rounding of earth-centred coordinates is 1e-9 m
 
@@ -64,7 +63,7 @@ class PointTree:
         if self._tree is None or not len(keep) or not radius_m >= 0:
             return out
         # at 100 km the chord is 1.02 m short of the geodesic, and ever less short below
-        surely_m = max(radius_m - _CHORD_MARGIN_M - radius_m**3 / (20.0 * _A_M**2), 0.0)
+        surely_m = max(radius_m - _CHORD_MARGIN_M - radius_m**3 / (20.0 * EARTH_A_M**2), 0.0)
         near, surely = (
             np.asarray(self._tree.query_ball_point(xyz, r, return_length=True))
             for r in (radius_m + _CHORD_MARGIN_M, surely_m)
@@ -240,8 +239,8 @@ def local_xy(lon: ArrayLike, lat: ArrayLike, lon0: ArrayLike, lat0: ArrayLike) -
     east_deg = np.where(np.abs(east_deg) > 180.0, east_deg - np.copysign(360.0, east_deg), east_deg)  # noqa: PLR2004
     phi = np.radians((y + y0) / 2.0)
     magic = 1.0 - _E2 * np.sin(phi) ** 2
-    parallel_m = _A_M / np.sqrt(magic) * np.cos(phi)
-    meridian_m = _A_M * (1.0 - _E2) / (magic * np.sqrt(magic))
+    parallel_m = EARTH_A_M / np.sqrt(magic) * np.cos(phi)
+    meridian_m = EARTH_A_M * (1.0 - _E2) / (magic * np.sqrt(magic))
     return parallel_m * np.radians(east_deg), meridian_m * np.radians(y - y0)
 
 
@@ -256,7 +255,7 @@ def _finite_ecef(lon: ArrayLike, lat: ArrayLike) -> tuple[IndexArray, FloatArray
     x, y = np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
     keep = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
     lam, phi = np.radians(x[keep]), np.radians(y[keep])
-    normal_m = _A_M / np.sqrt(1.0 - _E2 * np.sin(phi) ** 2)
+    normal_m = EARTH_A_M / np.sqrt(1.0 - _E2 * np.sin(phi) ** 2)
     across = normal_m * np.cos(phi)
     xyz = np.column_stack((across * np.cos(lam), across * np.sin(lam), normal_m * (1.0 - _E2) * np.sin(phi)))
     return keep.astype(np.int64), xyz

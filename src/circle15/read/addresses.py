@@ -82,9 +82,10 @@ def said_of(institutions: gpd.GeoDataFrame, places: gpd.GeoDataFrame) -> Said:
     """Positions of the places that each institution's id, place_told and address name without doubt."""
     names = PlaceNames(places)
     return Said(
-        names.of_codes(institutions["id"].tolist()), names.of_words(institutions["place_told"].tolist()),
+        names.of_codes(institutions["id"].tolist()),
+        names.of_words(institutions["place_told"].tolist()),
         names.in_addresses(institutions["address"].tolist()),
-    )  # fmt: skip
+    )
 
 
 class PlaceNames:

@@ -36,9 +36,14 @@ def codes(column: Column, faults: Faults) -> list[str]:
         count = sum(t in noted for t in plain_texts)
         at = plain_texts.index(before)
         faults.assume(
-            "code_cleaned", count=count, sheet=column.sheet, row=column.rows[at], column=column.name, before=before,
+            "code_cleaned",
+            count=count,
+            sheet=column.sheet,
+            row=column.rows[at],
+            column=column.name,
+            before=before,
             after=noted[before],
-        )  # fmt: skip
+        )
     _tell_damaged(column, faults)
     return found
 
@@ -131,9 +136,12 @@ def _names_campus(*names: str) -> bool:
 def _tell_twice(first: tuple[int, dict[str, Any]], row: dict[str, Any], faults: Faults) -> None:
     sheet, number = first[1]["_sheet"], int(first[1]["source_row"])
     faults.error(
-        "id_duplicate", sheet=row["_sheet"] or None, row=int(row["source_row"]), value=row["id"],
+        "id_duplicate",
+        sheet=row["_sheet"] or None,
+        row=int(row["source_row"]),
+        value=row["id"],
         first=f"{sheet}:{number}" if sheet else number,
-    )  # fmt: skip
+    )
 
 
 def _tell_branches(table: gpd.GeoDataFrame, branches: Sequence[int], faults: Faults) -> None:

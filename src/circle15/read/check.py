@@ -133,15 +133,26 @@ def _datum(evidence: pd.DataFrame, datum: Datum, file: str) -> Iterator[Problem]
     own = evidence[evidence["declared"] & (evidence["basis"] == best["basis"])].iloc[0]
     if best["basis"] == "streets":
         yield _warning(
-            "datum_streets", file, value=datum, best=best["datum"], metres=f"{own['median_m']:.0f}",
-            best_metres=f"{best['median_m']:.0f}", n=best["compared"],
-        )  # fmt: skip
+            "datum_streets",
+            file,
+            value=datum,
+            best=best["datum"],
+            metres=f"{own['median_m']:.0f}",
+            best_metres=f"{best['median_m']:.0f}",
+            n=best["compared"],
+        )
         return
     yield _warning(
-        "datum", file, value=datum, best=best["datum"], share=f"{100 * own['share']:.1f}",
-        best_share=f"{100 * float(str(best['share'])):.1f}", n=best["compared"], better=best["for_it"],
+        "datum",
+        file,
+        value=datum,
+        best=best["datum"],
+        share=f"{100 * own['share']:.1f}",
+        best_share=f"{100 * float(str(best['share'])):.1f}",
+        n=best["compared"],
+        better=best["for_it"],
         worse=best["against_it"],
-    )  # fmt: skip
+    )
 
 
 def _of_rows(institutions: gpd.GeoDataFrame, examined: Examination, file: str) -> Iterator[Problem]:
@@ -155,9 +166,16 @@ def _of_rows(institutions: gpd.GeoDataFrame, examined: Examination, file: str) -
     ):
         value = addresses[at] if kind in {"address", "strayed"} else ids[at]
         yield _warning(
-            kind, file, sheet=sheets[at] or None, row=int(rows[at]), value=value, name=names[at] or ids[at],
-            told=told, lies=lies or "—", metres=f"{metres:,.0f}",
-        )  # fmt: skip
+            kind,
+            file,
+            sheet=sheets[at] or None,
+            row=int(rows[at]),
+            value=value,
+            name=names[at] or ids[at],
+            told=told,
+            lies=lies or "—",
+            metres=f"{metres:,.0f}",
+        )
 
 
 def _of_groups(institutions: gpd.GeoDataFrame, examined: Examination, file: str) -> Iterator[Problem]:
@@ -169,10 +187,16 @@ def _of_groups(institutions: gpd.GeoDataFrame, examined: Examination, file: str)
         for _, group in mine.groupby("group", sort=False):
             at = group["at"].to_numpy()
             yield _warning(
-                kind, file, sheet=sheets[at[0]] or None, row=int(rows[at[0]]), value=names[at[0]] or None,
-                count=len(at), rows=listed(_places_of(sheets[at], rows[at])),
-                place=group["lies"].iloc[0] or "—", metres=f"{group['metres'].max():,.0f}",
-            )  # fmt: skip
+                kind,
+                file,
+                sheet=sheets[at[0]] or None,
+                row=int(rows[at[0]]),
+                value=names[at[0]] or None,
+                count=len(at),
+                rows=listed(_places_of(sheets[at], rows[at])),
+                place=group["lies"].iloc[0] or "—",
+                metres=f"{group['metres'].max():,.0f}",
+            )
 
 
 def _places_of(sheets: npt.NDArray[np.object_], rows: npt.NDArray[np.int64]) -> list[str]:
@@ -187,9 +211,13 @@ def _shared(examined: Examination, file: str) -> Iterator[Problem]:
     points = examined.shared
     if points.rows:
         yield _warning(
-            "shared", file, rows=points.rows, points=points.points, building=points.building,
+            "shared",
+            file,
+            rows=points.rows,
+            points=points.points,
+            building=points.building,
             doubtful=points.rows - points.building,
-        )  # fmt: skip
+        )
 
 
 def _rounded(institutions: gpd.GeoDataFrame, file: str) -> Iterator[Problem]:
@@ -204,7 +232,12 @@ def _rounded(institutions: gpd.GeoDataFrame, file: str) -> Iterator[Problem]:
             kind, _, digits = str(reason).partition("_")
             told = kind if digits.isdigit() else reason
             yield _warning(
-                told, file, sheet=sheets[0] or None, row=int(rows[0]), count=len(at),
-                rows=listed(_places_of(sheets, rows)), metres=f"{metres[at].max():,.0f}",
+                told,
+                file,
+                sheet=sheets[0] or None,
+                row=int(rows[0]),
+                count=len(at),
+                rows=listed(_places_of(sheets, rows)),
+                metres=f"{metres[at].max():,.0f}",
                 digits=digits,
-            )  # fmt: skip
+            )

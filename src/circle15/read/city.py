@@ -137,9 +137,14 @@ def load_city(
         raise InputError([*inner, *(_config_problem(file, error) for error in fault.errors())]) from fault
     raise_errors(inner)
     config = _overruled(
-        config, institutions=institutions, places=places, population=population, datum=register_datum, plan=plan,
+        config,
+        institutions=institutions,
+        places=places,
+        population=population,
+        datum=register_datum,
+        plan=plan,
         as_of=as_of,
-    )  # fmt: skip
+    )
     config = config if scale_to is None else _scaled_to(config, scale_to)
     if database is not None:
         config = config.model_copy(update={"database": DatabasePart(url=database)})
@@ -280,14 +285,18 @@ def gather(config: CityFiles, *, skip_faulty_rows: bool = False) -> tuple[CityRe
     examination = examine(held.institutions.table, held.places.table)
     told = (held.institutions, held.places, held.population, held.streets, held.denominators)
     city = City(
-        institutions=examination.applied_to(held.institutions.table), population=population, places=held.places.table,
+        institutions=examination.applied_to(held.institutions.table),
+        population=population,
+        places=held.places.table,
         sources=tuple(s for reading in told if reading is not None for s in reading.sources),
-        name=config.shown_name, simulated=config.city.simulated,
+        name=config.shown_name,
+        simulated=config.city.simulated,
         streets=held.streets.table if held.streets is not None else None,
         pace=config.streets.pace if config.streets is not None else Pace(),
         denominators=None if held.denominators is None else denominator_rows(held.denominators),
-        as_of=config.city.as_of, as_of_from=config.as_of_from if config.city.as_of else "",
-    )  # fmt: skip
+        as_of=config.city.as_of,
+        as_of_from=config.as_of_from if config.city.as_of else "",
+    )
     warnings = tuple(p for p in held.problems if p.severity == "warning")
     register = held.institutions
     reading = CityReading(
@@ -318,19 +327,37 @@ def _read_institutions(
     near = None if places is None else cast("Bounds", tuple(float(b) for b in places.table.total_bounds))
     services: dict[str, str | None] = {**part.services, **dict.fromkeys(part.drop_services)}
     return read_institutions(
-        config.folder / part.file, datum=part.datum, crs=part.crs, columns=part.columns or None, sheet=part.sheet,
-        encoding=part.encoding, layer=part.layer, service=part.service, services=services or None,
-        levels=part.levels or None, more=[config.folder / name for name in part.more],
-        as_of=config.city.as_of, default_accuracy_m=part.default_accuracy_m, near=near, packed_dms=part.packed_dms,
+        config.folder / part.file,
+        datum=part.datum,
+        crs=part.crs,
+        columns=part.columns or None,
+        sheet=part.sheet,
+        encoding=part.encoding,
+        layer=part.layer,
+        service=part.service,
+        services=services or None,
+        levels=part.levels or None,
+        more=[config.folder / name for name in part.more],
+        as_of=config.city.as_of,
+        default_accuracy_m=part.default_accuracy_m,
+        near=near,
+        packed_dms=part.packed_dms,
         skip_faulty_rows=skip_faulty_rows,
-    )  # fmt: skip
+    )
 
 
 def _place_file(config: CityFiles, part: PlacesPart) -> PlaceFile:
     return PlaceFile(
-        config.folder / part.file, part.level, part.datum, part.crs, part.columns or None, part.encoding, part.layer,
-        part.repair, config.assume_wgs84,
-    )  # fmt: skip
+        config.folder / part.file,
+        part.level,
+        part.datum,
+        part.crs,
+        part.columns or None,
+        part.encoding,
+        part.layer,
+        part.repair,
+        config.assume_wgs84,
+    )
 
 
 def _read_population(
@@ -339,10 +366,17 @@ def _read_population(
     part = config.population
     within = None if places is None else shapely.box(*places.table.total_bounds)
     return read_population(
-        config.folder / part.file, crs=part.crs, datum=part.datum, residents_column=part.residents_column,
-        within=within, margin_m=part.margin_m, nodata=part.nodata, encoding=part.encoding, layer=part.layer,
+        config.folder / part.file,
+        crs=part.crs,
+        datum=part.datum,
+        residents_column=part.residents_column,
+        within=within,
+        margin_m=part.margin_m,
+        nodata=part.nodata,
+        encoding=part.encoding,
+        layer=part.layer,
         assume_wgs84=True,  # residents in GCJ-02 are unheard of
-    )  # fmt: skip
+    )
 
 
 def _read_denominators(config: CityFiles, places: Reading[gpd.GeoDataFrame] | None) -> Reading[pd.DataFrame] | None:

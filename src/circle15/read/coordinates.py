@@ -24,9 +24,7 @@ from circle15.read.values import is_blank
 FloatArray = npt.NDArray[np.float64]
 
 _MARKS = {"degree": "°", "minute": "'", "second": '"', "east": "E", "west": "W", "north": "N", "south": "S"}
-_DMS = re.compile(
-    r"""^([EWNS]?)([+-]?)(\d{1,3})°(?:(\d{1,2}(?:\.\d+)?)'(?:(\d{1,2}(?:\.\d+)?)"?)?)?([EWNS]?)$"""
-)  # fmt: skip
+_DMS = re.compile(r"""^([EWNS]?)([+-]?)(\d{1,3})°(?:(\d{1,2}(?:\.\d+)?)'(?:(\d{1,2}(?:\.\d+)?)"?)?)?([EWNS]?)$""")
 _SPACED = re.compile(r"^([EWNS]?) ?()(\d{1,3})[ :\-](\d{1,2})[ :\-](\d{1,2}(?:\.\d+)?)([EWNS]?)$")
 _MARKED = re.compile(r"^([EWNS]?) ?([+-]?\d{1,3}(?:\.\d+)?) ?°? ?([EWNS]?)$")
 _PLAIN = "+-.0123456789"

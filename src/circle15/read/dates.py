@@ -66,9 +66,14 @@ def days_from_1904(column: Column, faults: Faults) -> list[Any]:
         i = changed[0]
         given = column.cells[i]
         faults.assume(
-            "date_1904", count=len(changed), sheet=column.sheet, row=column.rows[i], column=column.name,
-            before=seen(given) if isinstance(given, str) else f"{given:g}", after=cells[i].date().isoformat(),
-        )  # fmt: skip
+            "date_1904",
+            count=len(changed),
+            sheet=column.sheet,
+            row=column.rows[i],
+            column=column.name,
+            before=seen(given) if isinstance(given, str) else f"{given:g}",
+            after=cells[i].date().isoformat(),
+        )
     return cells
 
 

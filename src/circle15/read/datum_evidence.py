@@ -104,11 +104,20 @@ def _compared(
     rows: list[dict[str, object]] = []
     for datum, fit in fits.items():
         better, worse = int((fit & ~own).sum()), int((own & ~fit).sum())
-        rows.append({
-            "basis": basis, "datum": datum, "declared": datum == declared, "compared": len(fit),
-            "fitting": int(fit.sum()), "share": float(fit.mean()), "median_m": medians.get(datum, np.nan),
-            "for_it": better, "against_it": worse, "chance": _chance(better, worse),
-        })  # fmt: skip
+        rows.append(
+            {
+                "basis": basis,
+                "datum": datum,
+                "declared": datum == declared,
+                "compared": len(fit),
+                "fitting": int(fit.sum()),
+                "share": float(fit.mean()),
+                "median_m": medians.get(datum, np.nan),
+                "for_it": better,
+                "against_it": worse,
+                "chance": _chance(better, worse),
+            }
+        )
     return rows
 
 
@@ -119,11 +128,20 @@ def _compared_streets(
     rows: list[dict[str, object]] = []
     for datum, metres in away.items():
         better, worse = int(nearer[datum].sum()), int((own < metres).sum())
-        rows.append({
-            "basis": "streets", "datum": datum, "declared": datum == declared, "compared": len(metres),
-            "fitting": None, "share": np.nan, "median_m": float(np.median(metres)), "for_it": better,
-            "against_it": worse, "chance": _chance(better, worse),
-        })  # fmt: skip
+        rows.append(
+            {
+                "basis": "streets",
+                "datum": datum,
+                "declared": datum == declared,
+                "compared": len(metres),
+                "fitting": None,
+                "share": np.nan,
+                "median_m": float(np.median(metres)),
+                "for_it": better,
+                "against_it": worse,
+                "chance": _chance(better, worse),
+            }
+        )
     return rows
 
 

@@ -86,10 +86,16 @@ def _warn(faults: Faults, what: str, **where: object) -> None:
     params = {k: v for k, v in where.items() if k not in {"sheet", "row", "value"}}
     faults.problems.append(
         Problem(
-            f"check.{what}", faults.file, None if sheet is None else str(sheet),
-            row if isinstance(row, int) else None, None, str(where.get("value", "")), params, "warning",
+            f"check.{what}",
+            faults.file,
+            None if sheet is None else str(sheet),
+            row if isinstance(row, int) else None,
+            None,
+            str(where.get("value", "")),
+            params,
+            "warning",
         )
-    )  # fmt: skip
+    )
 
 
 def _joined(raw: RawTable, places: gpd.GeoDataFrame, names: PlaceNames, faults: Faults) -> pd.DataFrame:
@@ -100,10 +106,16 @@ def _joined(raw: RawTable, places: gpd.GeoDataFrame, names: PlaceNames, faults: 
     rows = _rows(raw, matched, names, faults)
     keep = np.flatnonzero(rows.place >= 0)
     own = places.iloc[rows.place[keep]]
-    table = pd.DataFrame({
-        "place_id": own["id"].to_numpy(), "name": own["name"].to_numpy(), "level": own["level"].to_numpy(),
-        "official": own["residents"].to_numpy(), "_row": np.asarray(raw.rows)[keep], "_sheet": raw.sheet or "",
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "place_id": own["id"].to_numpy(),
+            "name": own["name"].to_numpy(),
+            "level": own["level"].to_numpy(),
+            "official": own["residents"].to_numpy(),
+            "_row": np.asarray(raw.rows)[keep],
+            "_sheet": raw.sheet or "",
+        }
+    )
     return table.assign(**{name: values[keep] for name, values in rows.numbers.items()})
 
 

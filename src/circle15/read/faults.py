@@ -61,9 +61,13 @@ class Faults:
     ) -> None:
         """Note a needed column that is not there: the schema's name, the usual one, all that would do, those found."""
         self.error(
-            "column_missing", sheet=sheet, target=target, label=accepted[0],
-            accepted=listed(accepted, limit=8), found=listed(found, limit=40),
-        )  # fmt: skip
+            "column_missing",
+            sheet=sheet,
+            target=target,
+            label=accepted[0],
+            accepted=listed(accepted, limit=8),
+            found=listed(found, limit=40),
+        )
 
     def assume(
         self,

@@ -36,10 +36,22 @@ _STARTS: Mapping[str, tuple[bytes, ...]] = {
     ".tiff": (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"),
 }
 _LOOKS: tuple[tuple[bytes, str], ...] = (
-    (_ZIP, "zip/xlsx"), (_OLE, "xls/doc"), (_SQLITE, "gpkg/SQLite"), (b"PAR1", "parquet"), (b"%PDF", "PDF"),
-    (b"II*\x00", "TIFF"), (b"MM\x00*", "TIFF"), (b"\x1f\x8b", "gzip"), (b"\x89PNG", "PNG"), (b"Rar!", "RAR"),
-    (b"<?xml", "XML"), (b"<html", "HTML"), (b"<!doctype", "HTML"), (b"<table", "HTML"), (b"{", "JSON"),
-)  # fmt: skip
+    (_ZIP, "zip/xlsx"),
+    (_OLE, "xls/doc"),
+    (_SQLITE, "gpkg/SQLite"),
+    (b"PAR1", "parquet"),
+    (b"%PDF", "PDF"),
+    (b"II*\x00", "TIFF"),
+    (b"MM\x00*", "TIFF"),
+    (b"\x1f\x8b", "gzip"),
+    (b"\x89PNG", "PNG"),
+    (b"Rar!", "RAR"),
+    (b"<?xml", "XML"),
+    (b"<html", "HTML"),
+    (b"<!doctype", "HTML"),
+    (b"<table", "HTML"),
+    (b"{", "JSON"),
+)
 _HEAD = 512
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _TEXT = (*CSV, ".geojson", ".json", ".toml")

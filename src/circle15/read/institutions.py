@@ -132,11 +132,14 @@ def read_institutions(
     else:
         raws = read_tables(file, faults, kind="institution", columns=columns, sheet=sheet, encoding=encoding)
         raws += [raw for extra in more for raw in _more(extra, faults, columns=columns, encoding=encoding)]
-        raws, positions = _placed(file, raws, faults, told, columns=columns, datum=datum, crs=crs, near=near,
-                                 packed_dms=packed_dms)  # fmt: skip
+        raws, positions = _placed(
+            file, raws, faults, told, columns=columns, datum=datum, crs=crs, near=near, packed_dms=packed_dms
+        )
         system = crs
-    pieces = [_records(r, p, faults, told, columns=columns, accuracy_m=default_accuracy_m) for r, p in
-              zip(raws, positions, strict=True)]  # fmt: skip
+    pieces = [
+        _records(r, p, faults, told, columns=columns, accuracy_m=default_accuracy_m)
+        for r, p in zip(raws, positions, strict=True)
+    ]
     table = settle_sites(pd.concat(pieces, ignore_index=True), faults) if pieces else None
     if skip_faulty_rows and table is not None:
         table = _without_faulty_rows(table, faults)
@@ -148,13 +151,22 @@ def read_institutions(
     tell_standing(kept, as_of, faults)
     _count(raws, standing_on(kept, as_of), faults)
     source = source_of(
-        "institutions", file, datum=datum,
+        "institutions",
+        file,
+        datum=datum,
         options={
-            "crs": system, "columns": dict(columns or {}), "sheet": sheet, "encoding": encoding, "layer": layer,
-            "service": service, "services": words, "levels": dict(levels or {}),
-            "as_of": as_of.isoformat() if as_of else None, "packed_dms": packed_dms or None,
+            "crs": system,
+            "columns": dict(columns or {}),
+            "sheet": sheet,
+            "encoding": encoding,
+            "layer": layer,
+            "service": service,
+            "services": words,
+            "levels": dict(levels or {}),
+            "as_of": as_of.isoformat() if as_of else None,
+            "packed_dms": packed_dms or None,
         },
-    )  # fmt: skip
+    )
     joined = [source_of("institutions", Path(extra), datum="", options={}) for extra in more]
     return Reading(
         _as_schema(kept),
@@ -260,9 +272,12 @@ def _matched(raw: RawTable, faults: Faults, told: Told, *, columns: Columns, nee
             faults.column_missing(target, known[target], raw.columns, sheet=raw.sheet)
     if "service" not in matched and told.service is None and hinted_service(raw, told) is None and not raw.sections:
         faults.error(
-            "column_missing_service", sheet=raw.sheet, accepted=listed(known["service"], limit=8), found=found,
+            "column_missing_service",
+            sheet=raw.sheet,
+            accepted=listed(known["service"], limit=8),
+            found=found,
             services=", ".join(SERVICES),
-        )  # fmt: skip
+        )
     return matched
 
 

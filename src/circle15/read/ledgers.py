@@ -151,9 +151,12 @@ def _events(raw: RawTable, faults: Faults) -> pd.DataFrame:
             )
         if told["service"][at] and meaning("service", told["service"][at]) is None:
             faults.error(
-                "ledger.service_unknown", sheet=raw.sheet, row=row, value=told["service"][at],
+                "ledger.service_unknown",
+                sheet=raw.sheet,
+                row=row,
+                value=told["service"][at],
                 known=spellings("service"),
-            )  # fmt: skip
+            )
     events = [meaning("event", w) or "" for w in told["event"]]
     services = [(meaning("service", w) or "") if w else "" for w in told["service"]]
     beds = numbers(_column(raw, "beds", "event"), faults, minimum=0)

@@ -90,6 +90,10 @@ def _check_ground(
     for problem, (which, reason) in checks.items():
         for row in positions_of(which)[:_EXAMPLES]:
             faults.error(
-                f"scale.outline_{problem}", row=row + 1, column="geometry", value=names[row] or None,
-                count=int(which.sum()), reason=reason(row),
-            )  # fmt: skip
+                f"scale.outline_{problem}",
+                row=row + 1,
+                column="geometry",
+                value=names[row] or None,
+                count=int(which.sum()),
+                reason=reason(row),
+            )

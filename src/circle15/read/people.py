@@ -75,8 +75,9 @@ def check_people(city: City, scaling: pd.DataFrame | None = None) -> PeopleCheck
     kept = pd.concat(sums.shown).sort_values("residents", ascending=False, kind="stable") if sums.shown else None
     outside = gpd.GeoDataFrame(
         {"residents": [] if kept is None else kept["residents"].to_numpy()[:_SHOWN]},
-        geometry=[] if kept is None else kept.geometry.to_numpy()[:_SHOWN], crs=CRS,
-    )  # fmt: skip
+        geometry=[] if kept is None else kept.geometry.to_numpy()[:_SHOWN],
+        crs=CRS,
+    )
     problems = [*_of_places(table), *_of_cells(sums, grid=city.population.kind == "grid")]
     return PeopleCheck(
         table, outside, sums.outside_cells, sums.outside, sums.between_cells, sums.between, tuple(problems)
@@ -84,10 +85,15 @@ def check_people(city: City, scaling: pd.DataFrame | None = None) -> PeopleCheck
 
 
 def _table(places: gpd.GeoDataFrame, totals: FloatArray, scaling: pd.DataFrame | None) -> pd.DataFrame:
-    table = pd.DataFrame({
-        "place_id": places["id"].to_numpy(), "name": places["name"].to_numpy(), "level": places["level"].to_numpy(),
-        "official": places["residents"].to_numpy(dtype=np.float64), "grid": totals,
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "place_id": places["id"].to_numpy(),
+            "name": places["name"].to_numpy(),
+            "level": places["level"].to_numpy(),
+            "official": places["residents"].to_numpy(dtype=np.float64),
+            "grid": totals,
+        }
+    )
     factors = {} if scaling is None else scaling.set_index("place_id")[["before", "factor"]].to_dict("index")
     for name in ("before", "factor"):
         table[name] = [factors.get(i, {}).get(name, np.nan) for i in table["place_id"]]

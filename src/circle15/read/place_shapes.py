@@ -44,18 +44,24 @@ def check_overlaps(places: gpd.GeoDataFrame, faults: Faults) -> None:
             overlap = areas_m2(pieces)
             smaller = min(areas[i], areas[j])
             params = {
-                "a": names[i], "b": names[j], "level": level, "km2": f"{overlap.sum() / M2_PER_KM2:.4f}",
+                "a": names[i],
+                "b": names[j],
+                "level": level,
+                "km2": f"{overlap.sum() / M2_PER_KM2:.4f}",
                 "percent": f"{100 * overlap.sum() / smaller:.2f}" if smaller else "100",
-            }  # fmt: skip
+            }
             if overlap.sum() > OVERLAP_SHARE * smaller or _is_wide(pieces, overlap):
                 faults.error("place_overlap", **params)
             elif overlap.sum() > _NOTHING_M2:
                 slivers.append((overlap.sum(), f"{names[i]}/{names[j]}"))
         if slivers:
             faults.warn(
-                "place_slivers", level=level, count=len(slivers), km2=f"{sum(s for s, _ in slivers) / M2_PER_KM2:.4f}",
+                "place_slivers",
+                level=level,
+                count=len(slivers),
+                km2=f"{sum(s for s, _ in slivers) / M2_PER_KM2:.4f}",
                 pairs=listed(pair for _, pair in sorted(slivers, reverse=True)),
-            )  # fmt: skip
+            )
 
 
 def tell_overlaps(places: gpd.GeoDataFrame, faults: Faults) -> None:

@@ -116,9 +116,14 @@ def read_place_files(files: Sequence[PlaceFile]) -> Reading[gpd.GeoDataFrame]:
 def _read_one(told: PlaceFile, faults: Faults) -> tuple[gpd.GeoDataFrame, Source]:
     file = checked_path(told.path, kinds=VECTOR)
     read = read_layer(
-        file, faults, datum=told.datum, crs=told.crs, encoding=told.encoding, layer=told.layer,
+        file,
+        faults,
+        datum=told.datum,
+        crs=told.crs,
+        encoding=told.encoding,
+        layer=told.layer,
         assume_wgs84=told.assume_wgs84,
-    )  # fmt: skip
+    )
     attributes = pd.DataFrame(read.frame.drop(columns="geometry")).astype(object)
     attributes.columns = pd.Index([str(c) for c in attributes.columns], dtype=object)
     rows = range(1, len(attributes) + 1)
@@ -140,9 +145,13 @@ def _read_one(told: PlaceFile, faults: Faults) -> tuple[gpd.GeoDataFrame, Source
     data["residents"] = numbers(column("residents"), faults, minimum=0.0) if "residents" in matched else nothing
     geometry = _outlines(read.frame.geometry.to_numpy(), words["name"], faults, repair=told.repair)
     options = {
-        "level": told.level, "crs": read.crs, "columns": dict(told.columns or {}), "encoding": told.encoding,
-        "layer": told.layer, "repair": told.repair or None,
-    }  # fmt: skip
+        "level": told.level,
+        "crs": read.crs,
+        "columns": dict(told.columns or {}),
+        "encoding": told.encoding,
+        "layer": told.layer,
+        "repair": told.repair or None,
+    }
     return gpd.GeoDataFrame(data, geometry=geometry, crs=CRS), source_of(
         "places", file, datum=read.datum, options=options
     )
@@ -232,9 +241,13 @@ def _outlines(geometries: npt.NDArray[Any], names: Sequence[str], faults: Faults
         outlines[i] = _mended(geometries[i])
         before, after = areas_m2([geometries[i]])[0], areas_m2([outlines[i]])[0]
         faults.warn(
-            "place_repaired", row=i + 1, value=names[i] or None, reason=reason,
-            before=f"{before / M2_PER_KM2:.4f}", after=f"{after / M2_PER_KM2:.4f}",
-        )  # fmt: skip
+            "place_repaired",
+            row=i + 1,
+            value=names[i] or None,
+            reason=reason,
+            before=f"{before / M2_PER_KM2:.4f}",
+            after=f"{after / M2_PER_KM2:.4f}",
+        )
     return outlines
 
 

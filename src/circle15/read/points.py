@@ -113,9 +113,15 @@ def _axes(x: Column, y: Column, faults: Faults, *, packed_dms: bool) -> tuple[Ax
     chance = chance_of_packed(axes[0]) * chance_of_packed(axes[1])
     if chance < BY_CHANCE:
         faults.warn(
-            "coordinates_packed", sheet=x.sheet, row=x.rows[0], column=x.name, value=x.cells[0], other=y.name,
-            count=len(x.rows), target=x.name,
-        )  # fmt: skip
+            "coordinates_packed",
+            sheet=x.sheet,
+            row=x.rows[0],
+            column=x.name,
+            value=x.cells[0],
+            other=y.name,
+            count=len(x.rows),
+            target=x.name,
+        )
     return axes
 
 
@@ -136,14 +142,26 @@ class _Told:
         at = positions_of(mask)
         for i in at if len(at) <= _NAMED_ROWS else []:
             self.faults.warn(
-                "coordinate_swapped", sheet=x.sheet, row=x.rows[i], column=x.name, value=x.cells[i],
-                lon=x.cells[i], lat=y.cells[i], target=x.name, other=y.name,
-            )  # fmt: skip
+                "coordinate_swapped",
+                sheet=x.sheet,
+                row=x.rows[i],
+                column=x.name,
+                value=x.cells[i],
+                lon=x.cells[i],
+                lat=y.cells[i],
+                target=x.name,
+                other=y.name,
+            )
         if len(at) > _NAMED_ROWS:
             self.faults.warn(
-                "coordinates_swapped", sheet=x.sheet, column=x.name, count=len(at), target=x.name, other=y.name,
+                "coordinates_swapped",
+                sheet=x.sheet,
+                column=x.name,
+                count=len(at),
+                target=x.name,
+                other=y.name,
                 rows=listed(x.rows[i] for i in at),
-            )  # fmt: skip
+            )
 
     def written_in_degrees(self, mask: BoolArray) -> None:
         self._tell("degrees_minutes", mask)
@@ -160,9 +178,15 @@ class _Told:
         first = at[0]
         given = f"{x.cells[first]}, {y.cells[first]}"
         self.faults.assume(
-            what, count=len(at), sheet=x.sheet, row=x.rows[first], column=x.name, before=given,
-            after=f"{self.lon[first]:.6f}, {self.lat[first]:.6f}", **params,
-        )  # fmt: skip
+            what,
+            count=len(at),
+            sheet=x.sheet,
+            row=x.rows[first],
+            column=x.name,
+            before=given,
+            after=f"{self.lon[first]:.6f}, {self.lat[first]:.6f}",
+            **params,
+        )
         for i in at:
             given_x, given_y = x.cells[i], y.cells[i]
             pair = [(x, given_x), (y, given_y)]
@@ -213,9 +237,13 @@ def _transformed(
     lost = both & ~(np.isfinite(lon) & np.isfinite(lat))
     for i in positions_of(lost):
         faults.error(
-            "coordinate_outside_crs", sheet=column.sheet, row=column.rows[i], column=column.name,
-            value=f"{x[i]:.10g}, {y[i]:.10g}", crs=crs.to_string(),
-        )  # fmt: skip
+            "coordinate_outside_crs",
+            sheet=column.sheet,
+            row=column.rows[i],
+            column=column.name,
+            value=f"{x[i]:.10g}, {y[i]:.10g}",
+            crs=crs.to_string(),
+        )
     return np.where(lost, np.nan, lon), np.where(lost, np.nan, lat)
 
 
@@ -223,10 +251,16 @@ def _refuse_metres(mask: BoolArray, axes: tuple[Axis, Axis], faults: Faults, col
     x, y = axes[0].values, axes[1].values
     for i in positions_of(mask):
         faults.error(
-            "coordinate_metres", sheet=columns[0].sheet, row=columns[0].rows[i], column=columns[0].name,
-            value=f"{x[i]:.10g}", lon=f"{x[i]:.10g}", lat=f"{y[i]:.10g}", other=columns[1].name,
+            "coordinate_metres",
+            sheet=columns[0].sheet,
+            row=columns[0].rows[i],
+            column=columns[0].name,
+            value=f"{x[i]:.10g}",
+            lon=f"{x[i]:.10g}",
+            lat=f"{y[i]:.10g}",
+            other=columns[1].name,
             target=columns[0].name,
-        )  # fmt: skip
+        )
 
 
 def _with_rounding(lon: FloatArray, lat: FloatArray, rounding: Rounding) -> Positions:
@@ -252,9 +286,16 @@ def check_degrees(
     for mask, problem in ((metres, "coordinate_metres"), (swapped, "geometry_swapped")):
         for i in positions_of(mask):
             faults.error(
-                problem, sheet=sheet, row=rows[i], column=columns[0], value=f"{lon[i]:.10g}",
-                lon=f"{lon[i]:.10g}", lat=f"{lat[i]:.10g}", other=columns[1], target=columns[0],
-            )  # fmt: skip
+                problem,
+                sheet=sheet,
+                row=rows[i],
+                column=columns[0],
+                value=f"{lon[i]:.10g}",
+                lon=f"{lon[i]:.10g}",
+                lat=f"{lat[i]:.10g}",
+                other=columns[1],
+                target=columns[0],
+            )
     return _check(lon, lat, given & ~metres & ~swapped, rows, faults, sheet=sheet, columns=columns)
 
 

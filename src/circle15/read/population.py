@@ -97,10 +97,14 @@ def read_population(
     if isinstance(held, Population):
         held = _within(file, held, bounds, margin_m)
     options = {
-        "crs": system, "residents_column": residents_column, "nodata": nodata, "encoding": encoding, "layer": layer,
+        "crs": system,
+        "residents_column": residents_column,
+        "nodata": nodata,
+        "encoding": encoding,
+        "layer": layer,
         "within": None if bounds is None else [round(b, 6) for b in bounds],
         "margin_m": None if bounds is None else margin_m,
-    }  # fmt: skip
+    }
     return Reading(held, (source_of("population", file, datum=told, options=options),), faults.warnings)
 
 

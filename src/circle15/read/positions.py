@@ -143,9 +143,7 @@ class Ground:
         if len(place) == 0:
             return np.empty(0)
         ends = shapely.get_coordinates(lines).reshape(-1, 2, 2)
-        return distances_m(
-            ends[:, 0, 0] / self._narrow, ends[:, 0, 1], ends[:, 1, 0] / self._narrow, ends[:, 1, 1]
-        )  # fmt: skip
+        return distances_m(ends[:, 0, 0] / self._narrow, ends[:, 0, 1], ends[:, 1, 0] / self._narrow, ends[:, 1, 1])
 
 
 Rows = dict[str, npt.NDArray[np.generic]]
@@ -214,10 +212,14 @@ def _same_point(points: npt.NDArray[np.object_]) -> IndexArray:
 
 def _repeated(institutions: gpd.GeoDataFrame, points: npt.NDArray[np.object_]) -> list[Rows]:
     """Rows of the same service, name and address; without addresses they must also share a point."""
-    table = pd.DataFrame({
-        "service": institutions["service"].to_numpy(), "name": institutions["name"].to_numpy(),
-        "address": institutions["address"].to_numpy(), "point": _same_point(points),
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "service": institutions["service"].to_numpy(),
+            "name": institutions["name"].to_numpy(),
+            "address": institutions["address"].to_numpy(),
+            "point": _same_point(points),
+        }
+    )
     named = (table["name"] != "").to_numpy()
     exact = table.duplicated(keep=False).to_numpy() & named
     alike = table.duplicated(["service", "name", "address"], keep=False).to_numpy() & named
@@ -247,10 +249,14 @@ def _shared(institutions: gpd.GeoDataFrame, points: npt.NDArray[np.object_], gro
         return []
     addresses = institutions["address"].to_numpy()[at]
     houses = [house_of(a) if a else ("", "") for a in addresses]
-    table = pd.DataFrame({
-        "group": group[at], "road": [h[0] for h in houses], "house": [h[1] for h in houses],
-        "name": _codes(list(zip(institutions["service"].iloc[at], institutions["name"].iloc[at], strict=True))),
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "group": group[at],
+            "road": [h[0] for h in houses],
+            "house": [h[1] for h in houses],
+            "name": _codes(list(zip(institutions["service"].iloc[at], institutions["name"].iloc[at], strict=True))),
+        }
+    )
     kind = _kinds(table)
     metres = np.select([kind == "building", kind == "road"], [BUILDING_M, ROAD_M], np.nan)
     fallback = np.isin(kind, ("pair", "stack")) | ((kind == "strayed") & ~_on_main_road(table, kind))

@@ -54,9 +54,11 @@ class RasterPlan:
         for row in range(0, window.height, self.block):
             for col in range(0, window.width, self.block):
                 yield Window(
-                    window.col_off + col, window.row_off + row,
-                    min(self.block, window.width - col), min(self.block, window.height - row),
-                )  # fmt: skip
+                    window.col_off + col,
+                    window.row_off + row,
+                    min(self.block, window.width - col),
+                    min(self.block, window.height - row),
+                )
 
 
 def plan_raster(

@@ -68,10 +68,16 @@ def scale_population(
     totals = _totals(residents, place, cell, share, len(of_level))
     first = _totals(before, place, cell, share, len(of_level))
     factor = np.divide(totals, first, out=np.full(len(first), np.nan), where=first > 0)
-    table = pd.DataFrame({
-        "place_id": of_level["id"], "name": of_level["name"], "before": first, "official": official,
-        "factor": factor, "after": totals,
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "place_id": of_level["id"],
+            "name": of_level["name"],
+            "before": first,
+            "official": official,
+            "factor": factor,
+            "after": totals,
+        }
+    )
     outside = before.sum() - first.sum()
     table.loc[len(table)] = ["", "", outside, np.nan, 1.0, residents.sum() - totals.sum()]
     return _with_residents(population, residents), table
@@ -102,9 +108,19 @@ def scaling_warnings(file: str, table: pd.DataFrame) -> list[Problem]:
         f"{name} {before:.0f} → {after:.0f}"
         for name, before, after in zip(done["name"], done["before"], done["after"], strict=True)
     ]
-    found.insert(0, Problem("scale_applied", Path(file).name, params={
-        "before": f"{named['before'].sum():.0f}", "after": f"{named['after'].sum():.0f}", "places": listed(shown),
-    }, severity="warning"))  # fmt: skip
+    found.insert(
+        0,
+        Problem(
+            "scale_applied",
+            Path(file).name,
+            params={
+                "before": f"{named['before'].sum():.0f}",
+                "after": f"{named['after'].sum():.0f}",
+                "places": listed(shown),
+            },
+            severity="warning",
+        ),
+    )
     outside = float(table.loc[table["place_id"] == "", "before"].sum())
     if outside >= 1:
         found.append(

@@ -80,9 +80,17 @@ def _sound(arrays: Mapping[str, NDArray[Any]]) -> bool:
     typed = all(a.ndim == 1 and a.dtype == (np.float64 if n in _FLOATS else np.int64) for n, a in arrays.items())
     n, m, s = len(arrays["lon"]), len(arrays["u"]), len(arrays["shape_lon"])
     lengths = {
-        "lat": n, "elevation_m": n, "start": n + 1, "v": m, "length_m": m, "shape_start": m + 1, "other": 2 * m,
-        "edge": 2 * m, "shape_lat": s, "shape_m": s,
-    }  # fmt: skip
+        "lat": n,
+        "elevation_m": n,
+        "start": n + 1,
+        "v": m,
+        "length_m": m,
+        "shape_start": m + 1,
+        "other": 2 * m,
+        "edge": 2 * m,
+        "shape_lat": s,
+        "shape_m": s,
+    }
     if not typed or any(len(arrays[k]) != size for k, size in lengths.items()):
         return False
     bounds = {"u": n, "v": n, "other": n, "edge": m}

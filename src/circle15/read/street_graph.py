@@ -73,10 +73,20 @@ def build_streets(lines: Lines) -> tuple[Streets, Islands]:
     u, v = (np.searchsorted(nodes, end[kept]).astype(np.int64) for end in (lines.u, lines.v))
     start, other, edge = neighbours(u, v, len(nodes))
     streets = Streets(
-        lon=lines.lon[nodes], lat=lines.lat[nodes], u=u, v=v, length_m=length_m[kept],
-        shape_lon=lines.shape_lon[vertices], shape_lat=lines.shape_lat[vertices], shape_m=shape_m[vertices],
-        shape_start=shape_start, start=start, other=other, edge=edge, elevation_m=lines.elevation_m[nodes],
-    )  # fmt: skip
+        lon=lines.lon[nodes],
+        lat=lines.lat[nodes],
+        u=u,
+        v=v,
+        length_m=length_m[kept],
+        shape_lon=lines.shape_lon[vertices],
+        shape_lat=lines.shape_lat[vertices],
+        shape_m=shape_m[vertices],
+        shape_start=shape_start,
+        start=start,
+        other=other,
+        edge=edge,
+        elevation_m=lines.elevation_m[nodes],
+    )
     return streets, islands
 
 
@@ -123,9 +133,15 @@ def cut_ways(refs: Ints, lon: Floats, lat: Floats, way_start: Ints) -> Lines:
     shape_start = np.append(0, np.cumsum(counts)).astype(np.int64)
     none = np.full(len(first), np.nan)
     return Lines(
-        lon[first], lat[first], none, node[tails].astype(np.int64), node[heads].astype(np.int64), lon[vertices],
-        lat[vertices], shape_start,
-    )  # fmt: skip
+        lon[first],
+        lat[first],
+        none,
+        node[tails].astype(np.int64),
+        node[heads].astype(np.int64),
+        lon[vertices],
+        lat[vertices],
+        shape_start,
+    )
 
 
 def _expand(first: Ints, counts: Ints) -> Ints:
@@ -158,10 +174,15 @@ def _first_of_doubles(lines: Lines, length_m: Floats) -> Ints:
     counts = np.diff(lines.shape_start)
     lon, lat = (np.add.reduceat(c, lines.shape_start[:-1]) / counts for c in (lines.shape_lon, lines.shape_lat))
     low, high = np.minimum(lines.u, lines.v), np.maximum(lines.u, lines.v)
-    key = np.column_stack([
-        low, high, np.round(length_m, SAME_LENGTH_DECIMALS), np.round(lon, SAME_MIDDLE_DECIMALS),
-        np.round(lat, SAME_MIDDLE_DECIMALS),
-    ])  # fmt: skip
+    key = np.column_stack(
+        [
+            low,
+            high,
+            np.round(length_m, SAME_LENGTH_DECIMALS),
+            np.round(lon, SAME_MIDDLE_DECIMALS),
+            np.round(lat, SAME_MIDDLE_DECIMALS),
+        ]
+    )
     order = np.lexsort((np.arange(len(key)), *key.T[::-1]))
     fresh = np.append(True, (key[order][1:] != key[order][:-1]).any(axis=1))
     return np.sort(order[fresh])

@@ -108,10 +108,14 @@ def _of_layers(nodes: gpd.GeoDataFrame, edges: gpd.GeoDataFrame) -> _Graph:
     heights = nodes["elevation"].astype(float) if "elevation" in nodes.columns else [np.nan] * len(nodes)
     ends = zip(edges["u"].astype(str), edges["v"].astype(str), strict=True)
     return _Graph(
-        "" if nodes.crs is None else nodes.crs.to_wkt(), nodes["osmid"].astype(str).tolist(),
-        shapely.get_x(points).tolist(), shapely.get_y(points).tolist(), list(heights), list(ends),
+        "" if nodes.crs is None else nodes.crs.to_wkt(),
+        nodes["osmid"].astype(str).tolist(),
+        shapely.get_x(points).tolist(),
+        shapely.get_y(points).tolist(),
+        list(heights),
+        list(ends),
         list(edges.geometry.to_numpy()),
-    )  # fmt: skip
+    )
 
 
 # ── graph to lines ────────────────────────────────────────────

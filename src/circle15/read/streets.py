@@ -151,9 +151,13 @@ def _clipped(lines: Lines, box: tuple[float, float, float, float]) -> Lines:
     vertices = np.repeat(kept, np.diff(lines.shape_start))
     start = np.append(0, np.cumsum(np.diff(lines.shape_start)[kept])).astype(np.int64)
     return replace(
-        lines, u=lines.u[kept], v=lines.v[kept], shape_lon=lines.shape_lon[vertices],
-        shape_lat=lines.shape_lat[vertices], shape_start=start,
-    )  # fmt: skip
+        lines,
+        u=lines.u[kept],
+        v=lines.v[kept],
+        shape_lon=lines.shape_lon[vertices],
+        shape_lat=lines.shape_lat[vertices],
+        shape_start=start,
+    )
 
 
 def _wider(box: tuple[float, float, float, float] | list[float], margin_m: float) -> tuple[float, float, float, float]:

@@ -187,8 +187,14 @@ def _table(sheet: Sheet, faults: Faults, *, kind: Kind, columns: Mapping[str, st
         faults.warn("rows_hidden", sheet=name, count=sheet.hidden_rows)
     sections = tuple(r.section for r in records)
     rows = tuple(r.row for r in records)
-    frame = _settled(without_personal(frame, faults, kind=kind, columns=columns, sheet=name), rows, sheet, faults,
-                     kind=kind, matched=matched)  # fmt: skip
+    frame = _settled(
+        without_personal(frame, faults, kind=kind, columns=columns, sheet=name),
+        rows,
+        sheet,
+        faults,
+        kind=kind,
+        matched=matched,
+    )
     return RawTable(name, frame, rows, title, sections if any(sections) else (), above + len(records) + passed)
 
 

@@ -114,9 +114,14 @@ def tell_changes(column: Column, faults: Faults, noted: Noted) -> None:
         shown = {c: (masked(_text(c)), masked(after)) for c, after in changed.items()}
         before, after = shown[column.cells[places[0]]]
         faults.assume(
-            what, count=len(places), sheet=column.sheet, row=column.rows[places[0]], column=column.name,
-            before=before, after=after,
-        )  # fmt: skip
+            what,
+            count=len(places),
+            sheet=column.sheet,
+            row=column.rows[places[0]],
+            column=column.name,
+            before=before,
+            after=after,
+        )
         for i in places:
             before, after = shown[column.cells[i]]
             faults.correct(what, sheet=column.sheet, row=column.rows[i], column=column.name, before=before, after=after)

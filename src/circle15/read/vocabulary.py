@@ -94,9 +94,14 @@ def _service(said: str, rows: Sequence[int], column: Column, faults: Faults, tol
             )
         return ""
     faults.assume(
-        "type_read", count=len(rows), sheet=column.sheet, row=rows[0], column=column.name, value=masked(said),
+        "type_read",
+        count=len(rows),
+        sheet=column.sheet,
+        row=rows[0],
+        column=column.name,
+        value=masked(said),
         service=known,
-    )  # fmt: skip
+    )
     return known
 
 
@@ -118,9 +123,14 @@ def levels_of(raw: RawTable, matched: Mapping[str, str], faults: Faults, told: T
             known = meaning_inside("level", said)
             if known is not None:
                 faults.assume(
-                    "level_read", count=len(rows[i]), sheet=raw.sheet, row=rows[i][0], column=column.name,
-                    value=masked(said), level=known,
-                )  # fmt: skip
+                    "level_read",
+                    count=len(rows[i]),
+                    sheet=raw.sheet,
+                    row=rows[i][0],
+                    column=column.name,
+                    value=masked(said),
+                    level=known,
+                )
         if known is None:
             _tell_level(said, rows[i], column, faults)
         found.append(known or "")
@@ -130,9 +140,14 @@ def levels_of(raw: RawTable, matched: Mapping[str, str], faults: Faults, told: T
 def _tell_level(said: str, rows: Sequence[int], column: Column, faults: Faults) -> None:
     problem = "read.level_code" if said.isascii() and said.isdecimal() else "level_unknown"
     faults.warn(
-        problem, sheet=column.sheet, column=column.name, row=rows[0], value=said, count=len(rows),
+        problem,
+        sheet=column.sheet,
+        column=column.name,
+        row=rows[0],
+        value=said,
+        count=len(rows),
         known=spellings("level"),
-    )  # fmt: skip
+    )
     faults.assume(
         "level_unknown", count=len(rows), sheet=column.sheet, row=rows[0], column=column.name, value=masked(said)
     )

@@ -65,8 +65,10 @@ def measure_block(task: Task, number: int, values: NDArray[np.float64], nodata: 
     found["missing_m2"] = missing_m2(block, task.outlines, levels=levels)[place]
     if without == values.size:
         return found
-    covers = [block.cover(centres, radius_m=task.radius_m, depths=DEPTHS if n < len(task.services) else 0)
-              for n, centres in enumerate(task.centres)]  # fmt: skip
+    covers = [
+        block.cover(centres, radius_m=task.radius_m, depths=DEPTHS if n < len(task.services) else 0)
+        for n, centres in enumerate(task.centres)
+    ]
     found["disc"] = np.concatenate([c.disc for c in covers])
     found["residents"] = np.concatenate([c.residents for c in covers])
     found["ground_m2"] = np.concatenate([c.ground_m2 for c in covers])
@@ -86,9 +88,13 @@ def _impossible(task: Task, block: Block) -> list[Problem]:
             at = np.array([block.column + column + 0.5]), np.array([block.row + row + 0.5])
             lon, lat = (float(v[0]) for v in task.lattice.degrees(*at))
             told = {
-                "count": int(which.sum()), "value": f"{block.values[row, column]:g}", "lon": f"{lon:.6f}",
-                "lat": f"{lat:.6f}", "line": block.row + int(row) + 1, "column": block.column + int(column) + 1,
-            }  # fmt: skip
+                "count": int(which.sum()),
+                "value": f"{block.values[row, column]:g}",
+                "lon": f"{lon:.6f}",
+                "lat": f"{lat:.6f}",
+                "line": block.row + int(row) + 1,
+                "column": block.column + int(column) + 1,
+            }
             problems.append(Problem(message, file=task.raster.path.name, params=told))
     return problems
 

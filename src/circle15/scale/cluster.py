@@ -34,9 +34,12 @@ _AHEAD = 2  # batches at each worker: one in work, one waiting
 _BATCH = 8  # blocks a message; the scheduler and the asking process take 5 ms for each message
 _SHARES = 8  # fewer where a worker would get less than so many batches, or the last ones would be waited for
 _LOCAL: dict[str, Any] = {
-    "threads_per_worker": 1, "memory_limit": 0, "silence_logs": 50, "dashboard_address": None,
+    "threads_per_worker": 1,
+    "memory_limit": 0,
+    "silence_logs": 50,
+    "dashboard_address": None,
     "scheduler_kwargs": {"dashboard_address": "localhost:0"},  # two runs on one machine ask for no port by number
-}  # fmt: skip
+}
 _QUIET = {
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.interval": "500ms",

@@ -53,9 +53,7 @@ class Inputs:
     def others(self) -> NDArray[np.int32]:
         """Other institutions of its service (n,) in each one's circle."""
         at = self.points
-        counts = count_others(
-            at.lon, at.lat, at.service, radius_m=self.task.radius_m, institution=at.institution
-        )  # fmt: skip
+        counts = count_others(at.lon, at.lat, at.service, radius_m=self.task.radius_m, institution=at.institution)
         return counts.astype(np.int32)
 
     @property

@@ -174,10 +174,15 @@ class _Patches:
         seat = where[fullest[first]] if count else where
         table = pd.DataFrame(
             {
-                "service": self._service, "residents": residents, "area_m2": area, "cells": cells.astype(np.int64),
-                "holder": seat[:, 2], "row": seat[:, 0], "column": seat[:, 1],
+                "service": self._service,
+                "residents": residents,
+                "area_m2": area,
+                "cells": cells.astype(np.int64),
+                "holder": seat[:, 2],
+                "row": seat[:, 0],
+                "column": seat[:, 1],
             }
-        )  # fmt: skip
+        )
         table = table[table["residents"] >= self._task.min_residents]
         order = np.lexsort((table["row"], table["column"], -np.round(table["residents"], 6)))
         table = table.iloc[order]

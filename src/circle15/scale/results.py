@@ -125,13 +125,20 @@ def gaps_table(inputs: Inputs, sums: Sums) -> pd.DataFrame:
     service = np.array(task.services, dtype=object)[found["service"].to_numpy()]
     return pd.DataFrame(
         {
-            "gap_id": [f"{s}-{n}" for s, n in zip(service, rank, strict=True)], "service": service, "rank": rank,
-            "residents": found["residents"], "area_km2": area_km2,
-            "density_per_km2": _per(found["residents"].to_numpy(), area_km2), "cells": found["cells"],
-            "place_id": task.places["id"].to_numpy()[holder], "place_name": task.places["name"].to_numpy()[holder],
-            "lon": lon, "lat": lat, **dict.fromkeys(CANDIDATE, np.nan),
+            "gap_id": [f"{s}-{n}" for s, n in zip(service, rank, strict=True)],
+            "service": service,
+            "rank": rank,
+            "residents": found["residents"],
+            "area_km2": area_km2,
+            "density_per_km2": _per(found["residents"].to_numpy(), area_km2),
+            "cells": found["cells"],
+            "place_id": task.places["id"].to_numpy()[holder],
+            "place_name": task.places["name"].to_numpy()[holder],
+            "lon": lon,
+            "lat": lat,
+            **dict.fromkeys(CANDIDATE, np.nan),
         }
-    )  # fmt: skip
+    )
 
 
 def gaps_parts(inputs: Inputs, sums: Sums, gaps: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -190,10 +197,13 @@ def _record(inputs: Inputs, plan: Plan) -> dict[str, object]:
         ],
         "plan": plan.summary(),
         "options": {
-            "services": list(task.services), "radius_m": task.radius_m, "min_residents": task.min_residents,
-            "block": task.raster.block, "as_of": inputs.as_of,
+            "services": list(task.services),
+            "radius_m": task.radius_m,
+            "min_residents": task.min_residents,
+            "block": task.raster.block,
+            "as_of": inputs.as_of,
             "others_counted": "sites" if inputs.points.institution is None else "institutions",
         },
         "python": platform.python_version(),
         "packages": {name: version(name) for name in _PACKAGES},
-    }  # fmt: skip
+    }

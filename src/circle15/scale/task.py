@@ -103,9 +103,12 @@ class Task:
             "inputs": [[s.role, s.sha256, s.datum, dict(s.options)] for s in self.sources],
             "changed_ns": self.changed_ns,
             "window": [window.row_off, window.col_off, window.height, window.width, self.raster.block],
-            "crs": self.raster.crs, "nodata": str(self.raster.nodata), "services": self.services,
-            "radius_m": self.radius_m, "min_residents": self.min_residents,
-        }  # fmt: skip
+            "crs": self.raster.crs,
+            "nodata": str(self.raster.nodata),
+            "services": self.services,
+            "radius_m": self.radius_m,
+            "min_residents": self.min_residents,
+        }
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
     def __getstate__(self) -> dict[str, object]:

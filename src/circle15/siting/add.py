@@ -90,11 +90,22 @@ class AddPlan:
 
 
 def plan_additions(
-    field: Field, *, number: int | None = None, question: Question = "cover", share: float = 0.95,
-    required: Sequence[str] = (), forbidden: Sequence[str] = (), quotas: Mapping[str, int] | None = None,
-    minimums: bool = True, aside: Sequence[str] = (), gap: float = 1e-4, seconds: float = 60.0,
-    method: Method = "auto", plans: int = 0, watch: Watch | None = None,
-) -> AddPlan:  # fmt: skip
+    field: Field,
+    *,
+    number: int | None = None,
+    question: Question = "cover",
+    share: float = 0.95,
+    required: Sequence[str] = (),
+    forbidden: Sequence[str] = (),
+    quotas: Mapping[str, int] | None = None,
+    minimums: bool = True,
+    aside: Sequence[str] = (),
+    gap: float = 1e-4,
+    seconds: float = 60.0,
+    method: Method = "auto",
+    plans: int = 0,
+    watch: Watch | None = None,
+) -> AddPlan:
     """Propose sites to add.
 
     Parameters
@@ -153,13 +164,22 @@ def plan_additions(
         refused |= worse
         out[field.positions(list(worse))] = True
     return AddPlan(
-        field, chosen, choice, entries_of(field, chosen, None, checked.verdicts, bar),
+        field,
+        chosen,
+        choice,
+        entries_of(field, chosen, None, checked.verdicts, bar),
         asking.buys(settled.limits, chosen),
-        coverage_change(field, chosen), refused, left_out(field, settled.limits, chosen, refused), checked,
+        coverage_change(field, chosen),
+        refused,
+        left_out(field, settled.limits, chosen, refused),
+        checked,
         colliding(limits) if settled.given_up else (),
-        _alternatives(field, settled.limits, chosen, plans, gap=gap, seconds=seconds), asking.target,
-        beside(field, chosen), question, number,
-    )  # fmt: skip
+        _alternatives(field, settled.limits, chosen, plans, gap=gap, seconds=seconds),
+        asking.target,
+        beside(field, chosen),
+        question,
+        number,
+    )
 
 
 @dataclass(frozen=True)
@@ -208,10 +228,15 @@ class _Asking:
             added = int((found.chosen & field.new).sum())
             if not found.found or added < sites:
                 break
-            rows.append({
-                "sites": sites, "residents_gained": found.objective, "by_this_one": found.objective - before,
-                "share": (had + found.objective) / max(whole, 1e-9), "gap": found.gap,
-            })  # fmt: skip
+            rows.append(
+                {
+                    "sites": sites,
+                    "residents_gained": found.objective,
+                    "by_this_one": found.objective - before,
+                    "share": (had + found.objective) / max(whole, 1e-9),
+                    "gap": found.gap,
+                }
+            )
             before = found.objective
         return pd.DataFrame(rows, columns=["sites", "residents_gained", "by_this_one", "share", "gap"])
 
@@ -247,8 +272,14 @@ def _alternatives(
             start=1,
         ):
             picked = np.array(field.ids)[other.chosen & field.new]
-            rows.append({
-                "plan": number, "sites": len(picked), "covered": other.objective,
-                "differ": int((other.chosen & ~chosen).sum()), "gap": other.gap, "ids": ";".join(picked),
-            })  # fmt: skip
+            rows.append(
+                {
+                    "plan": number,
+                    "sites": len(picked),
+                    "covered": other.objective,
+                    "differ": int((other.chosen & ~chosen).sum()),
+                    "gap": other.gap,
+                    "ids": ";".join(picked),
+                }
+            )
     return pd.DataFrame(rows, columns=["plan", "sites", "covered", "differ", "gap", "ids"])

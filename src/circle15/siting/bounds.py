@@ -16,8 +16,8 @@ import numpy as np
 from circle15.quantities import Floats
 from circle15.siting.cover import cover_columns
 from circle15.siting.demand import merged
-from circle15.siting.kernels import price_rest, price_sites
 from circle15.siting.limits import columns_of, hold
+from circle15.siting.search_kernels import price_rest, price_sites
 from circle15.siting.solve import Program
 
 if TYPE_CHECKING:

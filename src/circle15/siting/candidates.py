@@ -43,9 +43,12 @@ def lattice_candidates(ready: Prepared, *, spacing_m: float) -> gpd.GeoDataFrame
     columns, rows = int((east - west) / wide) + 1, int((north - south) / high) + 1
     if columns * rows > MOST_CANDIDATES * 50:
         raise UsageError(Problem("siting.too_many_candidates", value=str(columns * rows)))
-    lat, lon = (v.ravel() for v in np.meshgrid(
-        south + (np.arange(rows) + 0.5) * high, west + (np.arange(columns) + 0.5) * wide, indexing="ij"
-    ))  # fmt: skip
+    lat, lon = (
+        v.ravel()
+        for v in np.meshgrid(
+            south + (np.arange(rows) + 0.5) * high, west + (np.arange(columns) + 0.5) * wide, indexing="ij"
+        )
+    )
     return _useful(ready, lon, lat, prefix="L")
 
 

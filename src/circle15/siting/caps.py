@@ -87,9 +87,16 @@ class PlanCaps:
 
 
 def caps_of(
-    plan: Plan, sites: pd.DataFrame, *, existing: int, totals: pd.DataFrame, inputs: Inputs, service: str,
-    aside: frozenset[str] = frozenset(), leaving: bool,
-) -> PlanCaps:  # fmt: skip
+    plan: Plan,
+    sites: pd.DataFrame,
+    *,
+    existing: int,
+    totals: pd.DataFrame,
+    inputs: Inputs,
+    service: str,
+    aside: frozenset[str] = frozenset(),
+    leaving: bool,
+) -> PlanCaps:
     """Read the limits of a plan on a set of sites.
 
     Parameters
@@ -119,9 +126,11 @@ def caps_of(
     found = circle_caps(circles, sites)
     most = found["circle_limit"].to_numpy(dtype=np.float64)
     return PlanCaps(
-        tuple(areas), np.where(np.isnan(most), np.inf, most), tuple(found["circle_rule"].astype(str)),
+        tuple(areas),
+        np.where(np.isnan(most), np.inf, most),
+        tuple(found["circle_rule"].astype(str)),
         tuple(dict.fromkeys(unsettled)),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -181,9 +190,13 @@ def _area(rule: AreaLimit, counting: _Counting, unsettled: list[str]) -> Iterato
         return
     for place in counting.places(rule):
         known = known_of(
-            rule, plan=counting.plan, place=place, totals=counting.totals, inputs=counting.inputs,
+            rule,
+            plan=counting.plan,
+            place=place,
+            totals=counting.totals,
+            inputs=counting.inputs,
             series=counting.series,
-        )  # fmt: skip
+        )
         amount = counting.amounts(rule, place)
         if np.isnan(amount[counting.existing :]).any():
             unsettled.append(rule.id)
@@ -196,7 +209,7 @@ def _area(rule: AreaLimit, counting: _Counting, unsettled: list[str]) -> Iterato
 
 def _cap(
     rule: AreaLimit, place: Mapping[str, Any], finding: Finding, known: Known, *, counting: _Counting, amount: Floats
-) -> Cap:  # fmt: skip
+) -> Cap:
     """One bound as a row; a share of what also changes (占比) is taken over to the other side: Σ (a − share·b)·x."""
     kind: Literal["max", "min"] = "min" if finding.bound == "min" else "max"
     outside = known.today - float(amount[: counting.existing].sum())
@@ -220,9 +233,15 @@ def _scale(rule: AreaLimit, finding: Finding, base: float) -> float:
 
 
 def _told(
-    rule: AreaLimit | Replace, place: Mapping[str, Any], row: Row, *, limit: float, outside: float,
-    yearly: bool = False, sure: bool = True,
-) -> Cap:  # fmt: skip
+    rule: AreaLimit | Replace,
+    place: Mapping[str, Any],
+    row: Row,
+    *,
+    limit: float,
+    outside: float,
+    yearly: bool = False,
+    sure: bool = True,
+) -> Cap:
     kind = cast("Literal['max', 'min', 'swap']", row.key[2])
     where = rule.per, str(place["place_id"]), str(place["name"])
     return Cap(rule.id, rule.title, rule.clause, rule.force, *where, kind, limit, outside, row, yearly, sure)

@@ -15,9 +15,9 @@ from circle15.quantities import Flags, Ints
 from circle15.siting.cover import Choice, answer_of, cover_columns, covered_by, max_cover
 from circle15.siting.crowd import crowded
 from circle15.siting.demand import merged
-from circle15.siting.kernels import may_add, place
 from circle15.siting.limits import Limits, Row, columns_of, hold, rules_of, state_of
 from circle15.siting.near import nearer
+from circle15.siting.search_kernels import may_add, place
 from circle15.siting.settle import Settled, settle
 from circle15.siting.solve import Program, Watch
 
@@ -46,9 +46,18 @@ class Chosen:
 
 
 def choose(
-    field: Field, limits: Limits, far: Far, *, aim: Aim = "coverage", least: float = np.nan, gap: float = 1e-4,
-    seconds: float = 45.0, method: Method = "auto", rank: Ints | None = None, watch: Watch | None = None,
-) -> Chosen:  # fmt: skip
+    field: Field,
+    limits: Limits,
+    far: Far,
+    *,
+    aim: Aim = "coverage",
+    least: float = np.nan,
+    gap: float = 1e-4,
+    seconds: float = 45.0,
+    method: Method = "auto",
+    rank: Ints | None = None,
+    watch: Watch | None = None,
+) -> Chosen:
     """Choose which sites stand.
 
     Parameters
@@ -72,7 +81,7 @@ def choose(
     target = least if aim == "fewest" else np.nan
     cover = max_cover(
         field.reach, residents, bound, method=method, gap=gap, seconds=seconds * 2 / 3, watch=watch, rank=rank
-    )  # fmt: skip
+    )
     if not cover.found or not cover.chosen.any():
         return Chosen(cover.chosen, cover, settled, np.nan, target, reached=False)
     reached = aim == "fewest" and cover.objective >= least
@@ -146,7 +155,7 @@ def near_best(
             rows.append(Row(("apart", str(number)), at, coef, high=float(other[at].sum() - apart)))
         nxt = max_cover(
             field.reach, field.demand.residents, limits.with_rows(*rows), method="exact", gap=gap, seconds=seconds
-        )  # fmt: skip
+        )
         if not nxt.found or not nxt.chosen.any():
             break
         found.append(nxt)

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from circle15.quantities import Floats, Ints
+from circle15.quantities import Floats, Ints, Small
 from circle15.siting.demand import merged
-from circle15.siting.kernels import Small, all_gains, lazy_greedy, place, swap_search
 from circle15.siting.limits import Limits, columns_of, hold, rules_of, state_of
+from circle15.siting.search_kernels import all_gains, lazy_greedy, place, swap_search
 from circle15.siting.solve import RELATIVE_GAP, Program, Solved, Status, Watch
 
 if TYPE_CHECKING:
     from circle15.quantities import Flags
     from circle15.siting.demand import Reach
-    from circle15.siting.kernels import State
+    from circle15.siting.search_kernels import State
 
 Method = Literal["auto", "exact", "search"]
 EXACT_PAIRS = 1_500_000
@@ -54,9 +54,17 @@ class Choice:
 
 
 def max_cover(
-    reach: Reach, residents: Floats, limits: Limits, *, method: Method = "auto", gap: float = RELATIVE_GAP,
-    seconds: float = np.inf, start: Flags | None = None, watch: Watch | None = None, rank: Ints | None = None,
-) -> Choice:  # fmt: skip
+    reach: Reach,
+    residents: Floats,
+    limits: Limits,
+    *,
+    method: Method = "auto",
+    gap: float = RELATIVE_GAP,
+    seconds: float = np.inf,
+    start: Flags | None = None,
+    watch: Watch | None = None,
+    rank: Ints | None = None,
+) -> Choice:
     """Cover most residents 最大覆盖 (MCLP) within limits.
 
     Parameters
@@ -113,9 +121,16 @@ def covered_by(reach: Reach, residents: Floats, chosen: Flags) -> float:
 
 
 def least_sites(
-    reach: Reach, residents: Floats, limits: Limits, *, share: float = 1.0, of: float | None = None,
-    gap: float = RELATIVE_GAP, seconds: float = np.inf, watch: Watch | None = None,
-) -> Choice:  # fmt: skip
+    reach: Reach,
+    residents: Floats,
+    limits: Limits,
+    *,
+    share: float = 1.0,
+    of: float | None = None,
+    gap: float = RELATIVE_GAP,
+    seconds: float = np.inf,
+    watch: Watch | None = None,
+) -> Choice:
     """Fewest sites that reach a share of the residents 最少机构数 (LSCP; partial below 1).
 
     `share` is of `of` people, of all points in reach where not given. Infeasible where the limits do not let as many be
@@ -135,9 +150,14 @@ def least_sites(
 
 
 def p_median(
-    reach: Reach, residents: Floats, limits: Limits, *, gap: float = RELATIVE_GAP, seconds: float = np.inf,
+    reach: Reach,
+    residents: Floats,
+    limits: Limits,
+    *,
+    gap: float = RELATIVE_GAP,
+    seconds: float = np.inf,
     watch: Watch | None = None,
-) -> Choice:  # fmt: skip
+) -> Choice:
     """Least residents × metres to the nearest chosen site p-中位.
 
     Every point goes to one site that `reach` pairs it with; infeasible where a point has none. The number of sites is a

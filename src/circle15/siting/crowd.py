@@ -13,8 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from circle15.quantities import Floats, Ints
-from circle15.siting.kernels import Small
+from circle15.quantities import Floats, Ints, Small
 from circle15.siting.limits import MOST_NEIGHBOURS, Limits, cliques, tight_sites
 from circle15.siting.solve import Program
 

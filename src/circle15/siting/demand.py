@@ -16,9 +16,9 @@ import shapely
 
 from circle15.errors import Problem, UsageError
 from circle15.project.metric import distances_m
-from circle15.quantities import DISTANCE_TOLERANCE_M, LEAST_M_PER_DEGREE, Floats, Ints
+from circle15.quantities import DISTANCE_TOLERANCE_M, LEAST_M_PER_DEGREE, Floats, Ints, Small
 from circle15.siting.cells import Cells, cells_of
-from circle15.siting.kernels import CLOSE_M, Small, pairs_in_bins, row_sums
+from circle15.siting.pair_kernels import CLOSE_M, pairs_in_bins, row_sums
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -96,8 +96,10 @@ class Reach:
             raise ValueError
         return Reach(
             np.append(self.start, other.start[1:] + self.start[-1]),
-            np.append(self.point, other.point), np.append(self.distance_m, other.distance_m), self.points,
-        )  # fmt: skip
+            np.append(self.point, other.point),
+            np.append(self.distance_m, other.distance_m),
+            self.points,
+        )
 
 
 def demand_points(
@@ -306,5 +308,6 @@ def merged(reach: Reach, residents: Floats) -> tuple[Reach, Floats]:
     number[at[first]] = np.arange(len(first), dtype=np.int32)
     keep = number[reach.point] >= 0
     start = np.append(0, np.cumsum(np.bincount(reach.site[keep], minlength=len(reach)))).astype(np.int64)
-    return replace(reach, start=start, point=number[reach.point[keep]], distance_m=reach.distance_m[keep],
-                   points=len(first)), weight  # fmt: skip
+    return replace(
+        reach, start=start, point=number[reach.point[keep]], distance_m=reach.distance_m[keep], points=len(first)
+    ), weight

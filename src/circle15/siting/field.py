@@ -16,11 +16,10 @@ from circle15.measure.circles import lonlat
 from circle15.measure.pieces import locate
 from circle15.measure.walking_circles import WIDEST_M
 from circle15.prepared import Prepared
-from circle15.quantities import Flags, Floats, Ints
+from circle15.quantities import Flags, Floats, Ints, Small
 from circle15.schema import CRS, POSITION_ACCURACY_M, SERVICES, institution_codes
 from circle15.siting.caps import PlanCaps, caps_of
 from circle15.siting.demand import Demand, Reach, demand_points, reach_straight
-from circle15.siting.kernels import Small
 from circle15.siting.limits import Limits
 from circle15.siting.on_foot import walked_reach
 
@@ -99,9 +98,16 @@ class Field:
 
 
 def lay_out(
-    ready: Prepared, *, service: str, candidates: gpd.GeoDataFrame | None = None, aside: Sequence[str] = (),
-    leaving: bool = False, part_m: float | None = None, sure: bool = False, on_foot: bool = False,
-) -> Field:  # fmt: skip
+    ready: Prepared,
+    *,
+    service: str,
+    candidates: gpd.GeoDataFrame | None = None,
+    aside: Sequence[str] = (),
+    leaving: bool = False,
+    part_m: float | None = None,
+    sure: bool = False,
+    on_foot: bool = False,
+) -> Field:
     """Gather sites, residents in reach and limits.
 
     Parameters
@@ -138,15 +144,31 @@ def lay_out(
         demand = _inside_city(ready, (lon, lat, radius_m), part_m)
         reach = reach_straight(lon, lat, demand.lon, demand.lat, radius_m=radius_m)
     caps = caps_of(
-        ready.plan, pd.DataFrame(sites.drop(columns="geometry")), existing=existing, totals=ready.totals,
-        inputs=ready.inputs, service=service, aside=frozenset(aside), leaving=leaving,
-    )  # fmt: skip
+        ready.plan,
+        pd.DataFrame(sites.drop(columns="geometry")),
+        existing=existing,
+        totals=ready.totals,
+        inputs=ready.inputs,
+        service=service,
+        aside=frozenset(aside),
+        leaving=leaving,
+    )
     near = _neighbours(sites, (lon, lat), radius_m, sure=sure)
     off = () if walked is None else tuple(sites["id"].astype(str)[walked.off_sites])
     return Field(
-        ready, service, sites, existing, demand, reach.within(radius_m), caps, *near, radius_m,
-        on_foot, off, 0.0 if walked is None else walked.off_residents,
-    )  # fmt: skip
+        ready,
+        service,
+        sites,
+        existing,
+        demand,
+        reach.within(radius_m),
+        caps,
+        *near,
+        radius_m,
+        on_foot,
+        off,
+        0.0 if walked is None else walked.off_residents,
+    )
 
 
 def _sites(ready: Prepared, service: str, candidates: gpd.GeoDataFrame | None) -> tuple[gpd.GeoDataFrame, int]:

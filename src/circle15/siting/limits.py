@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from circle15.quantities import Flags, Floats, Ints
-from circle15.siting.kernels import Rules, Small, State, place
+from circle15.quantities import Flags, Floats, Ints, Small
+from circle15.siting.search_kernels import Rules, State, place
 from circle15.siting.solve import Program
 
 if TYPE_CHECKING:
@@ -131,8 +131,10 @@ def _hold_circles(limits: Limits, program: Program, x: Ints) -> None:
         np.concatenate([number[site[mine]], np.arange(len(tight))]),
         np.concatenate([x[limits.near[mine]], x[tight]]),
         np.concatenate([np.ones(int(mine.sum())), own]),
-        low=-np.inf, high=count, n=len(tight),
-    )  # fmt: skip
+        low=-np.inf,
+        high=count,
+        n=len(tight),
+    )
 
 
 def cliques(limits: Limits) -> Iterator[tuple[Ints, float]]:

@@ -15,9 +15,9 @@ import numpy as np
 from circle15.siting.bounds import depth_bound, depth_of, distance_bound, distances_of
 from circle15.siting.cover import Choice, covered_by, max_cover, p_median
 from circle15.siting.demand import Demand, Reach, reach_of_pairs, reach_straight
-from circle15.siting.kernels import nearer_search
 from circle15.siting.limits import Limits, Row, rules_of, state_of
 from circle15.siting.on_foot import walked_reach
+from circle15.siting.search_kernels import nearer_search
 
 if TYPE_CHECKING:
     from circle15.quantities import Flags
@@ -84,9 +84,7 @@ def nearer(field: Field, limits: Limits, chosen: Flags, far: Far) -> Flags:
     return _exchanged(field, sized, chosen, far, reach=field.reach, radii=2.0)
 
 
-def _exchanged(
-    field: Field, limits: Limits, chosen: Flags, far: Far, *, reach: Reach, radii: float
-) -> Flags:  # fmt: skip
+def _exchanged(field: Field, limits: Limits, chosen: Flags, far: Far, *, reach: Reach, radii: float) -> Flags:
     """Exchange sites up to some radii apart while residents come nearer and `reach` is not left."""
     lon, lat = field.sites.geometry.x.to_numpy(), field.sites.geometry.y.to_numpy()
     order = np.lexsort((far.reach.distance_m, far.reach.point))
@@ -97,10 +95,18 @@ def _exchanged(
     near2 = reach_straight(lon, lat, lon, lat, radius_m=radii * field.radius_m)
     free = ~limits.required
     nearer_search(
-        free, free & ~limits.forbidden, (near2.start, near2.point), (reach.start, reach.point),
-        (far.reach.start, far.reach.point, metres), by_point,
-        (field.demand.residents, far.cells.residents), far.limit_m, state, rules_of(limits), NEARER_ROUNDS,
-    )  # fmt: skip
+        free,
+        free & ~limits.forbidden,
+        (near2.start, near2.point),
+        (reach.start, reach.point),
+        (far.reach.start, far.reach.point, metres),
+        by_point,
+        (field.demand.residents, far.cells.residents),
+        far.limit_m,
+        state,
+        rules_of(limits),
+        NEARER_ROUNDS,
+    )
     return state[0].copy()
 
 
@@ -110,14 +116,14 @@ def nearness(field: Field, limits: Limits, chosen: Flags, far: Far, *, end: Flag
     whole = max(float(cells.sum()), 1e-9)
     before, after, last = (
         float((distances_of(far.reach, far.limit_m, c) * cells).sum()) for c in (~field.new, chosen, end)
-    )  # fmt: skip
+    )
     least = distance_bound(far.reach, cells, limits, far_m=far.limit_m, chosen=chosen, seconds=seconds)
     covered = covered_by(field.reach, people, chosen)
     deep, deep_after = (depth_of(field.reach, people, c) for c in (~field.new, chosen))
     most = depth_bound(field.reach, people, limits, floor=covered, seconds=seconds)
     return Nearness(
         before / whole, after / whole, last / whole, min(least, after) / whole, deep, deep_after, most, far.limit_m
-    )  # fmt: skip
+    )
 
 
 def nearest_sites(
@@ -132,19 +138,21 @@ def nearest_sites(
         points = far.reach.points
         nobody = reach_of_pairs(
             np.zeros(points, dtype=np.int64), np.arange(points), np.full(points, far.limit_m), sites=1, points=points
-        )  # fmt: skip
+        )
         found = p_median(
             far.reach.joined(nobody), far.cells.residents, _with_nobody(limits), gap=gap, seconds=seconds, watch=watch
         )
         return replace(found, chosen=found.chosen[:-1])
     start = max_cover(field.reach, field.demand.residents, limits, method="search")
-    blind = replace(field.reach, start=np.zeros(limits.sites + 1, np.int64), point=field.reach.point[:0],
-                    distance_m=field.reach.distance_m[:0])  # fmt: skip
+    blind = replace(
+        field.reach,
+        start=np.zeros(limits.sites + 1, np.int64),
+        point=field.reach.point[:0],
+        distance_m=field.reach.distance_m[:0],
+    )
     chosen = _exchanged(field, limits, start.chosen, far, reach=blind, radii=FAR_RADII)
     total = float((distances_of(far.reach, far.limit_m, chosen) * far.cells.residents).sum())
-    least = distance_bound(
-        far.reach, far.cells.residents, limits, far_m=far.limit_m, chosen=chosen, seconds=seconds
-    )  # fmt: skip
+    least = distance_bound(far.reach, far.cells.residents, limits, far_m=far.limit_m, chosen=chosen, seconds=seconds)
     least, used = min(least, total), time.monotonic() - began
     return Choice(chosen, total, least, (total - least) / max(total, 1e-9), "search", used, np.flatnonzero(chosen))
 
@@ -152,6 +160,11 @@ def nearest_sites(
 def _with_nobody(limits: Limits) -> Limits:
     """The limits and one more site, always chosen, that binds nothing: so far at most a resident may have to go."""
     return Limits(
-        limits.sites + 1, np.append(limits.required, True), np.append(limits.forbidden, False),
-        np.append(limits.most, np.inf), np.append(limits.near_start, limits.near_start[-1]), limits.near, limits.rows,
-    )  # fmt: skip
+        limits.sites + 1,
+        np.append(limits.required, True),
+        np.append(limits.forbidden, False),
+        np.append(limits.most, np.inf),
+        np.append(limits.near_start, limits.near_start[-1]),
+        limits.near,
+        limits.rows,
+    )

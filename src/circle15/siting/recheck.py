@@ -108,7 +108,7 @@ def rehearse(
 
 def _rechecked(
     field: Field, chosen: Flags, bar: frozenset[str], verdicts: Mapping[str, Verdict], today: tuple[Finding, ...]
-) -> Recheck:  # fmt: skip
+) -> Recheck:
     after = _findings(_planned(field, chosen), field)
     start = {_spot(f): f for f in today}
     broken = _broken(after, bar)
@@ -145,9 +145,12 @@ def rules_against(verdict: Verdict, aside: Collection[str]) -> tuple[str, ...]:
 
 def _planned(field: Field, chosen: Flags) -> Prepared:
     return Prepared(
-        field.plan, planned_city(field, chosen), indicators=field.ready.inputs.indicators,
-        events=field.ready.inputs.events, as_of=field.ready.as_of,
-    )  # fmt: skip
+        field.plan,
+        planned_city(field, chosen),
+        indicators=field.ready.inputs.indicators,
+        events=field.ready.inputs.events,
+        as_of=field.ready.as_of,
+    )
 
 
 def _findings(ready: Prepared, field: Field) -> tuple[Finding, ...]:

@@ -113,11 +113,23 @@ class ExitPlan:
 
 
 def plan_exits(
-    field: Field, *, keep: Sequence[str] = (), aim: Aim = "coverage", least_share: float = LEAST_SHARE,
-    steps: int = 1, additions: int = 0, release: float | None = None, displace: bool = False,
-    scores: Scores | None = None, aside: Sequence[str] = (), gap: float = 1e-4, seconds: float = 45.0,
-    method: Method = "auto", plans: int = 0, watch: Watch | None = None,
-) -> ExitPlan:  # fmt: skip
+    field: Field,
+    *,
+    keep: Sequence[str] = (),
+    aim: Aim = "coverage",
+    least_share: float = LEAST_SHARE,
+    steps: int = 1,
+    additions: int = 0,
+    release: float | None = None,
+    displace: bool = False,
+    scores: Scores | None = None,
+    aside: Sequence[str] = (),
+    gap: float = 1e-4,
+    seconds: float = 45.0,
+    method: Method = "auto",
+    plans: int = 0,
+    watch: Watch | None = None,
+) -> ExitPlan:
     """Plan which institutions leave, and where new ones come in.
 
     Parameters
@@ -161,16 +173,28 @@ def plan_exits(
     short = left_out(field, limits, chosen, refused) if additions else {}
     limits, coverage = found.settled.limits, coverage_change(field, chosen)
     return ExitPlan(
-        field=field, chosen=chosen, found=found, entered=entered,
+        field=field,
+        chosen=chosen,
+        found=found,
+        entered=entered,
         nearness=nearness(field, limits, settled.kept, far, end=chosen, seconds=seconds),
         exits=_exits(field, chosen if displace else settled.kept, plan, found),
-        entries=entries_of(field, chosen, plan, verdicts, bar), steps=_steps(field, plan, checks),
-        coverage=coverage, straight=beside(field, chosen), losers=losers(field, chosen, coverage),
-        ties=settled.ties, locked={field.ids[p]: why for p, why in stay.items()}, recheck=checks[-1],
-        unhelped=_unhelped(field, required), collisions=settled.collisions,
+        entries=entries_of(field, chosen, plan, verdicts, bar),
+        steps=_steps(field, plan, checks),
+        coverage=coverage,
+        straight=beside(field, chosen),
+        losers=losers(field, chosen, coverage),
+        ties=settled.ties,
+        locked={field.ids[p]: why for p, why in stay.items()},
+        recheck=checks[-1],
+        unhelped=_unhelped(field, required),
+        collisions=settled.collisions,
         alternatives=alternatives_of(field, limits, chosen, plans, gap=gap, seconds=seconds),
-        refused=refused, left_out=short, waiting=tuple(field.ids[int(s)] for s in plan.waiting), additions=additions,
-    )  # fmt: skip
+        refused=refused,
+        left_out=short,
+        waiting=tuple(field.ids[int(s)] for s in plan.waiting),
+        additions=additions,
+    )
 
 
 @dataclass(frozen=True)
@@ -206,9 +230,17 @@ class _Asked:
         limits = self._allowing(limits) if self.displace else limits
         target = min(self.least_share, _share(field, ~field.new)) * float(field.demand.residents.sum())
         found = choose(
-            field, limits, far, aim=self.aim, least=target - 1e-3, gap=self.gap, seconds=self.seconds,
-            method=self.method, rank=rank, watch=self.watch,
-        )  # fmt: skip
+            field,
+            limits,
+            far,
+            aim=self.aim,
+            least=target - 1e-3,
+            gap=self.gap,
+            seconds=self.seconds,
+            method=self.method,
+            rank=rank,
+            watch=self.watch,
+        )
         kept, ties = break_ties(field, found.settled.limits, found.chosen, self.scores)
         kept = filled(field, found.settled.limits, kept, rank)
         return _Exits(found, kept, ties, (colliding(limits),) if found.settled.given_up else ())
@@ -222,9 +254,13 @@ class _Asked:
         settled = settle(self._allowing(limits)).limits
         had = np.bincount(field.reach.point[stands[field.reach.site]], minlength=field.reach.points) > 0
         found = max_cover(
-            field.reach, np.where(had, 0.0, field.demand.residents), settled, method=self.method, gap=self.gap,
+            field.reach,
+            np.where(had, 0.0, field.demand.residents),
+            settled,
+            method=self.method,
+            gap=self.gap,
             seconds=self.seconds,
-        )  # fmt: skip
+        )
         return settled, without_idle(field, settled, found.chosen) if found.chosen.any() else stands, found
 
     def _allowing(self, limits: Limits) -> Limits:
@@ -264,16 +300,24 @@ def _exits(field: Field, chosen: Flags, plan: Schedule, found: Chosen) -> pd.Dat
     names = field.sites["name"].astype(str).to_numpy()
     return pd.DataFrame(
         {
-            "order": np.arange(1, len(at) + 1), "step": plan.exit_step, "id": table["id"],
+            "order": np.arange(1, len(at) + 1),
+            "step": plan.exit_step,
+            "id": table["id"],
             "name": table["name"],
-            "district_name": table["district_name"], "township_name": table["township_name"],
-            "residents_lost": plan.lost, "others_within": table["others_within"], "circle_limit": table["circle_limit"],
+            "district_name": table["district_name"],
+            "township_name": table["township_name"],
+            "residents_lost": plan.lost,
+            "others_within": table["others_within"],
+            "circle_limit": table["circle_limit"],
             "nearest_id": [field.ids[n] if n >= 0 else "" for n in nearest],
-            "nearest_name": [names[n] if n >= 0 else "" for n in nearest], "nearest_m": metres,
-            "rules": [";".join(r) for r, _ in reasons], "clauses": [";".join(c) for _, c in reasons],
-            "lon": field.sites.geometry.x.to_numpy()[at], "lat": field.sites.geometry.y.to_numpy()[at],
+            "nearest_name": [names[n] if n >= 0 else "" for n in nearest],
+            "nearest_m": metres,
+            "rules": [";".join(r) for r, _ in reasons],
+            "clauses": [";".join(c) for _, c in reasons],
+            "lon": field.sites.geometry.x.to_numpy()[at],
+            "lat": field.sites.geometry.y.to_numpy()[at],
         }
-    )  # fmt: skip
+    )
 
 
 def _reasons(field: Field, keys: Sequence[Key]) -> tuple[list[str], list[str]]:
@@ -301,11 +345,18 @@ def _steps(field: Field, plan: Schedule, checks: Sequence[Recheck]) -> pd.DataFr
         table = measured(field, standing, levels=("city", "district"))
         top = table[table["level"] == table["level"].iloc[0]]
         broken = checks[number - 1].remaining if number else checks[0].today
-        rows.append({
-            "step": number, "exits": int((plan.exit_step == number).sum()),
-            "entries": int((plan.entry_step == number).sum()), "standing": int(standing.sum()),
-            "residents": top["residents"].sum(), "covered": top["covered"].sum(),
-            "share": top["covered"].sum() / top["residents"].sum(), "depth_2": top[["depth_2", "depth_3"]].sum().sum(),
-            "broken": len(broken), "worse": len(checks[number - 1].new) if number else 0,
-        })  # fmt: skip
+        rows.append(
+            {
+                "step": number,
+                "exits": int((plan.exit_step == number).sum()),
+                "entries": int((plan.entry_step == number).sum()),
+                "standing": int(standing.sum()),
+                "residents": top["residents"].sum(),
+                "covered": top["covered"].sum(),
+                "share": top["covered"].sum() / top["residents"].sum(),
+                "depth_2": top[["depth_2", "depth_3"]].sum().sum(),
+                "broken": len(broken),
+                "worse": len(checks[number - 1].new) if number else 0,
+            }
+        )
     return pd.DataFrame(rows)

@@ -79,9 +79,16 @@ class RoundResult:
 
 
 def run_round(
-    ready: Prepared, applications: gpd.GeoDataFrame, *, by: By = "rank", seed: int | None = None,
-    score: str | None = None, arrival: str | None = None, order: Sequence[str] | None = None, on_foot: bool = False,
-) -> RoundResult:  # fmt: skip
+    ready: Prepared,
+    applications: gpd.GeoDataFrame,
+    *,
+    by: By = "rank",
+    seed: int | None = None,
+    score: str | None = None,
+    arrival: str | None = None,
+    order: Sequence[str] | None = None,
+    on_foot: bool = False,
+) -> RoundResult:
     """Judge a batch of applications one after another.
 
     Parameters
@@ -125,17 +132,30 @@ def run_round(
             served.enter(site, _leaves(standing, rows[site]))
             _enter(standing, site, rows[site])
             admitted.append(site)
-        decisions.append({
-            "order": len(verdicts), **_row(rows[site], verdict, alone[site], score), "decision": decision,
-            "because_of": ";".join(because), "residents_gained": gains[site],
-            "alike": ";".join(a.other for a in alike[site]),
-        })  # fmt: skip
+        decisions.append(
+            {
+                "order": len(verdicts),
+                **_row(rows[site], verdict, alone[site], score),
+                "decision": decision,
+                "because_of": ";".join(because),
+                "residents_gained": gains[site],
+                "alike": ";".join(a.other for a in alike[site]),
+            }
+        )
     joint = {s: _joint(f) for s, f in served.fields.items()}
     told = {"score": score is not None, "arrival": arrival is not None}
     return RoundResult(
-        _located(pd.DataFrame(decisions), measured), _places(verdicts, admitted), verdicts, alone, by, seed, told,
-        joint, alike, on_foot,
-    )  # fmt: skip
+        _located(pd.DataFrame(decisions), measured),
+        _places(verdicts, admitted),
+        verdicts,
+        alone,
+        by,
+        seed,
+        told,
+        joint,
+        alike,
+        on_foot,
+    )
 
 
 def _located(decisions: pd.DataFrame, measured: gpd.GeoDataFrame) -> pd.DataFrame:
@@ -146,9 +166,13 @@ def _located(decisions: pd.DataFrame, measured: gpd.GeoDataFrame) -> pd.DataFram
 
 
 def _check(
-    applications: gpd.GeoDataFrame, *, by: By, seed: int | None, columns: tuple[str | None, ...],
+    applications: gpd.GeoDataFrame,
+    *,
+    by: By,
+    seed: int | None,
+    columns: tuple[str | None, ...],
     order: Sequence[str] | None,
-) -> None:  # fmt: skip
+) -> None:
     problems = []
     ids = applications["id"].astype(str)
     if ids.duplicated().any():
@@ -177,9 +201,14 @@ def _numbers(told: pd.Series) -> pd.Series:
 
 
 def _order(
-    applications: gpd.GeoDataFrame, alone: Mapping[str, Verdict], *, by: By, seed: int | None, score: str | None,
+    applications: gpd.GeoDataFrame,
+    alone: Mapping[str, Verdict],
+    *,
+    by: By,
+    seed: int | None,
+    score: str | None,
     arrival: str | None,
-) -> list[str]:  # fmt: skip
+) -> list[str]:
     ids: list[str] = applications["id"].astype(str).tolist()
     came = _arrivals(applications, arrival)
     if by == "coverage":
@@ -266,11 +295,16 @@ def _because(
 
 def _row(row: Mapping[str, Any], verdict: Verdict, alone: Verdict, score: str | None) -> dict[str, object]:
     return {
-        "id": str(row["id"]), "name": str(row.get("name", "")), "service": verdict.service,
-        "conclusion": str(verdict.conclusion), "rules": ";".join(verdict.decided_by),
-        "alone_conclusion": str(alone.conclusion), "priority": _priority(alone)[0],
-        "score": row.get(score) if score is not None else None, "replaces": _replaces(row),
-    }  # fmt: skip
+        "id": str(row["id"]),
+        "name": str(row.get("name", "")),
+        "service": verdict.service,
+        "conclusion": str(verdict.conclusion),
+        "rules": ";".join(verdict.decided_by),
+        "alone_conclusion": str(alone.conclusion),
+        "priority": _priority(alone)[0],
+        "score": row.get(score) if score is not None else None,
+        "replaces": _replaces(row),
+    }
 
 
 def _places(verdicts: Mapping[str, Verdict], admitted: Sequence[str]) -> pd.DataFrame:
@@ -282,10 +316,21 @@ def _places(verdicts: Mapping[str, Verdict], admitted: Sequence[str]) -> pd.Data
                 continue
             key = (verdicts[site].service, one.rule_id, one.ground_name)
             today = float(one.evidence.figures.get("today", np.nan))
-            held = used.setdefault(key, {
-                "service": key[0], "rule": one.rule_id, "title": one.title, "clause": one.clause, "ground": one.ground,
-                "ground_name": one.ground_name, "limit": one.limit, "before": today, "after": one.observed, "ids": "",
-            })  # fmt: skip
+            held = used.setdefault(
+                key,
+                {
+                    "service": key[0],
+                    "rule": one.rule_id,
+                    "title": one.title,
+                    "clause": one.clause,
+                    "ground": one.ground,
+                    "ground_name": one.ground_name,
+                    "limit": one.limit,
+                    "before": today,
+                    "after": one.observed,
+                    "ids": "",
+                },
+            )
             held["after"], held["ids"] = one.observed, ";".join(filter(None, (str(held["ids"]), site)))
     columns = ["service", "rule", "title", "clause", "ground", "ground_name", "limit", "before", "after", "ids"]
     return pd.DataFrame(list(used.values()), columns=columns)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from circle15.quantities import Flags, Floats, Ints
-from circle15.siting.kernels import may_add, place
 from circle15.siting.limits import Limits, rules_of, state_of
+from circle15.siting.search_kernels import may_add, place
 from circle15.siting.ties import Scores, rank_of
 
 if TYPE_CHECKING:

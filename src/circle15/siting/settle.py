@@ -44,7 +44,7 @@ def settle(limits: Limits, *, seconds: float = np.inf, watch: Watch | None = Non
     _elastic_circles(limits, program, x, tight, circle_slack)
     row_slack, row_given = _slacks(
         program, len(limits.rows), _largest(limits), np.array([_worth(r) for r in limits.rows])
-    )  # fmt: skip
+    )
     for number, row in enumerate(limits.rows):
         for sign, bound in ((1.0, row.high), (-1.0, -row.low)):
             if np.isfinite(bound):
@@ -86,8 +86,10 @@ def _elastic_circles(limits: Limits, program: Program, x: Ints, tight: Ints, sla
         np.concatenate([number[site[mine]], np.arange(len(tight)), np.arange(len(tight))]),
         np.concatenate([x[limits.near[mine]], x[tight], slack]),
         np.concatenate([np.ones(int(mine.sum())), count - limits.most[tight] + 1, -np.ones(len(tight))]),
-        low=-np.inf, high=count, n=len(tight),
-    )  # fmt: skip
+        low=-np.inf,
+        high=count,
+        n=len(tight),
+    )
 
 
 def _relaxed(limits: Limits, tight: Ints, circles: Floats, rows: Floats) -> Settled:

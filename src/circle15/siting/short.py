@@ -47,9 +47,14 @@ def without_idle(field: Field, limits: Limits, chosen: Flags) -> Flags:
 
 
 def _reasons(
-    field: Field, limits: Limits, chosen: Flags, site: int, *, refused: Collection[str],
+    field: Field,
+    limits: Limits,
+    chosen: Flags,
+    site: int,
+    *,
+    refused: Collection[str],
     depth: np.ndarray[tuple[int], np.dtype[np.int64]],
-) -> set[str]:  # fmt: skip
+) -> set[str]:
     if field.ids[site] in refused:
         return {REFUSED}
     if limits.forbidden[site]:

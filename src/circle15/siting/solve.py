@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from circle15.quantities import Floats, Ints
-from circle15.siting.kernels import Small
+from circle15.quantities import Floats, Ints, Small
 
 if TYPE_CHECKING:
     from highspy import HighsLp
@@ -87,9 +86,14 @@ class Program:
     _high: list[Floats] = field(default_factory=list)
 
     def add_columns(
-        self, n: int, *, cost: Floats | float = 0.0, lower: Floats | float = 0.0, upper: Floats | float = 1.0,
+        self,
+        n: int,
+        *,
+        cost: Floats | float = 0.0,
+        lower: Floats | float = 0.0,
+        upper: Floats | float = 1.0,
         whole: bool = False,
-    ) -> Ints:  # fmt: skip
+    ) -> Ints:
         """Add `n` columns; returns their numbers."""
         for held, value in ((self.cost, cost), (self.lower, lower), (self.upper, upper)):
             held.append(np.broadcast_to(np.asarray(value, dtype=np.float64), (n,)).copy())
@@ -121,9 +125,15 @@ class Program:
         self.add_rows(np.zeros(len(column), dtype=np.int64), column, value, low=low, high=high, n=1)
 
     def solve(
-        self, *, maximise: bool, gap: float = RELATIVE_GAP, seconds: float = np.inf, start: Floats | None = None,
-        watch: Watch | None = None, guess: bool = True,
-    ) -> Solved:  # fmt: skip
+        self,
+        *,
+        maximise: bool,
+        gap: float = RELATIVE_GAP,
+        seconds: float = np.inf,
+        start: Floats | None = None,
+        watch: Watch | None = None,
+        guess: bool = True,
+    ) -> Solved:
         """Solve to a relative gap or until the time is up; Ctrl-C stops it and comes out as KeyboardInterrupt.
 
         Parameters

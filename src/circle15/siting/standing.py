@@ -89,13 +89,16 @@ class Standing:
         kin = near[near["service"] == row["service"]]
         row["others_within"] = self._others_within(at)
         return judge_site(
-            self.ready.plan, site=row, neighbours=near, neighbour_measures=self._measures(kin["id"].tolist()),
+            self.ready.plan,
+            site=row,
+            neighbours=near,
+            neighbour_measures=self._measures(kin["id"].tolist()),
             totals=self._totals,
             inputs=replace(
                 self.ready.inputs, register=self._register(without=at), attributes=known, events=self._events()
             ),
             elsewhere=self._other_ground(site_id, row),
-        )  # fmt: skip
+        )
 
     def pass_year(self) -> None:
         """Let a year pass in the ledger: what left or came in is of the year before from now on."""

@@ -33,10 +33,17 @@ def exit_lines(plan: ExitPlan, *, aside: Sequence[str], lang: Lang) -> list[str]
     field, steps = plan.field, plan.steps
     first, last = steps.iloc[0], steps.iloc[-1]
     lines = _head(field, aside, lang)
-    lines.append(word(
-        "siting.exits", lang, before=int(first["standing"]), after=int(last["standing"]), exits=len(plan.exits),
-        entries=len(plan.entries), steps=int(last["step"]),
-    ))  # fmt: skip
+    lines.append(
+        word(
+            "siting.exits",
+            lang,
+            before=int(first["standing"]),
+            after=int(last["standing"]),
+            exits=len(plan.exits),
+            entries=len(plan.entries),
+            steps=int(last["step"]),
+        )
+    )
     lines += [*_coverage_lines(plan, lang), *_target_lines(plan, lang), *_proof_lines(plan, lang)]
     lines += [*_near_lines(plan, lang), *_cause_lines(plan, lang)]
     lost = plan.losers.head(SHOWN)
@@ -45,10 +52,16 @@ def exit_lines(plan: ExitPlan, *, aside: Sequence[str], lang: Lang) -> list[str]
             word("siting.losers", lang, people=_count(plan.losers["residents_lost"].sum()), n=len(plan.losers))
         )
         lines += [
-            word("siting.loser" if r["after_m"] == r["after_m"] else "siting.loser_edge", lang, name=r["name"],
-                 people=_count(r["residents_lost"]), before=_count(r["before_m"]), after=_count(r["after_m"]))
+            word(
+                "siting.loser" if r["after_m"] == r["after_m"] else "siting.loser_edge",
+                lang,
+                name=r["name"],
+                people=_count(r["residents_lost"]),
+                before=_count(r["before_m"]),
+                after=_count(r["after_m"]),
+            )
             for r in lost.to_dict("records")
-        ]  # fmt: skip
+        ]
     lines += _entry_lines(plan, lang)
     if plan.ties:
         lines.append(word("siting.ties", lang, n=len(plan.ties), columns=_joined({t.column for t in plan.ties}, lang)))
@@ -69,11 +82,18 @@ def add_lines(plan: AddPlan, *, aside: Sequence[str], lang: Lang) -> list[str]:
         lines.append(word("siting.added", lang, n=len(plan.sites), people=_count(after - before)))
         lines += _coverage_lines(plan, lang)
         lines += [
-            word("siting.site", lang, id=r["id"], place=f"{r['district_name']}{r['township_name']}",
-                 people=_count(r["residents_gained"]), lon=f"{r['lon']:.6f}", lat=f"{r['lat']:.6f}",
-                 conclusion=word(f"judge.conclusion.{r['conclusion']}", lang))
+            word(
+                "siting.site",
+                lang,
+                id=r["id"],
+                place=f"{r['district_name']}{r['township_name']}",
+                people=_count(r["residents_gained"]),
+                lon=f"{r['lon']:.6f}",
+                lat=f"{r['lat']:.6f}",
+                conclusion=word(f"judge.conclusion.{r['conclusion']}", lang),
+            )
             for r in plan.sites.head(SHOWN).to_dict("records")
-        ]  # fmt: skip
+        ]
         lines += _sheet_lines({"entries": plan.sites.iloc[SHOWN:]}, lang)
     if plan.target == plan.target and after < plan.target * 0.999:
         lines.append(word("siting.target_missed", lang, target=_count(plan.target), reached=_count(after)))
@@ -125,8 +145,10 @@ def _verdict_lines(plan: AddPlan | ExitPlan, lang: Lang) -> list[str]:
     if table.empty:
         return []
     count = table["conclusion"].value_counts()
-    told = [word("siting.judged_as", lang, conclusion=word(f"judge.conclusion.{k}", lang), n=int(v))
-            for k, v in sorted(count.items(), key=lambda item: str(item[0]))]  # fmt: skip
+    told = [
+        word("siting.judged_as", lang, conclusion=word(f"judge.conclusion.{k}", lang), n=int(v))
+        for k, v in sorted(count.items(), key=lambda item: str(item[0]))
+    ]
     lines = [word("siting.verdicts", lang, n=len(table), told=_joined(told, lang))]
     titles = {r.id: r.title for r in plan.field.plan.rules}
     doubtful = table[~table["conclusion"].isin(CERTAIN)]
@@ -251,9 +273,13 @@ def _coverage_line(key: str, table: pd.DataFrame, lang: Lang) -> str:
     top = table[table["level"] == table["level"].iloc[0]]
     before, after, people = (float(top[c].sum()) for c in ("covered_before", "covered_after", "residents"))
     return word(
-        f"siting.{key}", lang, before=_share(before / people), after=_share(after / people),
-        people_before=_count(before), people_after=_count(after),
-    )  # fmt: skip
+        f"siting.{key}",
+        lang,
+        before=_share(before / people),
+        after=_share(after / people),
+        people_before=_count(before),
+        people_after=_count(after),
+    )
 
 
 def _target_lines(plan: ExitPlan, lang: Lang) -> list[str]:

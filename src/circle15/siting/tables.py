@@ -44,7 +44,7 @@ def measured(field: Field, standing: Flags, *, levels: Sequence[str], straight: 
     city = planned_city(field, standing)
     table = measure_coverage(
         city.population, city.institutions, kept, radius_m=field.radius_m, services=[field.service]
-    )  # fmt: skip
+    )
     if field.walked and not straight:
         table = _walked_coverage(field, standing, table, kept)
     rank = {level: n for n, level in enumerate(at_hand)}
@@ -136,14 +136,19 @@ def entries_of(
     judged = [verdicts[field.ids[s]] for s in picked]
     return pd.DataFrame(
         {
-            "order": np.arange(1, len(picked) + 1), "step": [int(step[s]) for s in picked], "id": table["id"],
-            "name": table["name"], "district_name": table["district_name"], "township_name": table["township_name"],
+            "order": np.arange(1, len(picked) + 1),
+            "step": [int(step[s]) for s in picked],
+            "id": table["id"],
+            "name": table["name"],
+            "district_name": table["district_name"],
+            "township_name": table["township_name"],
             "residents_gained": [gained[s] for s in picked],
             "conclusion": [str(conclusion_of(v, aside)) for v in judged],
             "rules": [";".join(rules_against(v, aside)) for v in judged],
-            "lon": points.x.to_numpy(), "lat": points.y.to_numpy(),
+            "lon": points.x.to_numpy(),
+            "lat": points.y.to_numpy(),
         }
-    )  # fmt: skip
+    )
 
 
 def alternatives_of(
@@ -155,10 +160,15 @@ def alternatives_of(
     for number, other in enumerate(
         near_best(field, limits, chosen, plans=plans, apart=apart, gap=gap, seconds=seconds) if plans else (), start=1
     ):
-        rows.append({
-            "plan": number, "exits": int((~other.chosen & ~field.new).sum()), "covered": other.objective,
-            "differ": int((other.chosen != chosen).sum()), "gap": other.gap,
-            "out": ";".join(np.array(field.ids)[~other.chosen & chosen]),
-            "in": ";".join(np.array(field.ids)[other.chosen & ~chosen]),
-        })  # fmt: skip
+        rows.append(
+            {
+                "plan": number,
+                "exits": int((~other.chosen & ~field.new).sum()),
+                "covered": other.objective,
+                "differ": int((other.chosen != chosen).sum()),
+                "gap": other.gap,
+                "out": ";".join(np.array(field.ids)[~other.chosen & chosen]),
+                "in": ";".join(np.array(field.ids)[other.chosen & ~chosen]),
+            }
+        )
     return pd.DataFrame(rows, columns=["plan", "exits", "covered", "differ", "gap", "out", "in"])

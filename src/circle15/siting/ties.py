@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from circle15.errors import Problem, UsageError
-from circle15.siting.kernels import gain_of, may_add, place
 from circle15.siting.limits import broken, rules_of, state_of
+from circle15.siting.search_kernels import gain_of, may_add, place
 
 if TYPE_CHECKING:
     from circle15.quantities import Flags, Ints

@@ -19,18 +19,28 @@ from circle15.write.tables import PROBLEMS, Column, Titled
 from circle15.write.workbook import Sheet, write_workbook
 
 ASSUMPTIONS: tuple[Column, ...] = (
-    Column("file", "text", 20), Column("sheet", "text", 12), Column("row", "count", 8), Column("column", "text", 14),
-    Column("check.touched", "count", 10), Column("check.assumed", "text", 90),
-)  # fmt: skip
+    Column("file", "text", 20),
+    Column("sheet", "text", 12),
+    Column("row", "count", 8),
+    Column("column", "text", 14),
+    Column("check.touched", "count", 10),
+    Column("check.assumed", "text", 90),
+)
 CORRECTIONS: tuple[Column, ...] = (
-    Column("file", "text", 20), Column("sheet", "text", 12), Column("row", "count", 8), Column("column", "text", 14),
-    Column("check.before", "text", 24), Column("check.after", "text", 24),
+    Column("file", "text", 20),
+    Column("sheet", "text", 12),
+    Column("row", "count", 8),
+    Column("column", "text", 14),
+    Column("check.before", "text", 24),
+    Column("check.after", "text", 24),
     Column("check.why", "word", 26, "columns.check.reasons"),
-)  # fmt: skip
+)
 COUNTS: tuple[Column, ...] = (
-    Column("check.item", "text", 44), Column("check.before", "count", 14), Column("check.after", "count", 14),
+    Column("check.item", "text", 44),
+    Column("check.before", "count", 14),
+    Column("check.after", "count", 14),
     Column("check.remark", "text", 60),
-)  # fmt: skip
+)
 PEOPLE: tuple[Column, ...] = (
     Column("name", "text", 18),
     Column("level", "word", 12, "columns.place_levels"),
@@ -41,19 +51,32 @@ PEOPLE: tuple[Column, ...] = (
     Column("check.difference", "share", 12),
 )
 DATUM: tuple[Column, ...] = (
-    Column("check.basis", "word", 30, "columns.check.bases"), Column("check.datum", "text", 12),
-    Column("check.declared", "flag", 8), Column("check.compared", "count", 12), Column("check.fitting", "count", 12),
-    Column("check.share", "share", 12), Column("check.median_m", "metres", 16), Column("check.for_it", "count", 16),
+    Column("check.basis", "word", 30, "columns.check.bases"),
+    Column("check.datum", "text", 12),
+    Column("check.declared", "flag", 8),
+    Column("check.compared", "count", 12),
+    Column("check.fitting", "count", 12),
+    Column("check.share", "share", 12),
+    Column("check.median_m", "metres", 16),
+    Column("check.for_it", "count", 16),
     Column("check.against_it", "count", 16),
-)  # fmt: skip
+)
 DOUBTFUL: tuple[Column, ...] = (
-    Column("check.kind", "word", 26, "columns.positions.reason"), Column("check.group", "text", 8),
-    Column("id", "text", 15), Column("name", "text", 28), Column("address", "text", 32), Column("sheet", "text", 12),
-    Column("row", "count", 8), Column("check.told", "text", 14), Column("check.lies", "text", 14),
-    Column("check.off_m", "metres", 14), Column("position_accuracy_m", "metres", 12),
-    Column("check.reason", "word", 26, "columns.positions.reason"), Column("lon", "degrees", 12),
+    Column("check.kind", "word", 26, "columns.positions.reason"),
+    Column("check.group", "text", 8),
+    Column("id", "text", 15),
+    Column("name", "text", 28),
+    Column("address", "text", 32),
+    Column("sheet", "text", 12),
+    Column("row", "count", 8),
+    Column("check.told", "text", 14),
+    Column("check.lies", "text", 14),
+    Column("check.off_m", "metres", 14),
+    Column("position_accuracy_m", "metres", 12),
+    Column("check.reason", "word", 26, "columns.positions.reason"),
+    Column("lon", "degrees", 12),
     Column("lat", "degrees", 12),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -124,11 +147,15 @@ def assumption_rows(assumptions: Iterable[Assumption], *, lang: Lang) -> pd.Data
     """Assumptions with their sentence, in the order they were made."""
     rows = [
         {
-            "file": a.file, "sheet": a.sheet or "", "row": a.row, "column": a.column or "", "check.touched": a.count,
+            "file": a.file,
+            "sheet": a.sheet or "",
+            "row": a.row,
+            "column": a.column or "",
+            "check.touched": a.count,
             "check.assumed": word_slots(f"read.assumption.{a.what}", a.params, lang, count=a.count),
         }
         for a in assumptions
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows, columns=[c.name for c in ASSUMPTIONS]).astype({"row": "float64"})
 
 
@@ -136,11 +163,16 @@ def correction_rows(corrections: Iterable[Correction]) -> pd.DataFrame:
     """Cells that were read otherwise than they stand."""
     rows = [
         {
-            "file": c.file, "sheet": c.sheet or "", "row": c.row, "column": c.column, "check.before": c.before,
-            "check.after": c.after, "check.why": c.what,
+            "file": c.file,
+            "sheet": c.sheet or "",
+            "row": c.row,
+            "column": c.column,
+            "check.before": c.before,
+            "check.after": c.after,
+            "check.why": c.what,
         }
         for c in corrections
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows, columns=[c.name for c in CORRECTIONS])
 
 
@@ -197,16 +229,25 @@ def doubtful_rows(institutions: gpd.GeoDataFrame, suspects: pd.DataFrame) -> pd.
     """Every finding on a position with its institution, findings that need work before shared buildings."""
     order = suspects.assign(last=suspects["kind"] == "building").sort_values(
         ["last", "kind", "group", "at"], kind="stable"
-    )  # fmt: skip
+    )
     at = order["at"].to_numpy()
     own = institutions.iloc[at]
     groups = {g: str(n) for n, g in enumerate(dict.fromkeys(g for g in order["group"].tolist() if g >= 0), start=1)}
-    return pd.DataFrame({
-        "check.kind": order["kind"].to_numpy(), "check.group": [groups.get(g, "") for g in order["group"].tolist()],
-        "id": own["id"].to_numpy(), "name": own["name"].to_numpy(), "address": own["address"].to_numpy(),
-        "sheet": own["source_sheet"].to_numpy(), "row": own["source_row"].to_numpy(),
-        "check.told": order["told"].to_numpy(), "check.lies": order["lies"].to_numpy(),
-        "check.off_m": order["metres"].to_numpy(),
-        "position_accuracy_m": own["position_accuracy_m"].to_numpy(), "check.reason": own["position_reason"].to_numpy(),
-        "lon": own.geometry.x.to_numpy(), "lat": own.geometry.y.to_numpy(),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "check.kind": order["kind"].to_numpy(),
+            "check.group": [groups.get(g, "") for g in order["group"].tolist()],
+            "id": own["id"].to_numpy(),
+            "name": own["name"].to_numpy(),
+            "address": own["address"].to_numpy(),
+            "sheet": own["source_sheet"].to_numpy(),
+            "row": own["source_row"].to_numpy(),
+            "check.told": order["told"].to_numpy(),
+            "check.lies": order["lies"].to_numpy(),
+            "check.off_m": order["metres"].to_numpy(),
+            "position_accuracy_m": own["position_accuracy_m"].to_numpy(),
+            "check.reason": own["position_reason"].to_numpy(),
+            "lon": own.geometry.x.to_numpy(),
+            "lat": own.geometry.y.to_numpy(),
+        }
+    )

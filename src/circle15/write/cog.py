@@ -73,10 +73,22 @@ def cog_windows(
     with output_faults(folder):
         folder.mkdir(parents=True, exist_ok=True)
     profile = {
-        "driver": "GTiff", "height": shape[0], "width": shape[1], "count": 1, "dtype": "uint8", "nodata": NODATA,
-        "crs": system, "transform": Affine(*transform), "tiled": True, "blockxsize": _TILE, "blockysize": _TILE,
-        "compress": "deflate", "zlevel": 1, "bigtiff": "if_safer", "sparse_ok": True,
-    }  # fmt: skip
+        "driver": "GTiff",
+        "height": shape[0],
+        "width": shape[1],
+        "count": 1,
+        "dtype": "uint8",
+        "nodata": NODATA,
+        "crs": system,
+        "transform": Affine(*transform),
+        "tiled": True,
+        "blockxsize": _TILE,
+        "blockysize": _TILE,
+        "compress": "deflate",
+        "zlevel": 1,
+        "bigtiff": "if_safer",
+        "sparse_ok": True,
+    }
     with (
         output_faults(folder),
         rasterio.Env(GDAL_CACHEMAX=_CACHE_MIB),
@@ -100,9 +112,13 @@ def cog_windows(
 
 def _laid_out(path: Path, part: Path, layer: Layer) -> Path:
     options = {
-        "driver": "COG", "COMPRESS": "DEFLATE", "BLOCKSIZE": str(_TILE), "BIGTIFF": "IF_SAFER",
-        "OVERVIEW_RESAMPLING": layer.overviews.upper(), "OVERVIEWS": "AUTO",
-    }  # fmt: skip
+        "driver": "COG",
+        "COMPRESS": "DEFLATE",
+        "BLOCKSIZE": str(_TILE),
+        "BIGTIFF": "IF_SAFER",
+        "OVERVIEW_RESAMPLING": layer.overviews.upper(),
+        "OVERVIEWS": "AUTO",
+    }
 
     def copy(temporary: Path) -> None:
         with _gdal_writes(path.parent):

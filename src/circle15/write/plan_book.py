@@ -18,73 +18,142 @@ PLACE = (Column("district_name", "text", 12), Column("township_name", "text", 14
 SPOT = (Column("lon", "degrees", 12), Column("lat", "degrees", 12))
 SUMMARY: tuple[Column, ...] = (Column("siting.line", "text", 120),)
 EXITS: tuple[Column, ...] = (
-    Column("siting.order", "count", 6), Column("siting.step", "count", 6), Column("id", "text", 15),
-    Column("name", "text", 28), *PLACE, Column("siting.residents_lost", "count", 13),
-    Column("others_within", "count", 13), Column("circle_limit", "count", 10), Column("siting.rules", "text", 44),
-    Column("siting.clauses", "text", 14), Column("siting.nearest_name", "text", 28),
+    Column("siting.order", "count", 6),
+    Column("siting.step", "count", 6),
+    Column("id", "text", 15),
+    Column("name", "text", 28),
+    *PLACE,
+    Column("siting.residents_lost", "count", 13),
+    Column("others_within", "count", 13),
+    Column("circle_limit", "count", 10),
+    Column("siting.rules", "text", 44),
+    Column("siting.clauses", "text", 14),
+    Column("siting.nearest_name", "text", 28),
     Column("siting.nearest_m", "metres", 13),
     *SPOT,
-)  # fmt: skip
+)
 ENTRIES: tuple[Column, ...] = (
-    Column("siting.order", "count", 6), Column("siting.step", "count", 6), Column("siting.site", "text", 10),
-    Column("name", "text", 24), *PLACE, Column("siting.residents_gained", "count", 13),
-    Column("siting.conclusion", "word", 14, "judge.conclusion"), Column("siting.rules", "text", 44), *SPOT,
-)  # fmt: skip
+    Column("siting.order", "count", 6),
+    Column("siting.step", "count", 6),
+    Column("siting.site", "text", 10),
+    Column("name", "text", 24),
+    *PLACE,
+    Column("siting.residents_gained", "count", 13),
+    Column("siting.conclusion", "word", 14, "judge.conclusion"),
+    Column("siting.rules", "text", 44),
+    *SPOT,
+)
 STEPS: tuple[Column, ...] = (
-    Column("siting.step", "count", 6), Column("siting.exits", "count", 8), Column("siting.entries", "count", 8),
-    Column("siting.standing", "count", 10), Column("residents", "count", 13), Column("covered", "count", 13),
-    Column("share", "share", 10), Column("siting.depth_2", "count", 14), Column("siting.broken", "count", 12),
+    Column("siting.step", "count", 6),
+    Column("siting.exits", "count", 8),
+    Column("siting.entries", "count", 8),
+    Column("siting.standing", "count", 10),
+    Column("residents", "count", 13),
+    Column("covered", "count", 13),
+    Column("share", "share", 10),
+    Column("siting.depth_2", "count", 14),
+    Column("siting.broken", "count", 12),
     Column("siting.worse", "count", 12),
-)  # fmt: skip
+)
 CHANGE: tuple[Column, ...] = (
-    Column("name", "text", 16), Column("level", "word", 10, "columns.place_levels"), Column("residents", "count", 12),
-    Column("siting.institutions_before", "count", 10), Column("siting.institutions_after", "count", 10),
-    Column("siting.covered_before", "count", 12), Column("siting.covered_after", "count", 12),
-    Column("siting.change", "count", 12), Column("siting.share_before", "share", 10),
-    Column("siting.share_after", "share", 10), Column("siting.depth_2_before", "count", 14),
+    Column("name", "text", 16),
+    Column("level", "word", 10, "columns.place_levels"),
+    Column("residents", "count", 12),
+    Column("siting.institutions_before", "count", 10),
+    Column("siting.institutions_after", "count", 10),
+    Column("siting.covered_before", "count", 12),
+    Column("siting.covered_after", "count", 12),
+    Column("siting.change", "count", 12),
+    Column("siting.share_before", "share", 10),
+    Column("siting.share_after", "share", 10),
+    Column("siting.depth_2_before", "count", 14),
     Column("siting.depth_2_after", "count", 14),
-)  # fmt: skip
+)
 LOSERS: tuple[Column, ...] = (
-    Column("name", "text", 18), Column("siting.residents_lost", "count", 13), Column("siting.before_m", "metres", 14),
-    Column("siting.after_m", "metres", 14), Column("siting.farthest_m", "metres", 14),
-)  # fmt: skip
+    Column("name", "text", 18),
+    Column("siting.residents_lost", "count", 13),
+    Column("siting.before_m", "metres", 14),
+    Column("siting.after_m", "metres", 14),
+    Column("siting.farthest_m", "metres", 14),
+)
 BUYS: tuple[Column, ...] = (
-    Column("siting.sites", "count", 10), Column("siting.residents_gained", "count", 14),
-    Column("siting.by_this_one", "count", 14), Column("share", "share", 10), Column("siting.gap", "share", 12),
-)  # fmt: skip
+    Column("siting.sites", "count", 10),
+    Column("siting.residents_gained", "count", 14),
+    Column("siting.by_this_one", "count", 14),
+    Column("share", "share", 10),
+    Column("siting.gap", "share", 12),
+)
 TIES: tuple[Column, ...] = (
-    Column("siting.stays", "text", 16), Column("siting.leaves", "text", 16), Column("siting.column", "text", 20),
-    Column("siting.stays_value", "number", 12), Column("siting.leaves_value", "number", 12),
-)  # fmt: skip
+    Column("siting.stays", "text", 16),
+    Column("siting.leaves", "text", 16),
+    Column("siting.column", "text", 20),
+    Column("siting.stays_value", "number", 12),
+    Column("siting.leaves_value", "number", 12),
+)
 ALTERNATIVES: tuple[Column, ...] = (
-    Column("siting.plan", "count", 6), Column("siting.exits", "count", 8), Column("siting.sites", "count", 8),
-    Column("covered", "count", 13), Column("siting.differ", "count", 10), Column("siting.gap", "share", 12),
-    Column("siting.out", "text", 60), Column("siting.in", "text", 60), Column("siting.ids", "text", 60),
-)  # fmt: skip
+    Column("siting.plan", "count", 6),
+    Column("siting.exits", "count", 8),
+    Column("siting.sites", "count", 8),
+    Column("covered", "count", 13),
+    Column("siting.differ", "count", 10),
+    Column("siting.gap", "share", 12),
+    Column("siting.out", "text", 60),
+    Column("siting.in", "text", 60),
+    Column("siting.ids", "text", 60),
+)
 DECISIONS: tuple[Column, ...] = (
-    Column("siting.order", "count", 6), Column("siting.site", "text", 10), Column("name", "text", 28),
-    Column("service", "word", 10, "columns.services"), *PLACE,
-    Column("siting.decision", "word", 10, "columns.siting.decisions"), Column("siting.residents_gained", "count", 13),
-    Column("siting.conclusion", "word", 14, "judge.conclusion"), Column("siting.rules", "text", 44),
-    Column("siting.alone_conclusion", "word", 14, "judge.conclusion"), Column("siting.because_of", "text", 24),
+    Column("siting.order", "count", 6),
+    Column("siting.site", "text", 10),
+    Column("name", "text", 28),
+    Column("service", "word", 10, "columns.services"),
+    *PLACE,
+    Column("siting.decision", "word", 10, "columns.siting.decisions"),
+    Column("siting.residents_gained", "count", 13),
+    Column("siting.conclusion", "word", 14, "judge.conclusion"),
+    Column("siting.rules", "text", 44),
+    Column("siting.alone_conclusion", "word", 14, "judge.conclusion"),
+    Column("siting.because_of", "text", 24),
     Column("siting.alike", "text", 24),
-    Column("siting.score", "number", 9), Column("siting.replaces", "text", 15), *SPOT,
-)  # fmt: skip
+    Column("siting.score", "number", 9),
+    Column("siting.replaces", "text", 15),
+    *SPOT,
+)
 USED: tuple[Column, ...] = (
-    Column("title", "text", 34), Column("ground_name", "text", 18), Column("limit", "number", 9),
-    Column("siting.before", "number", 9), Column("siting.after", "number", 9), Column("siting.ids", "text", 50),
+    Column("title", "text", 34),
+    Column("ground_name", "text", 18),
+    Column("limit", "number", 9),
+    Column("siting.before", "number", 9),
+    Column("siting.after", "number", 9),
+    Column("siting.ids", "text", 50),
     Column("clause", "text", 14),
-)  # fmt: skip
+)
 LAYOUTS: Mapping[str, tuple[Column, ...]] = {
-    "summary": SUMMARY, "exits": EXITS, "entries": ENTRIES, "steps": STEPS, "change": CHANGE, "straight": CHANGE,
-    "losers": LOSERS, "buys": BUYS, "ties": TIES, "alternatives": ALTERNATIVES, "decisions": DECISIONS, "used": USED,
-}  # fmt: skip
+    "summary": SUMMARY,
+    "exits": EXITS,
+    "entries": ENTRIES,
+    "steps": STEPS,
+    "change": CHANGE,
+    "straight": CHANGE,
+    "losers": LOSERS,
+    "buys": BUYS,
+    "ties": TIES,
+    "alternatives": ALTERNATIVES,
+    "decisions": DECISIONS,
+    "used": USED,
+}
 
 
 def write_plan_book(
-    path: Path, tables: Mapping[str, pd.DataFrame], *, lines: Sequence[str], remaining: Sequence[Finding],
-    provenance: Mapping[str, object], title: str, marks: str, lang: Lang,
-) -> Path:  # fmt: skip
+    path: Path,
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    lines: Sequence[str],
+    remaining: Sequence[Finding],
+    provenance: Mapping[str, object],
+    title: str,
+    marks: str,
+    lang: Lang,
+) -> Path:
     """Write a plan: `tables` by the names of LAYOUTS (columns without the prefix `siting.`), empty ones left out.
 
     `lines` are the summary, `remaining` the findings of the judge on limits that are still broken.

@@ -32,7 +32,7 @@ def result_tables(assessment: Assessment, *, lang: Lang) -> dict[str, pd.DataFra
     totals = assessment.totals.drop(columns=held)
     joined = places.merge(
         totals, left_on="id", right_on="place_id", how="left", suffixes=("", "_measured"), validate="1:1"
-    )  # fmt: skip
+    )
     found = (
         assessment.sites,
         gpd.GeoDataFrame(joined.drop(columns="place_id"), geometry="geometry", crs=places.crs),

@@ -211,9 +211,18 @@ def _tests(tests: Sequence[Finding], say: _Words) -> list[Grid]:
             remarks.append(say("lifted", rules=say("join").join(f.lifted_by)))
         ground = f"{say.coded('judge.ground', f.ground)} {clean(f.ground_name)}".strip()
         rows.append(
-            (str(at), clean(f.clause), name, ground, f"{figure(f.observed)} {unit}".strip(), limit,
-             say.coded("judge.force", f.force), say.coded("judge.outcome", f.outcome), " ".join(remarks))
-        )  # fmt: skip
+            (
+                str(at),
+                clean(f.clause),
+                name,
+                ground,
+                f"{figure(f.observed)} {unit}".strip(),
+                limit,
+                say.coded("judge.force", f.force),
+                say.coded("judge.outcome", f.outcome),
+                " ".join(remarks),
+            )
+        )
     strong = frozenset(at for at, f in enumerate(tests) if f.outcome is Outcome.BREACHED)
     heads = say.headings("no", "clause", "rule", "ground", "observed", "limit", "force", "outcome", "remark")
     return [Grid(tuple(rows), (8, 30, 46, 18, 14, 18, 14, 15, 33), heads, strong)] if rows else []
@@ -223,10 +232,14 @@ def _collisions(verdict: Verdict, say: _Words) -> list[Grid]:
     if not verdict.collisions:
         return []
     rows = tuple(
-        (say.coded("judge.collision", c.kind), say("join").join(clean(x) for x in c.clauses),
-         " / ".join(clean(q) for q in c.quotes), clean(c.detail))
+        (
+            say.coded("judge.collision", c.kind),
+            say("join").join(clean(x) for x in c.clauses),
+            " / ".join(clean(q) for q in c.quotes),
+            clean(c.detail),
+        )
         for c in verdict.collisions
-    )  # fmt: skip
+    )
     return [Grid(rows, (5, 4, 12, 5), say.headings("collision", "clause", "quote", "remark"))]
 
 
@@ -279,9 +292,11 @@ def _density(verdict: Verdict, tests: Sequence[Finding], provenance: Mapping[str
     )
     m = verdict.measures
     around = (
-        say("head.residents_within"), figure(m.get("residents_within"), 0),
-        say("head.land_within"), f"{figure(m.get('circle_land_km2'))} km²",
-    )  # fmt: skip
+        say("head.residents_within"),
+        figure(m.get("residents_within"), 0),
+        say("head.land_within"),
+        f"{figure(m.get('circle_land_km2'))} km²",
+    )
     return [
         Grid(rows, (8, 5, 8, 5), say.headings("measure", "density", "class", "remark")),
         Grid((around,), (8, 5, 8, 5)),
@@ -306,9 +321,16 @@ def _quota(tests: Sequence[Finding], say: _Words) -> list[Grid]:
                 strong.add(len(rows))
             unit = say.coded("judge.unit", f.unit) if f.unit else ""
             rows.append(
-                (say.coded("judge.ground", ground), clean(f.ground_name) or "—", clean(f.title),
-                 figure(f.observed), figure(f.limit), figure(left), unit)
-            )  # fmt: skip
+                (
+                    say.coded("judge.ground", ground),
+                    clean(f.ground_name) or "—",
+                    clean(f.title),
+                    figure(f.observed),
+                    figure(f.limit),
+                    figure(left),
+                    unit,
+                )
+            )
     heads = say.headings("ground", "name", "rule_short", "after", "cap", "headroom", "unit")
     return [Grid(tuple(rows), (3, 5, 8, 3, 3, 3, 3), heads, frozenset(strong))] if rows else []
 
@@ -317,10 +339,15 @@ def _cards(cards: Sequence[Finding], say: _Words) -> list[Grid]:
     if not cards:
         return []
     rows = tuple(
-        (str(at), clean(f.clause), say("rule", title=clean(f.title), quote=clean(f.quote)),
-         say.coded("judge.force", f.force), say("tick"))
+        (
+            str(at),
+            clean(f.clause),
+            say("rule", title=clean(f.title), quote=clean(f.quote)),
+            say.coded("judge.force", f.force),
+            say("tick"),
+        )
         for at, f in enumerate(cards, start=1)
-    )  # fmt: skip
+    )
     return [Grid(rows, (9, 30, 90, 17, 44), say.headings("no", "clause", "rule", "force", "by_hand"))]
 
 
@@ -329,9 +356,14 @@ def _sources(provenance: Mapping[str, object], say: _Words) -> list[Grid]:
     for s in _inputs(provenance):
         day = str(_mapping(s.get("options")).get("as_of") or "—")
         rows.append(
-            (say.coded("sheet.role", s.get("role", "")), clean(str(s.get("file", ""))), str(s.get("datum") or "—"), day,
-             str(s.get("sha256", ""))[:_HASH_SHOWN])
-        )  # fmt: skip
+            (
+                say.coded("sheet.role", s.get("role", "")),
+                clean(str(s.get("file", ""))),
+                str(s.get("datum") or "—"),
+                day,
+                str(s.get("sha256", ""))[:_HASH_SHOWN],
+            )
+        )
     plan = _mapping(provenance.get("plan"))
     for key, version in (("plan", "version"), ("text", "text_version")):
         if plan.get(version):

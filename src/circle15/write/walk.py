@@ -121,9 +121,10 @@ def walk_record(result: Walked) -> str:
     for what is unknown and where no way leads.
     """
     tables = (
-        ("coverage", result.coverage, WALK_COVERAGE), ("institutions", result.sites, WALK_SITES),
+        ("coverage", result.coverage, WALK_COVERAGE),
+        ("institutions", result.sites, WALK_SITES),
         ("gaps", result.gaps, WALK_GAPS),
-    )  # fmt: skip
+    )
     told: dict[str, object] = {
         name: table[[c.name for c in columns]].to_dict("records") for name, table, columns in tables
     }
@@ -138,11 +139,17 @@ def walk_lines(result: Walked, *, service: str, lang: Lang) -> list[str]:
     lines = [word("walk.head", lang, service=said, radius=f"{result.radius_m:g}", minutes=f"{result.minutes:g}")]
     lines += [
         word(
-            "walk.place", lang, name=row["name"], straight=_share(row["share"]), walking=_share(row["share_walking"]),
-            minutes=_share(row["share_minutes"]), detour=_number(row["detour"], 2), off=_number(row["off_streets"], 0),
+            "walk.place",
+            lang,
+            name=row["name"],
+            straight=_share(row["share"]),
+            walking=_share(row["share_walking"]),
+            minutes=_share(row["share_minutes"]),
+            detour=_number(row["detour"], 2),
+            off=_number(row["off_streets"], 0),
         )
         for row in table.to_dict("records")
-    ]  # fmt: skip
+    ]
     verdicts = result.sites.loc[result.sites["service"] == service, "verdict_on_foot"].value_counts().to_dict()
     counts = {k: verdicts.get(k, 0) for k in (*PARTING, "over_both")}
     lines.append(word("walk.parting", lang, service=said, **counts))

@@ -92,9 +92,18 @@ def _formats(book: xlsxwriter.Workbook) -> dict[str, Any]:
     made["title"] = book.add_format({**font, "bold": True, "font_size": 14})
     made["note"] = book.add_format({**font, "font_color": "#555555"})
     made["header"] = book.add_format(
-        {**font, "bold": True, "bg_color": "#0B3D91", "font_color": "#FFFFFF", "border": 1, "border_color": "#FFFFFF",
-         "text_wrap": True, "align": "center", "valign": "vcenter"},
-    )  # fmt: skip
+        {
+            **font,
+            "bold": True,
+            "bg_color": "#0B3D91",
+            "font_color": "#FFFFFF",
+            "border": 1,
+            "border_color": "#FFFFFF",
+            "text_wrap": True,
+            "align": "center",
+            "valign": "vcenter",
+        },
+    )
     return made
 
 

@@ -1,100 +1,24 @@
-"""Pairs of sites and points in reach, and searches over them: arrays in, arrays out, compiled.
+"""Searches over sites and the points in their reach: arrays in, arrays out, compiled.
 
-Sites and points are put in bins of a grid of degrees, so that only near ones are looked at. Distances are those of
-`project.metric.local_xy` (right to 2 µm at 800 m); a pair nearer to the radius than `CLOSE_M` is marked, for the caller
-to decide by the geodesic.
+A state is (chosen, cover, within, used): which sites are chosen (n), how many of them reach each point (m), how many
+others stand within the circle of each site (n), what each area limit holds (r).
+Rules are (most, near_start, near, row_start, row, coef, low, high): circle limits with the middle counted, neighbours
+of each site, area limits that a site counts in and how much, and what they may hold.
 """
 
 from __future__ import annotations
 
 import heapq
-import math
 
 import numpy as np
 from numpy.typing import NDArray
 
 from circle15.measure.compiled import kernel
-from circle15.quantities import Flags, Floats, Ints
+from circle15.quantities import Flags, Floats, Ints, Small
 
-Small = NDArray[np.int32]
 Whole = int | np.int64
 
-CLOSE_M = 1.0
-A_M = 6378137.0
-E2 = 0.0066943799901413165
 EPS = 1e-9
-
-
-@kernel
-def _metres(lon: float, lat: float, lon0: float, lat0: float) -> float:
-    east = lon - lon0
-    if abs(east) > 180.0:  # noqa: PLR2004 - degrees
-        east -= math.copysign(360.0, east)
-    phi = math.radians((lat + lat0) / 2.0)
-    sine = math.sin(phi)
-    magic = 1.0 - E2 * sine * sine
-    parallel = A_M / math.sqrt(magic) * math.cos(phi)
-    meridian = A_M * (1.0 - E2) / (magic * math.sqrt(magic))
-    return math.hypot(parallel * math.radians(east), meridian * math.radians(lat - lat0))
-
-
-@kernel
-def pairs_in_bins(
-    site: tuple[Floats, Floats],
-    point: tuple[Floats, Floats],
-    bins: tuple[Ints, Ints],
-    grid: tuple[float, float, float, float, int, int],
-    radius_m: float,
-    start: Ints,
-    into: tuple[Small, NDArray[np.float32]],
-) -> None:
-    """List the points within `radius_m + CLOSE_M` of each site; with empty `into` only count them into `start[1:]`.
-
-    `bins` holds (bin_start, order): the points of bin b are `order[bin_start[b]:bin_start[b + 1]]`; `grid` holds west,
-    south, width and height of a bin in degrees (no less than the reach), columns, rows.
-    """
-    lon_s, lat_s = site
-    lon_p, lat_p = point
-    bin_start, order = bins
-    west, south, wide, high, columns, rows = grid
-    found, metres = into
-    fill = len(found) > 0
-    for s in range(len(lon_s)):
-        at = start[s]
-        count = 0
-        if not (math.isfinite(lon_s[s]) and math.isfinite(lat_s[s])):
-            if not fill:
-                start[s + 1] = 0
-            continue
-        column, row = math.floor((lon_s[s] - west) / wide), math.floor((lat_s[s] - south) / high)
-        for r in range(max(row - 1, 0), min(row + 2, rows)):
-            for c in range(max(column - 1, 0), min(column + 2, columns)):
-                for i in range(bin_start[r * columns + c], bin_start[r * columns + c + 1]):
-                    p = order[i]
-                    d = _metres(lon_p[p], lat_p[p], lon_s[s], lat_s[s])
-                    if d <= radius_m + CLOSE_M:
-                        if fill:
-                            found[at + count] = p
-                            metres[at + count] = d
-                        count += 1
-        if not fill:
-            start[s + 1] = count
-
-
-@kernel
-def row_sums(start: Ints, point: Small, value: Ints, out: Ints) -> None:
-    """Add to every point the whole numbers of the sites that reach it (wrapping): a fingerprint of its row."""
-    for s in range(len(start) - 1):
-        for i in range(start[s], start[s + 1]):
-            out[point[i]] += value[s]
-
-
-# ── searches ──────────────────────────────────────────────────
-#
-# A state is (chosen, cover, within, used): which sites are chosen (n), how many of them reach each point (m), how many
-# others stand within the circle of each site (n), what each area limit holds (r).
-# Rules are (most, near_start, near, row_start, row, coef, low, high): circle limits with the middle counted, neighbours
-# of each site, area limits that a site counts in and how much, and what they may hold.
 
 State = tuple[Flags, Small, Ints, Floats]
 Rules = tuple[Floats, Ints, Small, Ints, Small, Floats, Floats, Floats]
@@ -152,9 +76,15 @@ def all_gains(reach: tuple[Ints, Small], weight: Floats, cover: Small, out: Floa
 
 @kernel
 def lazy_greedy(
-    number: int, allowed: Flags, rank: Ints, reach: tuple[Ints, Small], weight: Floats, state: State, rules: Rules,
+    number: int,
+    allowed: Flags,
+    rank: Ints,
+    reach: tuple[Ints, Small],
+    weight: Floats,
+    state: State,
+    rules: Rules,
     order: Ints,
-) -> int:  # fmt: skip
+) -> int:
     """Choose up to `number` more sites, each time the one that adds most (to 1e-6 people; then the lowest rank).
 
     Gains only fall, so a site whose gain was reckoned earlier is looked at again only when it comes to the front.
@@ -184,9 +114,15 @@ def lazy_greedy(
 
 @kernel
 def swap_search(
-    free: Flags, allowed: Flags, near2: tuple[Ints, Small], reach: tuple[Ints, Small], weight: Floats, state: State,
-    rules: Rules, rounds: int,
-) -> int:  # fmt: skip
+    free: Flags,
+    allowed: Flags,
+    near2: tuple[Ints, Small],
+    reach: tuple[Ints, Small],
+    weight: Floats,
+    state: State,
+    rules: Rules,
+    rounds: int,
+) -> int:
     """Exchange a chosen free site for an allowed one nearby while coverage grows; returns the number of exchanges."""
     chosen, cover, _, _ = state
     start2, other = near2
@@ -270,9 +206,14 @@ def nearest_two(
 
 @kernel
 def _exchange(
-    s: int, t: int, far: tuple[Ints, Small, NDArray[np.float32]], weight: Floats, first: Small, metres: Floats,
+    s: int,
+    t: int,
+    far: tuple[Ints, Small, NDArray[np.float32]],
+    weight: Floats,
+    first: Small,
+    metres: Floats,
     to: Floats,
-) -> float:  # fmt: skip
+) -> float:
     """Change of residents × metres to the nearest site when t takes the place of s; `to` (m) is scratch, all inf."""
     start, point, distance = far
     change = 0.0
@@ -292,10 +233,19 @@ def _exchange(
 
 @kernel
 def _nearest_swap(
-    s: int, loss: float, allowed: Flags, near2: tuple[Ints, Small], reach: tuple[Ints, Small],
-    far: tuple[Ints, Small, NDArray[np.float32]], weights: tuple[Floats, Floats], first: Small, metres: Floats,
-    to: Floats, state: State, rules: Rules,
-) -> int:  # fmt: skip
+    s: int,
+    loss: float,
+    allowed: Flags,
+    near2: tuple[Ints, Small],
+    reach: tuple[Ints, Small],
+    far: tuple[Ints, Small, NDArray[np.float32]],
+    weights: tuple[Floats, Floats],
+    first: Small,
+    metres: Floats,
+    to: Floats,
+    state: State,
+    rules: Rules,
+) -> int:
     """Whoever best takes the place of `s`, already given up: residents nearest, then most under two; `s` if nobody."""
     chosen, cover, _, _ = state
     weight = weights[0]
@@ -315,10 +265,18 @@ def _nearest_swap(
 
 @kernel
 def nearer_search(
-    free: Flags, allowed: Flags, near2: tuple[Ints, Small], reach: tuple[Ints, Small],
-    far: tuple[Ints, Small, NDArray[np.float32]], by_point: tuple[Ints, Small, NDArray[np.float32]],
-    weights: tuple[Floats, Floats], far_m: float, state: State, rules: Rules, rounds: int,
-) -> int:  # fmt: skip
+    free: Flags,
+    allowed: Flags,
+    near2: tuple[Ints, Small],
+    reach: tuple[Ints, Small],
+    far: tuple[Ints, Small, NDArray[np.float32]],
+    by_point: tuple[Ints, Small, NDArray[np.float32]],
+    weights: tuple[Floats, Floats],
+    far_m: float,
+    state: State,
+    rules: Rules,
+    rounds: int,
+) -> int:
     """Exchange sites while coverage does not fall and residents come nearer, or as near and under more sites.
 
     `weights` are the people of the points that `reach` speaks of and of those that `far` and `by_point` speak of.
@@ -351,9 +309,15 @@ def nearer_search(
 
 @kernel
 def _refresh(
-    s: int, t: int, far: tuple[Ints, Small, NDArray[np.float32]], by_point: tuple[Ints, Small, NDArray[np.float32]],
-    chosen: Flags, far_m: float, first: Small, metres: Floats,
-) -> None:  # fmt: skip
+    s: int,
+    t: int,
+    far: tuple[Ints, Small, NDArray[np.float32]],
+    by_point: tuple[Ints, Small, NDArray[np.float32]],
+    chosen: Flags,
+    far_m: float,
+    first: Small,
+    metres: Floats,
+) -> None:
     """Nearest two of the points that either site can be near to."""
     for mover in (s, t):
         for k in range(far[0][mover], far[0][mover + 1]):
