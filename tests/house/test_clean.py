@@ -31,7 +31,9 @@ def test_no_data_file_is_committed():
 
 
 def test_the_contract_of_kernels_names_every_kernel_module():
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
     named = next(c["source_modules"] for c in contracts if c["name"] == "Kernels see arrays only")
     kept = sorted((ROOT / "src" / "circle15").glob("*/*kernels.py"))
     assert sorted(named) == sorted(f"circle15.{p.parent.name}.{p.stem}" for p in kept)

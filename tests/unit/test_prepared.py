@@ -1,5 +1,7 @@
 """A city held ready gives the numbers that the slow measures give."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import geopandas as gpd
@@ -144,3 +146,28 @@ def test_a_cap_for_every_so_many_residents_is_doubted_where_a_few_residents_more
     assert judged(many, at_the_brim, position_accuracy_m=0.0).outcome is Outcome.MET
     assert judged(many, at_the_brim, position_accuracy_m=10.0).outcome is Outcome.REVIEW
     assert judged(many, residents / 2, position_accuracy_m=10.0).outcome is Outcome.MET
+
+
+OUTLINES_ASKED_BY_THREADS = """
+from concurrent.futures import ThreadPoolExecutor
+import geopandas as gpd, numpy as np, shapely
+from circle15.measure.ground import _Outlines
+
+turn = np.linspace(0.0, 2.0 * np.pi, 4000, endpoint=False)
+far = 0.5 + 0.05 * np.sin(37.0 * turn)
+stars = [shapely.Polygon(np.c_[x + far * np.cos(turn), y + far * np.sin(turn)]) for x in range(6) for y in range(6)]
+points = shapely.points(*np.random.default_rng(1).uniform(0.0, 6.0, (2, 4000)))
+for _ in range(ROUNDS):
+    fresh = shapely.from_wkb(shapely.to_wkb(stars))
+    words = {"id": [str(n) for n in range(36)], "name": "", "settings": ""}
+    outlines = _Outlines(gpd.GeoDataFrame(words, geometry=fresh, crs=4326))
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(outlines.holding, [points] * 4))
+    assert all(np.array_equal(told[0], other) for other in told)
+"""
+
+
+def test_outlines_may_be_asked_by_threads_at_once():
+    asked = OUTLINES_ASKED_BY_THREADS.replace("ROUNDS", "40")
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-800:]

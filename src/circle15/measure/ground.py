@@ -6,6 +6,7 @@ cells and outlines for each question.
 
 from __future__ import annotations
 
+import threading
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _PART_SITES, _PART_SQUARES = 12_500, 4
 _STRIP_DEG = 0.01
+_PREPARED = threading.Lock()
+"""GEOS indexes a prepared outline when it is first asked; two threads at once would break memory."""
 
 
 class Ground:
@@ -213,6 +216,7 @@ class _Outlines:
         """Position (n,) of the first outline by id that holds each point, border included; -1 where none does."""
         first = np.full(len(points), len(self._geometries), dtype=np.int64)
         point, place = self._tree.query(points)
-        inside = shapely.intersects(self._geometries[place], points[point])
+        with _PREPARED:
+            inside = shapely.intersects(self._geometries[place], points[point])
         np.minimum.at(first, point[inside], place[inside])
         return np.where(first < len(self._geometries), first, -1)
