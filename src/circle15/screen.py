@@ -19,6 +19,7 @@ import pandas as pd
 
 from circle15.errors import Problem, UsageError
 from circle15.judge.asked import PROPOSED_ID, attributes_of, proposed_row, question_faults
+from circle15.judge.circles import rule_reach_m
 from circle15.judge.findings import exceeds
 from circle15.judge.many import GROUND, Grounds, Told, numbered
 from circle15.judge.verdict import seen_by_rules
@@ -255,9 +256,9 @@ class _Some:
         if isinstance(rule, Suspend) and rule.scope == "radius":
             plain = rule.distance == "straight" and not rule.same_level and self.ready.inputs.indicators is None
             return self._nobody_near(rule, rule.services) if plain else None
-        printed = isinstance(rule, Prefer) and (rule.radius_m is not None or rule.minutes is not None)
-        by_nearest = printed and isinstance(rule, Prefer) and rule.near is not None
-        return None if by_nearest else np.zeros(len(self.sites), dtype=np.int64)
+        if isinstance(rule, Prefer) and rule.near is not None and (rule.radius_m, rule.minutes) != (None, None):
+            return None
+        return np.zeros(len(self.sites), dtype=np.int64)
 
     def _circle(self, rule: CircleLimit) -> Codes | None:
         """Whether a circle is over its limit as it stands, at least and at most."""
@@ -266,9 +267,8 @@ class _Some:
             return None
         if rule.max is None:
             return np.zeros(len(self.sites), dtype=np.int64)
-        radius_m = (rule.radius_m or self.ready.plan.circle.radius_m) * (2 if rule.reach == "overlap" else 1)
-        radius_m -= 2 * DISTANCE_TOLERANCE_M if rule.at_radius == "outside" else 0.0
-        i, j, gap_m, slack_m = self._gaps(radius_m, self._counted(rule))
+        far_m = rule_reach_m(rule, self.ready.plan, rule.radius_m)
+        i, j, gap_m, slack_m = self._gaps(far_m, self._counted(rule))
         inside, edge = gap_m <= DISTANCE_TOLERANCE_M, np.abs(gap_m) <= slack_m + DISTANCE_TOLERANCE_M
         counts = np.column_stack([self._institutions(i[p], j[p]) for p in (inside, inside & ~edge, inside | edge)])
         own = 1 if rule.counts_site else 0

@@ -68,7 +68,7 @@ def circle_of_site(rule: CircleLimit, site: Site, row: Table, exceeding: frozens
     one = _site_circle(rule, site, around, by=rule)
     if any_walked(around[0]):
         other = other_way(rule)
-        known = told(other, (*around[0], *around[2]), _reach_m(rule, site, rule.radius_m))
+        known = told(other, (*around[0], *around[2]), rule_reach_m(rule, site.plan, rule.radius_m))
         one = with_second_opinion(rule, one, _site_circle(rule, site, around, by=other) if known else None)
     if held is State.UNKNOWN or density[1][0]:
         notes = (*one.evidence.notes, "attribute_missing")
@@ -82,7 +82,7 @@ _Around = tuple[tuple[Neighbour, ...], tuple[Neighbour, ...], tuple[Neighbour, .
 def _site_circle(rule: CircleLimit, site: Site, around: _Around, *, by: CircleLimit) -> Finding:
     """The circle of a site; `by` is the rule itself or the same by the other distance."""
     counted, apart, doubtful = around
-    radius_m = _reach_m(rule, site, rule.radius_m)
+    radius_m = rule_reach_m(rule, site.plan, rule.radius_m)
     limit, notes = _most(rule, site)
     if rule.reach == "overlap":
         printed = rule.radius_m is not None or rule.minutes is not None
@@ -90,7 +90,7 @@ def _site_circle(rule: CircleLimit, site: Site, around: _Around, *, by: CircleLi
     known = told(by, (*counted, *doubtful), radius_m)
     notes = notes if known else (*notes, "walking_missing")
     used = by if known else other_way(by)
-    bound_m = _reach_m(rule, site, limit_of(used, rule.radius_m or site.plan.circle.radius_m))
+    bound_m = rule_reach_m(rule, site.plan, limit_of(used, rule.radius_m or site.plan.circle.radius_m))
     one = judge_circle(
         rule,
         subject=site.bid.site_id,
@@ -107,10 +107,10 @@ def _site_circle(rule: CircleLimit, site: Site, around: _Around, *, by: CircleLi
     return one if known and "radius_not_printed" not in notes else undecided(one)
 
 
-def _reach_m(rule: CircleLimit, site: Site, radius_m: float | None) -> float:
-    """How far the rule counts: twice where circles overlap; slightly less where the bound itself is far enough."""
-    reach_m = (radius_m or site.plan.circle.radius_m) * (2 if rule.reach == "overlap" else 1)
-    return reach_m - 2 * DISTANCE_TOLERANCE_M if rule.at_radius == "outside" else reach_m
+def rule_reach_m(rule: CircleLimit, plan: Plan, radius_m: float | None) -> float:
+    """How far (m) the rule counts: twice where circles overlap; slightly less where the bound itself is far enough."""
+    far_m = (radius_m or plan.circle.radius_m) * (2 if rule.reach == "overlap" else 1)
+    return far_m - 2 * DISTANCE_TOLERANCE_M if rule.at_radius == "outside" else far_m
 
 
 def _most(rule: CircleLimit, site: Site) -> tuple[int | None, tuple[str, ...]]:

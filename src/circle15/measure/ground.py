@@ -17,6 +17,7 @@ from circle15.measure.cells import CellArrays, disc_fractions, pack_cells
 from circle15.measure.circles import boxes_about, circle_ground, ground_columns, land_within_km2, point_degrees
 from circle15.measure.density import LEVELS, place_densities
 from circle15.measure.grid_ground import cell_densities, squares_of
+from circle15.measure.pieces import first_of
 from circle15.project.metric import PointTree, areas_m2
 from circle15.quantities import M2_PER_KM2
 from circle15.schema import Population
@@ -190,9 +191,8 @@ class Ground:
         if block.kind == "point":
             return density
         point, cell = self._outlines_of_cells.query(points, predicate="intersects")
-        first = np.full(len(points), len(block.cells), dtype=np.int64)
-        np.minimum.at(first, point, cell)
-        held = np.flatnonzero(first < len(block.cells))
+        first = first_of(point, cell, len(points))
+        held = np.flatnonzero(first >= 0)
         cells = self._outlines_of_cells.geometries[first[held]]
         density[held] = self._cells_residents[first[held]] / (areas_m2(cells) / M2_PER_KM2)
         if block.land is not None:
@@ -214,9 +214,7 @@ class _Outlines:
 
     def holding(self, points: NDArray[np.object_]) -> IndexArray:
         """Position (n,) of the first outline by id that holds each point, border included; -1 where none does."""
-        first = np.full(len(points), len(self._geometries), dtype=np.int64)
         point, place = self._tree.query(points)
         with _PREPARED:
             inside = shapely.intersects(self._geometries[place], points[point])
-        np.minimum.at(first, point[inside], place[inside])
-        return np.where(first < len(self._geometries), first, -1)
+        return first_of(point[inside], place[inside], len(points))

@@ -147,10 +147,16 @@ def _one_a_level(cell: Ints, place: Ints, inside: NDArray[np.bool_], places: gpd
 
 def first_holder(points: Geometries, outlines: Geometries) -> Ints:
     """Position (n,) of the first outline that holds each point, border included; -1 where none does."""
-    first = np.full(len(points), len(outlines), dtype=np.int64)
     outline, point = shapely.STRtree(points).query(outlines, predicate="intersects")
-    np.minimum.at(first, point, outline)
-    return np.where(first < len(outlines), first, -1)
+    return first_of(point, outline, len(points))
+
+
+def first_of(one: Ints, other: Ints, count: int) -> Ints:
+    """The least partner (count,) of each of `count` ones in pairs (one, other) of positions; -1 where it has none."""
+    none = np.iinfo(np.int64).max
+    first = np.full(count, none, dtype=np.int64)
+    np.minimum.at(first, one, other)
+    return np.where(first < none, first, -1)
 
 
 def locate(lon: Floats, lat: Floats, places: gpd.GeoDataFrame) -> Ints:

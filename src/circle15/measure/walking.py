@@ -16,6 +16,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from circle15.measure.pieces import first_of
 from circle15.measure.street_kernels import count_within, nearest_seed, node_costs, pair_costs
 from circle15.project.metric import candidate_pairs, distances_m
 from circle15.quantities import DISTANCE_TOLERANCE_M, Flags
@@ -128,10 +129,7 @@ class WalkNetwork:
         # one unit is the earth's radius times the cosine of the latitude, so the highest latitude asks for most
         reach = 1.01 * self.pace.max_snap_m / 6.33e6 / np.cos(np.radians(np.abs(lat[known]).max()))
         at, line = tree.query_nearest(points, max_distance=reach, all_matches=True)
-        best = np.full(len(known), len(lines), dtype=np.int64)
-        np.minimum.at(best, at, line)  # the first of those equally near, so that the answer repeats
-        hit = best < len(lines)
-        edge[known[hit]] = best[hit]
+        edge[known] = first_of(at, line, len(known))  # of those equally near, so that the answer repeats
         return edge
 
     def _on_edge(self, lon: Floats, lat: Floats, edge: Ints) -> Floats:
